@@ -1,0 +1,135 @@
+//! Everything the user can do, as one table: name, one sentence, function. Key table, palette and help are views of it.
+
+use crate::app::App;
+use crate::app::commands::motion::{self, Motion, Reach};
+use crate::app::commands::{edit, file, hole, run, view};
+
+/// Something the user can do.
+#[derive(Debug)]
+pub struct Command {
+    /// Its name, lower case with hyphens.
+    pub name: &'static str,
+    /// What it does, one sentence.
+    pub doc: &'static str,
+    action: Action,
+}
+
+/// What a command calls.
+#[derive(Debug, Clone, Copy)]
+enum Action {
+    Do(fn(&mut App)),
+    Move(Motion, Reach),
+}
+
+impl Command {
+    pub(crate) fn run(&self, app: &mut App) {
+        match self.action {
+            Action::Do(function) => function(app),
+            Action::Move(motion, reach) => motion::go(app, motion, reach),
+        }
+    }
+}
+
+const fn command(name: &'static str, doc: &'static str, function: fn(&mut App)) -> Command {
+    Command { name, doc, action: Action::Do(function) }
+}
+
+const fn moves(name: &'static str, doc: &'static str, motion: Motion) -> Command {
+    Command { name, doc, action: Action::Move(motion, Reach::Move) }
+}
+
+const fn selects(name: &'static str, doc: &'static str, motion: Motion) -> Command {
+    Command { name, doc, action: Action::Move(motion, Reach::Select) }
+}
+
+/// The command of this name.
+pub fn find(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
+}
+
+/// All commands, in the order of the help page.
+pub const COMMANDS: &[Command] = &[
+    command("run", "Fill the holes, rewrite the selection, or refine the paragraph: whatever there is.", run::start),
+    command("rewrite", "Rewrite the selection; asks how much of it may change.", run::rewrite),
+    command("refine", "Find the weakest words of the paragraph and change those that become likelier.", run::refine),
+    command("run-pause", "Pause the run, or go on with it.", run::pause),
+    command("run-step", "Make one step of the run and pause.", run::step),
+    command("run-accept", "Stop the run and keep what there is, or accept the proposal.", run::accept),
+    command("run-reject", "Drop the run or the proposal; the text is as it was.", run::reject),
+    command("run-again", "Run again with another seed; the proposals so far are kept.", run::again),
+    command("proposal-previous", "Show the proposal before this one.", run::previous),
+    command("proposal-next", "Show the proposal after this one.", run::next),
+    command("run-type", "Put the caret into the hole and type there.", run::type_inside),
+    command("focus", "Give the keys to the run, or back to the text.", run::toggle_focus),
+    command("seed", "Type the seed that the next run takes.", run::ask_seed),
+    command("hole", "Mark the selection as a hole, put one at the caret, or unmark the one there.", hole::toggle),
+    command("hole-length", "Set how many tokens the hole gets.", hole::ask_length),
+    command("hole-next", "Go to the next hole.", hole::next),
+    command("hole-previous", "Go to the hole before.", hole::previous),
+    command("holes-clear", "Unmark all holes.", hole::clear),
+    command("save", "Save the document.", file::save),
+    command("save-as", "Save the document under another name.", file::save_as),
+    command("open", "Open a file.", file::open),
+    command("new", "Begin a new document.", file::new),
+    command("quit", "Quit; asks first if something is not saved.", file::quit),
+    command(
+        "suspend",
+        "Go back to the shell that started the program, until it is called to the foreground.",
+        file::suspend,
+    ),
+    command("undo", "Undo the last change.", edit::undo),
+    command("redo", "Redo what was undone.", edit::redo),
+    command("cut", "Cut the selection, or the line.", edit::cut),
+    command("copy", "Copy the selection, or the line.", edit::copy),
+    command("paste", "Paste the clipboard.", edit::paste),
+    command("newline", "Begin a line with the indentation of this one.", edit::newline),
+    command("indent", "Indent: insert a tab as this file does, or move the selected lines right.", edit::indent),
+    command("outdent", "Move the lines left.", edit::outdent),
+    command("delete-left", "Delete the character before the caret, or the selection.", edit::delete_left),
+    command("delete-right", "Delete the character after the caret, or the selection.", edit::delete_right),
+    command("delete-word-left", "Delete the word before the caret.", edit::delete_word_left),
+    command("delete-word-right", "Delete the word after the caret.", edit::delete_word_right),
+    command("delete-line", "Delete the line.", edit::delete_line),
+    command("find", "Find a text.", view::find),
+    command("find-next", "Go to the next match.", view::find_next),
+    command("find-previous", "Go to the match before.", view::find_previous),
+    command("go-to-line", "Go to a line by its number.", view::go_to_line),
+    command("palette", "Find a command by its name.", view::palette),
+    command("help", "Show the keys, the commands, and what the marks on the screen mean.", view::help),
+    command("wrap", "Wrap long lines, or stop wrapping them.", view::toggle_wrap),
+    command("line-numbers", "Show line numbers, or hide them.", view::toggle_line_numbers),
+    command("reduce-motion", "Show guesses while text is denoised, or only what is written.", view::toggle_motion),
+    command("leave", "Leave what is in front: the selection, the marked matches; the keys go to the run.", view::leave),
+    command("select-all", "Select everything.", motion::select_all),
+    command("select-word", "Select the word at the caret.", motion::select_word),
+    command("select-line", "Select the line.", motion::select_line),
+    command("select-paragraph", "Select the paragraph.", motion::select_paragraph),
+    moves("left", "Move the caret left.", Motion::Left),
+    moves("right", "Move the caret right.", Motion::Right),
+    moves("up", "Move the caret a row up.", Motion::Up),
+    moves("down", "Move the caret a row down.", Motion::Down),
+    moves("word-left", "Move the caret to the start of a word.", Motion::WordLeft),
+    moves("word-right", "Move the caret to the end of a word.", Motion::WordRight),
+    moves("line-start", "Move the caret to the start of the line.", Motion::LineStart),
+    moves("line-end", "Move the caret to the end of the line.", Motion::LineEnd),
+    moves("page-up", "Move the caret a window up.", Motion::PageUp),
+    moves("page-down", "Move the caret a window down.", Motion::PageDown),
+    moves("paragraph-up", "Move the caret to the paragraph before.", Motion::ParagraphUp),
+    moves("paragraph-down", "Move the caret to the next paragraph.", Motion::ParagraphDown),
+    moves("start", "Move the caret to the start of the document.", Motion::Start),
+    moves("end", "Move the caret to the end of the document.", Motion::End),
+    selects("select-left", "Select to the left.", Motion::Left),
+    selects("select-right", "Select to the right.", Motion::Right),
+    selects("select-up", "Select a row up.", Motion::Up),
+    selects("select-down", "Select a row down.", Motion::Down),
+    selects("select-word-left", "Select to the start of a word.", Motion::WordLeft),
+    selects("select-word-right", "Select to the end of a word.", Motion::WordRight),
+    selects("select-line-start", "Select to the start of the line.", Motion::LineStart),
+    selects("select-line-end", "Select to the end of the line.", Motion::LineEnd),
+    selects("select-page-up", "Select a window up.", Motion::PageUp),
+    selects("select-page-down", "Select a window down.", Motion::PageDown),
+    selects("select-paragraph-up", "Select to the paragraph before.", Motion::ParagraphUp),
+    selects("select-paragraph-down", "Select to the next paragraph.", Motion::ParagraphDown),
+    selects("select-start", "Select to the start of the document.", Motion::Start),
+    selects("select-end", "Select to the end of the document.", Motion::End),
+];

@@ -1,0 +1,9 @@
+//! What the commands do, in families. A function here resolves a place with a pure function of `text` or `layout`,
+//! makes one change or asks for one effect, and returns; decisions that span several messages live in their own modules.
+
+pub(crate) mod edit;
+pub(crate) mod file;
+pub(crate) mod hole;
+pub(crate) mod motion;
+pub(crate) mod run;
+pub(crate) mod view;

@@ -1,0 +1,160 @@
+//! Commands about files, and what the shell answers. Nothing here touches a file.
+
+use std::path::PathBuf;
+
+use crate::app::App;
+use crate::app::document::{Change, Document};
+use crate::app::effect::{Effect, Expect, SaveRequest};
+use crate::app::message::{Opened, SaveError, SavedFile};
+use crate::app::panel::{Asked, Panel, Prompt, Question, Then};
+use crate::app::view::{Top, View};
+use crate::text::change::ChangeSet;
+use crate::text::history::EditKind;
+use crate::text::selection::Selection;
+
+pub(crate) fn save(app: &mut App) {
+    let Some(path) = app.document.path().cloned() else {
+        save_as(app);
+        return;
+    };
+    let expect = app.document.stamp().map_or(Expect::Nothing, Expect::Same);
+    request_save(app, path, expect);
+}
+
+pub(crate) fn save_as(app: &mut App) {
+    let name = app.document.path().map(|path| path.display().to_string()).unwrap_or_default();
+    app.panel = Panel::Prompt(Prompt::new(Asked::SaveAs, name));
+}
+
+/// Saves under this name, as long as that does not overwrite another file.
+pub(crate) fn save_to(app: &mut App, path: PathBuf) {
+    if app.document.path() == Some(&path) {
+        save(app);
+    } else {
+        request_save(app, path, Expect::Nothing);
+    }
+}
+
+pub(crate) fn request_save(app: &mut App, path: PathBuf, expect: Expect) {
+    app.document.break_group();
+    let contents = app.document.buffer().clone();
+    app.emit(Effect::Save(SaveRequest { path, contents, expect }));
+}
+
+/// The shell saved, or did not.
+pub(crate) fn saved(app: &mut App, saved: Result<SavedFile, SaveError>) {
+    match saved {
+        Ok(file) => {
+            // A recovery file is named after the document's former path.
+            if app.document.path() != Some(&file.path) {
+                app.forget_recovery();
+            }
+            let lines = app.document.buffer().line_count();
+            let name = file.path.display().to_string();
+            app.document.saved(file.path, file.stamp, file.revision);
+            let s = if lines == 1 { "" } else { "s" };
+            app.inform(format!("Saved {name}, {lines} line{s}."));
+            if let Some(then) = app.outbox.after_save.take()
+                && !app.document.is_dirty()
+            {
+                go_on(app, then);
+            }
+        }
+        Err(SaveError::ChangedOnDisk(path)) => app.panel = Panel::Question(Question::ChangedOnDisk(path)),
+        Err(SaveError::Exists(path)) => app.panel = Panel::Question(Question::Overwrite(path)),
+        Err(SaveError::Failed(why)) => {
+            app.outbox.after_save = None;
+            app.complain(why);
+        }
+    }
+}
+
+pub(crate) fn open(app: &mut App) {
+    app.panel = Panel::Prompt(Prompt::new(Asked::Open, ""));
+}
+
+pub(crate) fn new(app: &mut App) {
+    unless_unsaved(app, Then::New);
+}
+
+pub(crate) fn quit(app: &mut App) {
+    unless_unsaved(app, Then::Quit);
+}
+
+pub(crate) fn suspend(app: &mut App) {
+    app.emit(Effect::Suspend);
+}
+
+/// Does it, after asking about unsaved changes if there are any.
+pub(crate) fn unless_unsaved(app: &mut App, then: Then) {
+    if app.document.is_dirty() {
+        app.panel = Panel::Question(Question::Unsaved(then));
+    } else {
+        go_on(app, then);
+    }
+}
+
+/// Does it, whatever is unsaved.
+pub(crate) fn go_on(app: &mut App, then: Then) {
+    match then {
+        Then::Quit => {
+            app.drop_session();
+            app.emit(Effect::Quit);
+        }
+        Then::Open(path) => app.emit(Effect::Open(path)),
+        Then::New => put(app, Document::empty(), None),
+    }
+}
+
+/// The shell read a file, or did not.
+pub(crate) fn opened(app: &mut App, opened: Result<Opened, String>) {
+    match opened {
+        Err(why) => app.complain(why),
+        Ok(file) => {
+            let is_new = file.path.is_some() && file.stamp.is_none();
+            let name = file.path.as_ref().map(|path| path.display().to_string());
+            put(app, Document::opened(&file), file.at);
+            match name {
+                Some(name) if is_new => app.inform(format!("{name} is a new file; it is made when you save.")),
+                Some(name) if file.read_only => {
+                    app.inform(format!("{name} is read-only; alt-s saves under another name."));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Puts another document on the screen.
+fn put(app: &mut App, document: Document, at: Option<(usize, usize)>) {
+    app.drop_session();
+    // The former document was saved, or the user let its changes go.
+    if app.recovery.is_kept() {
+        app.forget_recovery();
+    }
+    app.document = document;
+    app.view = View { width: app.view.width, height: app.view.height, ..View::default() };
+    app.view.top = Top::default();
+    app.find.hide();
+    let Some((line, column)) = at else { return };
+    go_to(app, line, column);
+}
+
+/// Puts the caret at a line and a column, both 1-based, or as near as there is.
+pub(crate) fn go_to(app: &mut App, line: usize, column: usize) {
+    let buffer = app.document.buffer();
+    let line = line.saturating_sub(1).min(buffer.line_count().saturating_sub(1));
+    let pos = (buffer.line_start(line) + column.saturating_sub(1)).min(buffer.line_end(line));
+    app.view.caret_cell = None;
+    app.document.break_group();
+    app.document.select(Selection::caret(pos));
+}
+
+/// Puts recovered text into the document, as one undo step.
+pub(crate) fn restore(app: &mut App, text: &str) {
+    let len = app.document.buffer().len();
+    let change = Change::new(ChangeSet::replace(len, 0..len, text), EditKind::Other);
+    let change = change.selecting(Selection::caret(0)).from("recovered text".to_owned());
+    app.document.edit(change, app.outbox.now);
+    app.inform("Restored; save to keep it, ctrl-z goes back to what is on disk.");
+}

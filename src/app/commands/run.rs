@@ -1,0 +1,145 @@
+//! Commands about runs and proposals.
+
+use crate::app::App;
+use crate::app::infill::Stage;
+use crate::app::keymap::Context;
+use crate::app::panel::{Asked, Panel, Prompt};
+use crate::engine::protocol::{HoleId, Verb};
+use crate::text::motion;
+
+/// The verb follows from what there is: holes are filled, a selection is rewritten, a paragraph is refined.
+pub(crate) fn start(app: &mut App) {
+    if !may_start(app) {
+        return;
+    }
+    let selection = app.document.selection();
+    let range = if selection.is_caret() { 0..app.document.buffer().len() } else { selection.range() };
+    let holes: Vec<HoleId> = app.document.holes().in_range(range).map(|hole| HoleId(hole.id)).collect();
+    if !holes.is_empty() {
+        app.begin_run(Verb::Fill, holes);
+    } else if selection.is_caret() {
+        refine(app);
+    } else {
+        rewrite(app);
+    }
+}
+
+/// Asks how much of the selection may change; [`rewrite_by`] follows.
+pub(crate) fn rewrite(app: &mut App) {
+    if !may_start(app) {
+        return;
+    }
+    let range = app.document.selection().range();
+    if app.document.buffer().slice(range.clone()).trim().is_empty() {
+        app.inform("Select the text that is to be rewritten first.");
+    } else if app.document.holes().in_range(range).next().is_some() {
+        app.inform("There is a hole in the selection; f5 fills it, alt-m unmarks it.");
+    } else {
+        app.panel = Panel::Prompt(Prompt::new(Asked::Strength, app.settings.strength.to_string()));
+    }
+}
+
+/// Rewrites the selection; `percent` of it may change.
+pub(crate) fn rewrite_by(app: &mut App, percent: u8) {
+    app.settings.strength = percent;
+    let id = app.document.add_temporary(app.document.selection().range());
+    app.begin_run(Verb::Rewrite { strength: f64::from(percent) / 100.0 }, vec![HoleId(id)]);
+}
+
+/// Refines the paragraph at the caret, or the selection.
+pub(crate) fn refine(app: &mut App) {
+    if !may_start(app) {
+        return;
+    }
+    let selection = app.document.selection();
+    let mut range = selection.range();
+    if range.is_empty() {
+        range = motion::paragraph_range_at(app.document.buffer(), selection.head);
+    }
+    let text = app.document.buffer().slice(range.clone());
+    let range = range.start..range.end - (text.chars().count() - text.trim_end().chars().count());
+    if range.is_empty() {
+        app.inform("There is nothing to refine here: put the caret into a paragraph, or mark a hole with alt-m.");
+    } else if app.document.holes().in_range(range.clone()).next().is_some() {
+        app.inform("There is a hole in this paragraph; f5 fills it, alt-m unmarks it.");
+    } else {
+        let id = app.document.add_temporary(range);
+        app.begin_run(Verb::Refine, vec![HoleId(id)]);
+    }
+}
+
+/// Whether no other run or proposal is in the way; if one is, it gets the keys.
+fn may_start(app: &mut App) -> bool {
+    let notice = match app.infill.stage() {
+        Stage::Idle => return true,
+        Stage::Waiting => "The run starts as soon as the model is loaded; esc drops it.",
+        Stage::Running => "A run is going on: enter stops it and keeps what there is, esc drops it.",
+        Stage::Review => "A proposal is waiting: enter accepts it, esc drops it, r makes another.",
+    };
+    app.focus = Context::Run;
+    app.inform(notice);
+    false
+}
+
+pub(crate) fn pause(app: &mut App) {
+    app.pause();
+}
+
+pub(crate) fn step(app: &mut App) {
+    app.step();
+}
+
+pub(crate) fn accept(app: &mut App) {
+    if has_session(app) {
+        app.accept();
+    }
+}
+
+pub(crate) fn reject(app: &mut App) {
+    if has_session(app) {
+        app.reject();
+    }
+}
+
+pub(crate) fn again(app: &mut App) {
+    app.run_again();
+}
+
+pub(crate) fn previous(app: &mut App) {
+    if has_session(app) {
+        app.show_proposal(-1);
+    }
+}
+
+pub(crate) fn next(app: &mut App) {
+    if has_session(app) {
+        app.show_proposal(1);
+    }
+}
+
+pub(crate) fn type_inside(app: &mut App) {
+    if has_session(app) {
+        app.type_inside();
+    }
+}
+
+pub(crate) fn toggle_focus(app: &mut App) {
+    if has_session(app) {
+        app.focus = match app.focus {
+            Context::Text => Context::Run,
+            Context::Run => Context::Text,
+        };
+    }
+}
+
+pub(crate) fn ask_seed(app: &mut App) {
+    app.panel = Panel::Prompt(Prompt::new(Asked::Seed, ""));
+}
+
+fn has_session(app: &mut App) -> bool {
+    let there = app.infill.session().is_some();
+    if !there {
+        app.inform("There is no run and no proposal; f5 starts one.");
+    }
+    there
+}

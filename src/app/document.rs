@@ -1,0 +1,273 @@
+//! The user's document: text, selection, holes, history and where it is kept.
+//!
+//! [`Document::edit`] is the only door through which the text changes: typing, pasting, accepting a proposal. It maps
+//! the selection and the holes and records how to go back. Undo and redo replay what the door recorded.
+//!
+//! A *temporary* hole belongs to a rewrite or refinement and lives as long as that: it is mapped like the others but
+//! never enters the history.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::app::message::{Opened, Stamp};
+use crate::text::buffer::Buffer;
+use crate::text::change::ChangeSet;
+use crate::text::history::{EditKind, History, Record, Snapshot, Step};
+use crate::text::holes::{HoleLength, Holes};
+use crate::text::selection::Selection;
+
+/// A change to the text with everything the history wants to know.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    set: ChangeSet,
+    kind: EditKind,
+    origin: Option<String>,
+    selection: Option<Selection>,
+    holes: Option<Holes>,
+}
+
+impl Change {
+    /// A change after which selection and holes are where the change moves them.
+    pub(crate) fn new(set: ChangeSet, kind: EditKind) -> Self {
+        Self { set, kind, origin: None, selection: None, holes: None }
+    }
+
+    /// The selection afterwards.
+    pub(crate) fn selecting(self, selection: Selection) -> Self {
+        Self { selection: Some(selection), ..self }
+    }
+
+    /// The holes afterwards, where mapping them is not what is wanted.
+    pub(crate) fn with_holes(self, holes: Holes) -> Self {
+        Self { holes: Some(holes), ..self }
+    }
+
+    /// Where the text came from.
+    pub(crate) fn from(self, origin: String) -> Self {
+        Self { origin: Some(origin), ..self }
+    }
+}
+
+/// A step that was undone or redone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Walked {
+    /// Where its text came from, if not from the keyboard.
+    pub(crate) origin: Option<String>,
+}
+
+/// The document. See the module's text.
+#[derive(Debug)]
+pub struct Document {
+    buffer: Buffer,
+    history: History,
+    selection: Selection,
+    holes: Holes,
+    temporary: Vec<u64>,
+    path: Option<PathBuf>,
+    stamp: Option<Stamp>,
+    read_only: bool,
+    /// What changed since [`Document::take_changes`], in order.
+    changes: Vec<ChangeSet>,
+}
+
+impl Document {
+    /// A document that was read.
+    pub(crate) fn opened(file: &Opened) -> Self {
+        Self {
+            buffer: Buffer::from_text(&file.text),
+            history: History::new(),
+            selection: Selection::caret(0),
+            holes: Holes::new(),
+            temporary: Vec::new(),
+            path: file.path.clone(),
+            stamp: file.stamp,
+            read_only: file.read_only,
+            changes: Vec::new(),
+        }
+    }
+
+    /// An empty document without a name.
+    pub(crate) fn empty() -> Self {
+        Self::opened(&Opened { path: None, text: String::new(), stamp: None, at: None, read_only: false })
+    }
+
+    /// The text.
+    pub fn buffer(&self) -> &Buffer {
+        &self.buffer
+    }
+
+    /// What is selected; the caret is its head.
+    pub fn selection(&self) -> Selection {
+        self.selection
+    }
+
+    /// The caret's position.
+    pub fn caret(&self) -> usize {
+        self.selection.head
+    }
+
+    /// The holes, temporary ones included.
+    pub fn holes(&self) -> &Holes {
+        &self.holes
+    }
+
+    /// Whether the hole belongs to a rewrite or a refinement.
+    pub fn is_temporary(&self, id: u64) -> bool {
+        self.temporary.contains(&id)
+    }
+
+    /// Where it is kept.
+    pub fn path(&self) -> Option<&PathBuf> {
+        self.path.as_ref()
+    }
+
+    /// The file as it was read or written last.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        self.stamp
+    }
+
+    /// Whether the file cannot be written.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// Whether the text differs from what is kept on disk.
+    pub fn is_dirty(&self) -> bool {
+        !self.history.is_saved()
+    }
+
+    /// Selects; both ends go to the nearest character boundary before them.
+    pub(crate) fn select(&mut self, selection: Selection) {
+        self.selection = selection.snapped(&self.buffer);
+    }
+
+    /// Ends the running undo group: what is typed next is undone by itself.
+    pub(crate) fn break_group(&mut self) {
+        self.history.break_group();
+    }
+
+    /// The one door to the text.
+    pub(crate) fn edit(&mut self, change: Change, now: Duration) {
+        let before = self.snapshot();
+        let Ok(inverse) = self.buffer.apply(&change.set) else {
+            debug_assert!(false, "a change set made for another text");
+            return;
+        };
+        self.selection = change.selection.unwrap_or_else(|| self.selection.map(&change.set)).snapped(&self.buffer);
+        match change.holes {
+            Some(holes) => self.holes = holes,
+            None => self.holes.map(&change.set),
+        }
+        self.changes.push(change.set.clone());
+        let record = Record {
+            forward: change.set,
+            inverse,
+            before,
+            after: self.snapshot(),
+            kind: change.kind,
+            origin: change.origin,
+            at: now,
+        };
+        self.history.commit(record);
+    }
+
+    /// Changes holes and nothing else, as one undo step that leaves the text as saved as it was.
+    pub(crate) fn edit_holes(&mut self, now: Duration, change: impl FnOnce(&mut Holes)) {
+        let before = self.snapshot();
+        change(&mut self.holes);
+        let nothing = ChangeSet::identity(self.buffer.len());
+        self.history.break_group();
+        self.history.commit(Record {
+            forward: nothing.clone(),
+            inverse: nothing,
+            before,
+            after: self.snapshot(),
+            kind: EditKind::Other,
+            origin: None,
+            at: now,
+        });
+    }
+
+    /// Goes one step back; `None` where there is nothing to undo.
+    pub(crate) fn undo(&mut self) -> Option<Walked> {
+        self.walk(History::undo)
+    }
+
+    /// Goes one step forth again.
+    pub(crate) fn redo(&mut self) -> Option<Walked> {
+        self.walk(History::redo)
+    }
+
+    fn walk(&mut self, way: fn(&mut History) -> Option<Step>) -> Option<Walked> {
+        let step = way(&mut self.history)?;
+        if self.buffer.apply(&step.change).is_err() {
+            debug_assert!(false, "the history fits the text");
+            return None;
+        }
+        self.restore_holes(step.restore.holes, &step.change);
+        self.selection = step.restore.selection.snapped(&self.buffer);
+        self.changes.push(step.change);
+        Some(Walked { origin: step.origin })
+    }
+
+    /// The holes of a snapshot, and the temporary ones, which no snapshot knows, moved by the change.
+    fn restore_holes(&mut self, restored: Holes, change: &ChangeSet) {
+        if self.temporary.is_empty() {
+            self.holes.restore(&restored);
+            return;
+        }
+        self.holes.map(change);
+        let others: Vec<u64> = self.holes.iter().map(|hole| hole.id).filter(|id| !self.is_temporary(*id)).collect();
+        for id in others {
+            self.holes.remove(id);
+        }
+        for hole in &restored {
+            self.holes.add(hole.range.clone(), hole.length);
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let mut holes = self.holes.clone();
+        for id in &self.temporary {
+            holes.remove(*id);
+        }
+        Snapshot { selection: self.selection, holes }
+    }
+
+    /// A hole for a rewrite or a refinement.
+    pub(crate) fn add_temporary(&mut self, range: std::ops::Range<usize>) -> u64 {
+        let id = self.holes.add(range, HoleLength::Auto);
+        self.temporary.push(id);
+        id
+    }
+
+    /// A temporary hole was split into these.
+    pub(crate) fn replace_temporary(&mut self, id: u64, by: &[u64]) {
+        if let Some(at) = self.temporary.iter().position(|&old| old == id) {
+            self.temporary.splice(at..=at, by.iter().copied());
+        }
+    }
+
+    /// The rewrite is over.
+    pub(crate) fn drop_temporary(&mut self) {
+        for id in std::mem::take(&mut self.temporary) {
+            self.holes.remove(id);
+        }
+    }
+
+    /// The text was written: `revision` is that of the contents.
+    pub(crate) fn saved(&mut self, path: PathBuf, stamp: Stamp, revision: u64) {
+        self.path = Some(path);
+        self.stamp = Some(stamp);
+        self.read_only = false;
+        if revision == self.buffer.revision() {
+            self.history.break_group();
+            self.history.mark_saved();
+        }
+    }
+
+    /// What changed since the last call, in order.
+    pub(crate) fn take_changes(&mut self) -> Vec<ChangeSet> {
+        std::mem::take(&mut self.changes)
+    }
+}

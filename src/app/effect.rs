@@ -1,0 +1,61 @@
+//! Everything the program asks of the outside world, as plain data. The shell carries these out in order and turns
+//! their results into messages; nothing here has happened yet.
+
+use std::path::PathBuf;
+
+use crate::app::message::Stamp;
+use crate::engine::protocol::Command;
+use crate::text::buffer::Buffer;
+
+/// A wish.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Tell the engine.
+    Engine(Command),
+    /// Read this file and answer with [`super::Message::Opened`]. A file that does not exist is a new document.
+    Open(PathBuf),
+    /// Write this and answer with [`super::Message::Saved`].
+    Save(SaveRequest),
+    /// Put this into the system clipboard.
+    SetClipboard(String),
+    /// Answer with [`super::Message::Clipboard`].
+    ReadClipboard,
+    /// Keep this text safe in the recovery file of the document.
+    WriteRecovery {
+        /// Where the document is kept.
+        path: Option<PathBuf>,
+        /// Its text now.
+        contents: Buffer,
+    },
+    /// The recovery file of the document is not needed any more.
+    RemoveRecovery {
+        /// Where the document is kept.
+        path: Option<PathBuf>,
+    },
+    /// Hand the terminal back to the shell that started us, until told to go on.
+    Suspend,
+    /// End the program.
+    Quit,
+}
+
+/// What must be true of the file for a save to go ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// There is no file.
+    Nothing,
+    /// The file is the one known by this stamp.
+    Same(Stamp),
+    /// Whatever is there may be overwritten: the user said so.
+    Anything,
+}
+
+/// A document to be written.
+#[derive(Debug, Clone)]
+pub struct SaveRequest {
+    /// Where.
+    pub path: PathBuf,
+    /// What: the text exactly as it is to stand in the file.
+    pub contents: Buffer,
+    /// Under which condition.
+    pub expect: Expect,
+}

@@ -1,0 +1,268 @@
+//! From document and overlay to rows of glyphs: what stands where on the screen, as a pure function.
+//!
+//! The document is cut into *units*: a line, or a piece of [`SEGMENT`] characters of a longer one, so that no work ever
+//! depends on the length of the document or of a line. A hole with cells over it hides its own text; a unit that ends
+//! inside such a hole is joined with the next. Each unit is laid out into rows, wrapped or not. Read [`screen`] first.
+//! Columns are terminal cells counted from the left edge of the text, before scrolling to the right.
+
+pub(crate) mod moves;
+pub(crate) mod unit;
+
+use std::ops::Range;
+
+use crate::app::App;
+use crate::app::infill::Stage;
+use crate::app::layout::moves::Walker;
+use crate::app::settings::Motion;
+use crate::app::view::{Geometry, Top};
+use crate::engine::protocol::{CellState, HoleId};
+
+/// A line longer than this is folded here, in characters, whether long lines wrap or not.
+pub const SEGMENT: usize = 1024;
+
+/// A tentative guess less likely than this is shown as shade, not as text.
+pub const GUESS_SHOWN: f32 = 0.3;
+
+/// What a glyph stands for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Look {
+    /// The user's text.
+    Text,
+    /// The user's text in a hole that is marked and has no cells over it.
+    Hole,
+    /// The sign of a hole without text.
+    EmptyHole,
+    /// A cell of a run or a proposal: its token's text.
+    Cell {
+        /// The state of the cell.
+        state: CellState,
+        /// The probability of the text.
+        probability: f32,
+    },
+    /// A cell shown as shade: nothing is written there, and there is no likely guess.
+    Shade {
+        /// The state of the cell.
+        state: CellState,
+    },
+    /// The rest of a cell's box.
+    Padding {
+        /// The state of the cell.
+        state: CellState,
+    },
+    /// A line break that belongs to a cell.
+    Break {
+        /// The state of the cell.
+        state: CellState,
+    },
+}
+
+/// What is drawn over a glyph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Marks {
+    /// It is selected.
+    pub selected: bool,
+    /// It is part of a match of the search.
+    pub matched: bool,
+    /// It is part of the match the caret is at.
+    pub current_match: bool,
+    /// It belongs to a proposal in review rather than to a run.
+    pub proposed: bool,
+}
+
+/// One thing on a row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Glyph {
+    /// What to draw; `width` columns of it.
+    pub text: String,
+    /// Columns.
+    pub width: usize,
+    /// Where in the document it stands; a cell stands at its hole's start.
+    pub pos: usize,
+    /// Which cell it belongs to.
+    pub cell: Option<(HoleId, usize)>,
+    /// What it stands for.
+    pub look: Look,
+    /// What is drawn over it.
+    pub marks: Marks,
+}
+
+/// One row of the window.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Row {
+    /// The line's number, 0-based, on the first row of a line.
+    pub line: Option<usize>,
+    /// A hole is on it, with or without cells.
+    pub holds_hole: bool,
+    /// The line break behind it is selected.
+    pub break_selected: bool,
+    /// What stands on it, from column 0.
+    pub glyphs: Vec<Glyph>,
+    /// Where in the document it begins and ends.
+    pub range: Range<usize>,
+    /// It is the last row of its unit: a caret at the end of the range stands here.
+    pub ends_unit: bool,
+}
+
+/// The window as it is to be drawn.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Screen {
+    /// Its rows, from the top; fewer than the height at the end of the document.
+    pub rows: Vec<Row>,
+    /// Row and column of the caret within the text area, scrolling included; `None` when it is not in the window.
+    pub caret: Option<(usize, usize)>,
+    /// Where the parts of the screen are.
+    pub geometry: Geometry,
+}
+
+impl Row {
+    /// Columns up to glyph `i`.
+    pub fn column_of(&self, i: usize) -> usize {
+        self.glyphs.iter().take(i).map(|glyph| glyph.width).sum()
+    }
+
+    /// Columns of all glyphs.
+    pub fn width(&self) -> usize {
+        self.column_of(self.glyphs.len())
+    }
+}
+
+/// What the layout of a unit depends on, besides the document.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Style {
+    /// Columns, at least 1.
+    pub(crate) width: usize,
+    pub(crate) wrap: bool,
+    pub(crate) tab: usize,
+    /// Cells show what they are about to say, not only what is written.
+    pub(crate) guesses: bool,
+    /// A proposal in review: line breaks break.
+    pub(crate) settled: bool,
+}
+
+impl Style {
+    pub(crate) fn of(app: &App) -> Self {
+        let settings = app.settings();
+        Self {
+            width: usize::from(geometry(app).text.width).max(1),
+            wrap: settings.soft_wrap,
+            tab: settings.tab_width.max(1),
+            guesses: settings.motion == Motion::Full,
+            settled: app.infill().stage() == Stage::Review,
+        }
+    }
+}
+
+/// Where the parts of the screen are.
+pub fn geometry(app: &App) -> Geometry {
+    let (width, height) = app.view().size();
+    Geometry::new(width, height, gutter(app))
+}
+
+/// Columns left of the text: the line's number, and the bar of lines that hold a hole.
+fn gutter(app: &App) -> u16 {
+    if !app.settings().line_numbers {
+        return 2;
+    }
+    let digits = app.document().buffer().line_count().to_string().len().max(3);
+    digits as u16 + 3
+}
+
+/// Lays the window out.
+pub fn screen(app: &App) -> Screen {
+    let geometry = geometry(app);
+    let height = usize::from(geometry.text.height);
+    let mut walker = Walker::new(app, app.view().top);
+    let mut rows = Vec::with_capacity(height);
+    while rows.len() < height {
+        rows.push(walker.row().clone());
+        if !walker.down() {
+            break;
+        }
+    }
+    for row in &mut rows {
+        decorate(app, row);
+    }
+    let caret = caret_in(app, &rows).map(|(row, column)| {
+        let column = column.saturating_sub(app.view().left());
+        (row, column.min(usize::from(geometry.text.width).saturating_sub(1)))
+    });
+    Screen { rows, caret, geometry }
+}
+
+/// Row and column of the caret in these rows.
+fn caret_in(app: &App, rows: &[Row]) -> Option<(usize, usize)> {
+    let pos = app.document().caret();
+    let cell = app.view().caret_cell();
+    rows.iter().enumerate().find_map(|(i, row)| Some((i, moves::column_in(app, row, pos, cell)?)))
+}
+
+fn decorate(app: &App, row: &mut Row) {
+    let selected = app.document().selection().range();
+    let hits = app.find().in_range(&row.range);
+    let current = app.find().current(app.document().selection());
+    let proposed = app.infill().stage() == Stage::Review;
+    for glyph in &mut row.glyphs {
+        let inside = |range: &Range<usize>| range.contains(&glyph.pos);
+        glyph.marks = Marks {
+            selected: selected.contains(&glyph.pos),
+            matched: glyph.cell.is_none() && hits.iter().any(inside),
+            current_match: glyph.cell.is_none() && current.as_ref().is_some_and(inside),
+            proposed: proposed && glyph.cell.is_some(),
+        };
+    }
+    row.break_selected = row.ends_unit && selected.contains(&row.range.end);
+}
+
+/// Scrolls as little as needed so that the caret is in the window with a margin around it.
+pub(crate) fn scroll_to_caret(app: &App) -> (Top, usize) {
+    let area = geometry(app).text;
+    let height = usize::from(area.height).max(1);
+    let margin = 2.min((height - 1) / 2);
+    let top = Walker::new(app, app.view().top).top();
+    let mut at_caret = Walker::at_caret(app);
+    let caret = at_caret.top();
+    let column = moves::column_in(app, at_caret.row(), app.document().caret(), app.view().caret_cell()).unwrap_or(0);
+    let left = scroll_sideways(app, column);
+    let order = |a: Top, b: Top| (a.pos, a.row) < (b.pos, b.row);
+    // How far below the top the caret is, if that is within two windows.
+    let mut above = 0;
+    while at_caret.top() != top && above < 2 * height && at_caret.up() {
+        above += 1;
+    }
+    let found = at_caret.top() == top;
+    let up_from_caret = |rows: usize| {
+        let mut walker = Walker::new(app, caret);
+        (0..rows).all(|_| walker.up());
+        walker.top()
+    };
+    let top = match found {
+        true if above < margin => up_from_caret(margin),
+        true if above + margin < height => top,
+        true => up_from_caret(height - 1 - margin),
+        false if order(caret, top) && near_below(app, caret, top, height) => up_from_caret(margin),
+        false => up_from_caret(height / 2),
+    };
+    (top, left)
+}
+
+/// Whether `top` is at most a window below `caret`.
+fn near_below(app: &App, caret: Top, top: Top, height: usize) -> bool {
+    let mut walker = Walker::new(app, caret);
+    (0..height).any(|_| walker.down() && walker.top() == top)
+}
+
+fn scroll_sideways(app: &App, column: usize) -> usize {
+    if app.settings().soft_wrap {
+        return 0;
+    }
+    let width = usize::from(geometry(app).text.width).max(1);
+    let margin = 4.min((width - 1) / 2);
+    let left = app.view().left();
+    if column < left + margin {
+        column.saturating_sub(margin)
+    } else if column + margin >= left + width {
+        column + margin + 1 - width
+    } else {
+        left
+    }
+}

@@ -1,0 +1,131 @@
+//! Everything that can happen to the program, as one closed enum of plain data: a session is a list of these.
+//!
+//! The shell translates the terminal, the engine and the disk into messages; [`super::App::update`] is the only reader.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::app::key::Key;
+use crate::app::notice::Notice;
+use crate::engine::protocol::Event;
+
+/// Something happened.
+#[derive(Debug, Clone)]
+pub enum Message {
+    /// A key went down or repeats.
+    Key(Key),
+    /// Text was pasted by the terminal (bracketed paste).
+    Paste(String),
+    /// The mouse did something.
+    Mouse(Mouse),
+    /// The terminal has this many columns and rows.
+    Resize {
+        /// Columns.
+        width: u16,
+        /// Rows.
+        height: u16,
+    },
+    /// The engine reports.
+    Engine(Event),
+    /// The answer to [`super::Effect::Open`], and the first document. The error is a sentence for the user.
+    Opened(Result<Opened, String>),
+    /// The answer to [`super::Effect::Save`].
+    Saved(Result<SavedFile, SaveError>),
+    /// The answer to [`super::Effect::ReadClipboard`]; `None` where the system has none: then our own copy is pasted.
+    Clipboard(Option<String>),
+    /// The file on disk is not the one that was opened or saved last.
+    DiskChanged,
+    /// An earlier session left unsaved text.
+    RecoveryFound(Recovered),
+    /// Something outside went wrong or is worth saying (the log, the recovery file, the clipboard).
+    Notice(Notice),
+    /// Time passed. Needed only while [`super::App::wants_ticks`].
+    Tick,
+    /// The window is to be closed: the same as the quit key.
+    QuitRequested,
+}
+
+/// What the mouse did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MouseKind {
+    /// The left button went down.
+    Down,
+    /// The mouse moved with the left button down.
+    Drag,
+    /// The left button went up.
+    Up,
+    /// The wheel turned away from the user.
+    ScrollUp,
+    /// The wheel turned towards the user.
+    ScrollDown,
+}
+
+/// A mouse event in screen cells, 0-based.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mouse {
+    /// What.
+    pub kind: MouseKind,
+    /// Column of the screen.
+    pub column: u16,
+    /// Row of the screen.
+    pub row: u16,
+    /// 1 for a click, 2 for a double click, 3 for a triple click.
+    pub clicks: u8,
+    /// Shift was held: extend the selection.
+    pub shift: bool,
+}
+
+/// What the shell remembers about a file to notice that it changed. The app only hands it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// Time of the last change, since 1970.
+    pub modified: Option<Duration>,
+    /// Length in bytes.
+    pub len: u64,
+}
+
+/// A document that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// Where it is kept; `None` for standard input and for a new document.
+    pub path: Option<PathBuf>,
+    /// Its text.
+    pub text: String,
+    /// The file as it was read; `None` where there is no file yet.
+    pub stamp: Option<Stamp>,
+    /// Where to put the caret: line and column, 1-based.
+    pub at: Option<(usize, usize)>,
+    /// The file cannot be written.
+    pub read_only: bool,
+}
+
+/// A document that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedFile {
+    /// Where.
+    pub path: PathBuf,
+    /// The file as it is now.
+    pub stamp: Stamp,
+    /// [`crate::text::buffer::Buffer::revision`] of the contents that were written.
+    pub revision: u64,
+}
+
+/// Why a document was not written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SaveError {
+    /// The file is not the one that was read: somebody else wrote it.
+    ChangedOnDisk(PathBuf),
+    /// A new document was to be saved where a file is already.
+    Exists(PathBuf),
+    /// A sentence: what, where, what to do.
+    Failed(String),
+}
+
+/// Unsaved text of an earlier session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// The text.
+    pub text: String,
+    /// When it was written, in words (`12 minutes ago`).
+    pub when: String,
+}

@@ -1,0 +1,249 @@
+//! What takes the keys away from text and run for a while: a prompt on the status line, a question, the help page.
+
+use std::path::PathBuf;
+
+use crate::app::command::{COMMANDS, Command};
+use crate::app::message::Recovered;
+use crate::text::selection::Selection;
+
+/// What is open in front of the document.
+#[derive(Debug, Clone, Default)]
+pub enum Panel {
+    /// Nothing.
+    #[default]
+    None,
+    /// A line to be typed.
+    Prompt(Prompt),
+    /// A choice to be made.
+    Question(Question),
+    /// The help page, scrolled down by so many rows.
+    Help(usize),
+}
+
+/// A line of input with a caret.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Input {
+    text: String,
+    /// The caret, in characters.
+    caret: usize,
+}
+
+/// What is being asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// What to look for; the selection before, for Esc.
+    Find {
+        /// The selection when the prompt opened.
+        before: Selection,
+    },
+    /// Which file to open.
+    Open,
+    /// Where to save.
+    SaveAs,
+    /// Which line to go to.
+    Line,
+    /// How many tokens these holes get.
+    Length {
+        /// The holes.
+        holes: Vec<u64>,
+    },
+    /// How much of the selection may change.
+    Strength,
+    /// The seed of the next run.
+    Seed,
+    /// Which command to carry out.
+    Palette {
+        /// The entry that Enter takes.
+        selected: usize,
+    },
+}
+
+/// A prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    /// What is being asked for.
+    pub asked: Asked,
+    /// What was typed.
+    pub input: Input,
+    /// Why the last Enter was not taken.
+    pub complaint: Option<String>,
+}
+
+/// What is to happen once unsaved changes are dealt with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Then {
+    /// End the program.
+    Quit,
+    /// Open this file.
+    Open(PathBuf),
+    /// Begin a new document.
+    New,
+}
+
+/// A question with a few answers, each a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// There are unsaved changes.
+    Unsaved(Then),
+    /// There is a file already where a document is to be saved.
+    Overwrite(PathBuf),
+    /// Somebody else wrote the file.
+    ChangedOnDisk(PathBuf),
+    /// An earlier session left unsaved text.
+    Recovery(Recovered),
+}
+
+impl Input {
+    /// A line with the caret at its end.
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let caret = text.chars().count();
+        Self { text, caret }
+    }
+
+    /// What was typed.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The caret, in characters from the start.
+    pub fn caret(&self) -> usize {
+        self.caret
+    }
+
+    fn byte(&self, at: usize) -> usize {
+        self.text.char_indices().nth(at).map_or(self.text.len(), |(byte, _)| byte)
+    }
+
+    /// Types a text; line breaks and other control characters are left out.
+    pub(crate) fn insert(&mut self, text: &str) {
+        let clean: String = text.chars().filter(|c| !c.is_control()).collect();
+        let at = self.byte(self.caret);
+        self.text.insert_str(at, &clean);
+        self.caret += clean.chars().count();
+    }
+
+    /// Moves the caret, to the end at most.
+    pub(crate) fn go(&mut self, caret: usize) {
+        self.caret = caret.min(self.text.chars().count());
+    }
+
+    /// Deletes from the caret to `to`.
+    pub(crate) fn delete_to(&mut self, to: usize) {
+        let to = to.min(self.text.chars().count());
+        let range = self.byte(self.caret.min(to))..self.byte(self.caret.max(to));
+        self.text.replace_range(range, "");
+        self.caret = self.caret.min(to);
+    }
+
+    /// Where the word before the caret begins.
+    pub(crate) fn word_start(&self) -> usize {
+        let chars: Vec<char> = self.text.chars().take(self.caret).collect();
+        let word = chars.iter().rposition(|c| c.is_alphanumeric()).map_or(0, |last| last + 1);
+        chars[..word].iter().rposition(|c| !c.is_alphanumeric()).map_or(0, |before| before + 1)
+    }
+}
+
+impl Prompt {
+    pub(crate) fn new(asked: Asked, text: impl Into<String>) -> Self {
+        Self { asked, input: Input::new(text), complaint: None }
+    }
+
+    /// What stands before the input.
+    pub fn label(&self) -> &'static str {
+        match self.asked {
+            Asked::Find { .. } => "find",
+            Asked::Open => "open file",
+            Asked::SaveAs => "save as",
+            Asked::Line => "go to line",
+            Asked::Length { .. } => "tokens in the hole (auto, 12 or 3-40)",
+            Asked::Strength => "how much may change, 10 to 100 %",
+            Asked::Seed => "seed of the next run",
+            Asked::Palette { .. } => "command",
+        }
+    }
+
+    /// The commands that the palette offers for what was typed, best first.
+    pub fn palette(&self) -> Vec<&'static Command> {
+        let typed = self.input.text.trim().to_lowercase();
+        let mut found: Vec<(u8, &Command)> =
+            COMMANDS.iter().filter_map(|command| Some((rank(command, &typed)?, command))).collect();
+        found.sort_by_key(|(rank, _)| *rank);
+        found.into_iter().map(|(_, command)| command).collect()
+    }
+}
+
+/// How well a command fits what was typed, 0 best; `None` if not at all.
+fn rank(command: &Command, typed: &str) -> Option<u8> {
+    let name = command.name.replace('-', " ");
+    let typed = typed.replace('-', " ");
+    let is_word_start = |at: usize| at == 0 || name.as_bytes()[at - 1] == b' ';
+    if name.starts_with(&typed) {
+        return Some(0);
+    }
+    if let Some((at, _)) = name.match_indices(&typed).find(|(at, _)| is_word_start(*at)) {
+        return Some(u8::from(at > 0));
+    }
+    if name.contains(&typed) {
+        return Some(2);
+    }
+    if command.doc.to_lowercase().contains(&typed) {
+        return Some(3);
+    }
+    let mut letters = name.chars();
+    let in_order = typed.chars().filter(|c| *c != ' ').all(|wanted| letters.any(|c| c == wanted));
+    in_order.then_some(4)
+}
+
+impl Question {
+    /// The question, as a sentence.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Unsaved(_) => "There are changes that are not saved.".to_owned(),
+            Self::Overwrite(path) => format!("{} exists already.", path.display()),
+            Self::ChangedOnDisk(path) => {
+                format!("{} was changed by another program since it was read.", path.display())
+            }
+            Self::Recovery(found) => format!("An earlier session ended before this file was saved ({}).", found.when),
+        }
+    }
+
+    /// The answers: key and what it does.
+    pub fn choices(&self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Unsaved(_) => &[("s", "save"), ("d", "discard them"), ("esc", "stay")],
+            Self::Overwrite(_) => &[("o", "overwrite it"), ("esc", "do not save")],
+            Self::ChangedOnDisk(_) => &[("o", "overwrite it"), ("r", "read it again"), ("esc", "do not save")],
+            Self::Recovery(_) => &[("r", "restore its text"), ("d", "discard it")],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn palette_puts_names_before_descriptions() {
+        let prompt = Prompt::new(Asked::Palette { selected: 0 }, "undo");
+        assert_eq!(prompt.palette()[0].name, "undo");
+        let all = Prompt::new(Asked::Palette { selected: 0 }, "");
+        assert_eq!(all.palette().len(), COMMANDS.len());
+        let none = Prompt::new(Asked::Palette { selected: 0 }, "qqqqzz");
+        assert!(none.palette().is_empty());
+    }
+
+    #[test]
+    fn input_edits_by_characters() {
+        let mut input = Input::new("naïve été");
+        assert_eq!(input.word_start(), 6);
+        input.delete_to(6);
+        input.insert("x\ny");
+        assert_eq!((input.text(), input.caret()), ("naïve xy", 8));
+        input.go(2);
+        input.delete_to(3);
+        assert_eq!(input.text(), "nave xy");
+        input.delete_to(99);
+        assert_eq!(input.text(), "na");
+    }
+}

@@ -1,0 +1,245 @@
+//! Keys while a panel is open: editing the line of a prompt, answering a question, scrolling the help page.
+
+use std::path::PathBuf;
+
+use crate::app::App;
+use crate::app::commands::{file, hole, run, view};
+use crate::app::effect::Expect;
+use crate::app::help;
+use crate::app::key::{Key, KeyCode};
+use crate::app::panel::{Asked, Input, Panel, Prompt, Question};
+use crate::text::search;
+
+/// Rows that a page of help scrolls.
+const PAGE: usize = 10;
+
+impl App {
+    pub(crate) fn key_in_panel(&mut self, key: Key) {
+        match &self.panel {
+            Panel::None => {}
+            Panel::Prompt(_) => self.key_in_prompt(key),
+            Panel::Question(question) => {
+                let question = question.clone();
+                self.answer(question, key);
+            }
+            Panel::Help(top) => {
+                let (top, last) = (*top, help::page().len().saturating_sub(1));
+                let to = match key.code {
+                    KeyCode::Up => top.saturating_sub(1),
+                    KeyCode::Down => top + 1,
+                    KeyCode::PageUp => top.saturating_sub(PAGE),
+                    KeyCode::PageDown | KeyCode::Char(' ') => top + PAGE,
+                    KeyCode::Home => 0,
+                    KeyCode::End => last,
+                    _ => {
+                        self.panel = Panel::None;
+                        return;
+                    }
+                };
+                self.panel = Panel::Help(to.min(last));
+            }
+        }
+    }
+
+    fn key_in_prompt(&mut self, key: Key) {
+        let Panel::Prompt(prompt) = &mut self.panel else { return };
+        prompt.complaint = None;
+        let up_or_down = match key.code {
+            KeyCode::Up => -1,
+            KeyCode::Down | KeyCode::Tab => 1,
+            KeyCode::PageUp => -8,
+            KeyCode::PageDown => 8,
+            _ => 0,
+        };
+        match key.code {
+            KeyCode::Esc => self.leave_prompt(),
+            KeyCode::Enter => self.take_prompt(),
+            KeyCode::Char('q') if key.ctrl => self.leave_prompt(),
+            KeyCode::Char('v') if key.ctrl => self.emit(crate::app::effect::Effect::ReadClipboard),
+            KeyCode::Char('g') | KeyCode::F(3) if key.ctrl || key.code == KeyCode::F(3) => self.find_from_prompt(key),
+            _ if up_or_down != 0 => self.up_or_down(up_or_down),
+            _ => {
+                if edit_line(&mut prompt.input, key) {
+                    self.prompt_changed();
+                }
+            }
+        }
+    }
+
+    /// Up and down: through the palette, the matches, or the strength.
+    fn up_or_down(&mut self, by: isize) {
+        let Panel::Prompt(prompt) = &mut self.panel else { return };
+        match &mut prompt.asked {
+            Asked::Palette { selected } => *selected = selected.saturating_add_signed(by),
+            Asked::Strength => {
+                let strength = prompt.input.text().trim().parse().unwrap_or(40) - 10 * by.signum();
+                prompt.input = Input::new(strength.clamp(10, 100).to_string());
+            }
+            Asked::Find { .. } if by < 0 => view::find_previous(self),
+            Asked::Find { .. } => view::find_next(self),
+            _ => {}
+        }
+        if let Panel::Prompt(prompt) = &mut self.panel {
+            let last = prompt.palette_len().saturating_sub(1);
+            if let Asked::Palette { selected } = &mut prompt.asked {
+                *selected = (*selected).min(last);
+            }
+        }
+    }
+
+    fn find_from_prompt(&mut self, key: Key) {
+        if matches!(&self.panel, Panel::Prompt(Prompt { asked: Asked::Find { .. }, .. })) {
+            if key.shift { view::find_previous(self) } else { view::find_next(self) }
+        }
+    }
+
+    /// What was typed is another text now.
+    pub(crate) fn prompt_changed(&mut self) {
+        let Panel::Prompt(prompt) = &mut self.panel else { return };
+        match &mut prompt.asked {
+            Asked::Palette { selected } => *selected = 0,
+            Asked::Find { before } => {
+                let (from, before) = (before.range().start, *before);
+                self.find.set(prompt.input.text(), self.document.buffer());
+                let hit = self.find.query().and_then(|query| search::find_next(self.document.buffer(), from, query));
+                match hit {
+                    Some(hit) => view::select_match(self, hit),
+                    None => self.document.select(before),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn leave_prompt(&mut self) {
+        if let Panel::Prompt(Prompt { asked: Asked::Find { before }, .. }) = &self.panel {
+            let before = *before;
+            self.document.select(before);
+            self.find.hide();
+        }
+        self.outbox.after_save = None;
+        self.panel = Panel::None;
+    }
+
+    /// Enter: does what was asked for, or says what is wrong with what was typed.
+    fn take_prompt(&mut self) {
+        let Panel::Prompt(prompt) = std::mem::take(&mut self.panel) else { return };
+        let typed = prompt.input.text().trim().to_owned();
+        let complaint = match &prompt.asked {
+            Asked::Find { .. } => None,
+            Asked::Open | Asked::SaveAs if typed.is_empty() => Some("Type the name of a file."),
+            Asked::Open => {
+                file::unless_unsaved(self, crate::app::panel::Then::Open(PathBuf::from(typed)));
+                None
+            }
+            Asked::SaveAs => {
+                file::save_to(self, PathBuf::from(typed));
+                None
+            }
+            Asked::Line => self.take_line(&typed),
+            Asked::Length { holes } => self.take_length(holes, &typed),
+            Asked::Strength => match typed.trim_end_matches('%').trim().parse() {
+                Ok(percent @ 10..=100) => {
+                    run::rewrite_by(self, percent);
+                    None
+                }
+                _ => Some("Type a number from 10 to 100."),
+            },
+            Asked::Seed => match typed.parse() {
+                Ok(seed) => {
+                    self.infill.set_next_seed(seed);
+                    self.inform(format!("The next run takes seed {seed}."));
+                    None
+                }
+                Err(_) => Some("A seed is a whole number, 0 or more."),
+            },
+            Asked::Palette { selected } => match prompt.palette().get(*selected) {
+                Some(command) => {
+                    command.run(self);
+                    None
+                }
+                None => Some("There is no such command; esc leaves."),
+            },
+        };
+        if let Some(complaint) = complaint {
+            self.panel = Panel::Prompt(Prompt { complaint: Some(complaint.to_owned()), ..prompt });
+        }
+    }
+
+    /// `12` or `12:5`.
+    fn take_line(&mut self, typed: &str) -> Option<&'static str> {
+        let (line, column) = typed.split_once(':').unwrap_or((typed, "1"));
+        match (line.trim().parse(), column.trim().parse()) {
+            (Ok(line), Ok(column)) => {
+                file::go_to(self, line, column);
+                None
+            }
+            _ => Some("Type a line number, such as 12, or line and column, such as 12:5."),
+        }
+    }
+
+    fn take_length(&mut self, holes: &[u64], typed: &str) -> Option<&'static str> {
+        let Some(length) = hole::parse_length(typed) else {
+            return Some("Type auto, a number of tokens such as 12, or a range such as 3-40.");
+        };
+        self.document.edit_holes(self.outbox.now, |all| holes.iter().for_each(|id| all.set_length(*id, length)));
+        None
+    }
+
+    fn answer(&mut self, question: Question, key: Key) {
+        let name = key.to_string();
+        let Some((answer, _)) = question.choices().iter().find(|(choice, _)| *choice == name) else { return };
+        self.panel = Panel::None;
+        match (question, *answer) {
+            (Question::Unsaved(then), "s") => {
+                self.outbox.after_save = Some(then);
+                file::save(self);
+            }
+            (Question::Unsaved(then), "d") => {
+                self.forget_recovery();
+                file::go_on(self, then);
+            }
+            (Question::Overwrite(path) | Question::ChangedOnDisk(path), "o") => {
+                file::request_save(self, path, Expect::Anything);
+            }
+            (Question::ChangedOnDisk(path), "r") => {
+                self.outbox.after_save = None;
+                self.emit(crate::app::effect::Effect::Open(path));
+            }
+            (Question::Recovery(found), "r") => file::restore(self, &found.text),
+            (Question::Recovery(_), "d") => self.forget_recovery(),
+            _ => self.outbox.after_save = None,
+        }
+    }
+}
+
+impl Prompt {
+    fn palette_len(&self) -> usize {
+        if matches!(self.asked, Asked::Palette { .. }) { self.palette().len() } else { 0 }
+    }
+}
+
+/// Edits a line of input; whether its text changed.
+fn edit_line(input: &mut Input, key: Key) -> bool {
+    let before = input.text().to_owned();
+    let caret = input.caret();
+    let by_word = key.ctrl || key.alt;
+    match key.code {
+        KeyCode::Left if by_word => input.go(input.word_start()),
+        KeyCode::Left => input.go(caret.saturating_sub(1)),
+        KeyCode::Right => input.go(caret + 1),
+        KeyCode::Home => input.go(0),
+        KeyCode::End => input.go(usize::MAX),
+        KeyCode::Backspace if by_word => input.delete_to(input.word_start()),
+        KeyCode::Char('h') if key.ctrl => input.delete_to(input.word_start()),
+        KeyCode::Char('u' | 'k') if key.ctrl => *input = Input::new(""),
+        KeyCode::Backspace => input.delete_to(caret.saturating_sub(1)),
+        KeyCode::Delete => input.delete_to(caret + 1),
+        _ => {
+            if let Some(c) = key.printable() {
+                input.insert(c.encode_utf8(&mut [0; 4]));
+            }
+        }
+    }
+    input.text() != before
+}

@@ -1,0 +1,59 @@
+//! Keeping unsaved text safe: when to ask for the recovery file to be written, and when it is not needed any more.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::app::document::Document;
+use crate::app::effect::Effect;
+
+/// At most one write in this time, for a document of usual size.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// One more second between writes for so many characters.
+const CHARS_PER_SECOND: usize = 1 << 23;
+
+/// What the recovery file holds.
+#[derive(Debug, Default)]
+pub struct Recovery {
+    /// The text in it, by revision, and when it was written; `None` when there is no file.
+    kept: Option<u64>,
+    written_at: Option<Duration>,
+}
+
+impl Recovery {
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// Whether there is unsaved text that the file does not have.
+    pub fn is_behind(&self, document: &Document) -> bool {
+        document.is_dirty() && self.kept != Some(document.buffer().revision())
+    }
+
+    fn is_due(&self, document: &Document, now: Duration) -> bool {
+        let pause = INTERVAL + Duration::from_secs((document.buffer().len() / CHARS_PER_SECOND) as u64);
+        self.is_behind(document) && self.written_at.is_none_or(|at| now.saturating_sub(at) >= pause)
+    }
+}
+
+impl App {
+    /// Asks for the recovery file to be written or removed, if that is due.
+    pub(crate) fn keep_recovery(&mut self) {
+        let now = self.outbox.now;
+        if self.recovery.is_due(&self.document, now) {
+            self.recovery.kept = Some(self.document.buffer().revision());
+            self.recovery.written_at = Some(now);
+            let path = self.document.path().cloned();
+            self.emit(Effect::WriteRecovery { path, contents: self.document.buffer().clone() });
+        } else if !self.document.is_dirty() && self.recovery.kept.is_some() {
+            self.forget_recovery();
+        }
+    }
+
+    /// The unsaved text is not wanted any more, or is saved.
+    pub(crate) fn forget_recovery(&mut self) {
+        self.recovery.kept = None;
+        let path = self.document.path().cloned();
+        self.emit(Effect::RemoveRecovery { path });
+    }
+}

@@ -1,0 +1,393 @@
+//! A run from the key that starts it to the decision about its proposals: what [`App`] does with its [`super::infill`].
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::app::Model;
+use crate::app::document::Change;
+use crate::app::effect::Effect;
+use crate::app::infill::overlay::HoleCells;
+use crate::app::infill::{Proposal, Run, Session, Stage, Told, overlay, request};
+use crate::app::keymap::Context;
+use crate::app::layout::moves::Spot;
+use crate::engine::protocol::{Command, Event, Frame, HoleId, Outcome, Request, RunOptions, Verb};
+use crate::text::buffer::{Buffer, LineEnding};
+use crate::text::change::{Bias, ChangeSet, Edit};
+use crate::text::history::EditKind;
+use crate::text::selection::Selection;
+
+impl App {
+    /// Starts a run on these holes, or lines it up until the model is there.
+    pub(crate) fn begin_run(&mut self, verb: Verb, holes: Vec<HoleId>) {
+        if let Model::Unavailable(why) = &self.model {
+            let why = why.clone();
+            self.document.drop_temporary();
+            self.complain(why);
+            return;
+        }
+        let options = self.fresh_options();
+        self.document.break_group();
+        self.document.select(Selection::caret(self.document.caret()));
+        self.infill.begin(verb, holes, options);
+        self.focus = Context::Run;
+        self.send_start();
+    }
+
+    /// Runs the task at hand once more with another seed.
+    pub(crate) fn run_again(&mut self) {
+        match self.infill.stage() {
+            Stage::Idle => self.inform("There is no run to repeat; f5 starts one."),
+            Stage::Waiting => self.inform("The run starts as soon as the model is loaded."),
+            Stage::Running | Stage::Review => {
+                let options = self.fresh_options();
+                self.infill.again(options);
+                self.send_start();
+            }
+        }
+    }
+
+    fn fresh_options(&mut self) -> RunOptions {
+        let seed = self.infill.take_seed(self.settings.seed);
+        RunOptions { seed, ..self.settings.run.clone() }
+    }
+
+    fn send_start(&mut self) {
+        let (Model::Ready(_), Some(session)) = (&self.model, self.infill.session()) else { return };
+        let Some(run) = &session.run else { return };
+        let request = Request {
+            job: run.job,
+            verb: session.verb,
+            parts: request::parts(&self.document, session, false),
+            options: run.options.clone(),
+        };
+        let told = Told { revision: self.document.buffer().revision(), holes: session.holes.clone() };
+        if let Some(run) = self.infill.run_mut() {
+            run.told = Some(told);
+        }
+        self.emit(Effect::Engine(Command::Start(request)));
+    }
+
+    /// Tells the engine of a document that changed under its run; ends a task that has lost all its holes.
+    pub(crate) fn sync_run(&mut self) {
+        let holes = self.document.holes();
+        let Some(session) = self.infill.session_mut() else { return };
+        let lost = session.retain(|id| holes.get(id.0).is_some());
+        if session.holes.is_empty() {
+            self.cancel_job();
+            self.end_session();
+            self.warn("The text of the hole is gone, so what ran there was dropped.");
+            return;
+        }
+        let told = Told { revision: self.document.buffer().revision(), holes: session.holes.clone() };
+        let Some(run) = &session.run else { return };
+        if run.keeping || run.told.as_ref().is_none_or(|known| *known == told) {
+            return;
+        }
+        let (job, parts) = (run.job, request::parts(&self.document, session, true));
+        if let Some(run) = self.infill.run_mut() {
+            run.told = Some(told);
+            run.resumes.clear();
+        }
+        self.emit(Effect::Engine(Command::Rebase { job, parts }));
+        if lost {
+            self.inform("A hole is gone; the run goes on with the others.");
+        }
+    }
+
+    pub(crate) fn take_event(&mut self, event: Event) {
+        match event {
+            Event::Loading { model } => self.model = Model::Loading(model),
+            Event::Ready(info) => {
+                self.model = Model::Ready(info);
+                if self.infill.stage() == Stage::Waiting {
+                    self.send_start();
+                }
+            }
+            Event::Unavailable(why) => {
+                self.model = Model::Unavailable(why.clone());
+                self.abandon_run();
+                self.complain(why);
+            }
+            Event::Frame(frame) => self.take_frame(frame),
+            Event::Ended { job, outcome } => {
+                if self.infill.run().is_some_and(|run| run.job == job && run.told.is_some()) {
+                    self.take_outcome(outcome);
+                }
+            }
+        }
+    }
+
+    fn take_frame(&mut self, frame: Arc<Frame>) {
+        let Some(Session { run: Some(run), holes, .. }) = self.infill.session_mut() else { return };
+        if run.job == frame.job && run.told.is_some() {
+            run.take_frame(frame, holes);
+        }
+    }
+
+    fn take_outcome(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Finished(frame) | Outcome::Kept(frame) => self.take_proposal(&frame),
+            Outcome::Cancelled => {
+                self.abandon_run();
+                self.inform("The run was stopped.");
+            }
+            Outcome::Failed(why) => {
+                self.abandon_run();
+                self.complain(why);
+            }
+        }
+    }
+
+    fn take_proposal(&mut self, frame: &Arc<Frame>) {
+        let Some(Session { run: Some(run), holes, verb, .. }) = self.infill.session() else { return };
+        let cells = overlay::of_frame(frame, holes, &[]).unwrap_or_else(|| run.cells.clone());
+        let proposal = Proposal {
+            holes: cells.into_iter().map(HoleCells::settled).collect(),
+            origin: origin(*verb, &self.model, &run.options),
+            options: run.options.clone(),
+            nfe: frame.nfe,
+            seconds: frame.seconds,
+        };
+        let verb = *verb;
+        if verb == Verb::Refine && self.is_unchanged(&proposal) {
+            self.abandon_run();
+            self.inform("Nothing here could be made likelier; the text stays as it is.");
+            return;
+        }
+        let same = verb != Verb::Fill && self.is_unchanged(&proposal);
+        if let Some(session) = self.infill.session_mut() {
+            session.propose(proposal);
+        }
+        if same {
+            self.inform("The rewrite came out as it was; r tries another seed.");
+        }
+    }
+
+    fn is_unchanged(&self, proposal: &Proposal) -> bool {
+        let text_of =
+            |id: HoleId| self.document.holes().get(id.0).map(|hole| self.document.buffer().slice(hole.range.clone()));
+        proposal.holes.iter().all(|cells| text_of(cells.id).is_none_or(|text| text == cells.text()))
+    }
+
+    /// Drops the run; the proposals before it are in review again.
+    fn abandon_run(&mut self) {
+        let Some(session) = self.infill.session_mut() else { return };
+        session.run = None;
+        if session.proposals.is_empty() {
+            self.end_session();
+        }
+    }
+
+    fn cancel_job(&mut self) {
+        if let Some(Run { job, told: Some(_), .. }) = self.infill.run() {
+            let cancel = Command::Cancel(*job);
+            self.emit(Effect::Engine(cancel));
+        }
+    }
+
+    fn end_session(&mut self) {
+        self.infill.end();
+        self.document.drop_temporary();
+        self.focus = Context::Text;
+        self.view.caret_cell = None;
+    }
+
+    /// Forgets whatever is going on, without a word: the document is about to be another.
+    pub(crate) fn drop_session(&mut self) {
+        self.cancel_job();
+        self.end_session();
+    }
+
+    /// Drops the run, or in review the task with all its proposals.
+    pub(crate) fn reject(&mut self) {
+        match self.infill.stage() {
+            Stage::Idle => {}
+            Stage::Waiting | Stage::Running => {
+                self.cancel_job();
+                self.reselect();
+                self.abandon_run();
+                self.inform("Dropped the run; the text is as it was.");
+            }
+            Stage::Review => {
+                self.reselect();
+                self.end_session();
+                self.inform("Dropped; the text is as it was.");
+            }
+        }
+    }
+
+    /// A selection that was being rewritten is selected again, to be tried with another strength.
+    fn reselect(&mut self) {
+        let Some(Session { verb: Verb::Rewrite { .. }, holes, proposals, run, .. }) = self.infill.session() else {
+            return;
+        };
+        let ends = run.is_none() || proposals.is_empty();
+        if let ([id], true) = (holes.as_slice(), ends)
+            && let Some(hole) = self.document.holes().get(id.0)
+            && self.focus == Context::Run
+        {
+            self.document.select(Selection::new(hole.range.start, hole.range.end));
+        }
+    }
+
+    /// Stops a run and keeps what there is, or puts the proposal into the text as one undo step.
+    pub(crate) fn accept(&mut self) {
+        match self.infill.stage() {
+            Stage::Idle => {}
+            Stage::Waiting => self.inform("The model is still being loaded; esc drops the run."),
+            Stage::Running => {
+                let Some(run) = self.infill.run_mut().filter(|run| !run.keeping) else { return };
+                run.keeping = true;
+                let job = run.job;
+                self.emit(Effect::Engine(Command::Keep(job)));
+            }
+            Stage::Review => self.accept_proposal(),
+        }
+    }
+
+    fn accept_proposal(&mut self) {
+        let Some(proposal) = self.infill.proposal() else { return };
+        let buffer = self.document.buffer();
+        let caret = self.document.caret();
+        let mut holes = self.document.holes().clone();
+        let (mut edits, mut marked, mut selection) = (Vec::new(), Vec::new(), None);
+        let mut shift = 0_isize;
+        for cells in &proposal.holes {
+            let Some(hole) = holes.remove(cells.id.0) else { continue };
+            let text = with_line_endings(&cells.text(), buffer);
+            let start = hole.range.start.saturating_add_signed(shift);
+            let end = start + text.chars().count();
+            shift += (end - start) as isize - hole.range.len() as isize;
+            if (hole.range.start..=hole.range.end).contains(&caret) {
+                selection = Some(Selection::caret(end));
+            }
+            if !self.document.is_temporary(hole.id) {
+                marked.push((start..end, hole.length));
+            }
+            edits.push(Edit { range: hole.range, text });
+        }
+        let origin = proposal.origin.clone();
+        let set = ChangeSet::new(buffer.len(), edits);
+        holes.map(&set);
+        for (range, length) in marked {
+            holes.add(range, length);
+        }
+        let selection = selection.unwrap_or_else(|| Selection::caret(set.map(caret, Bias::Right)));
+        self.document.break_group();
+        let change = Change::new(set, EditKind::Other).selecting(selection).with_holes(holes).from(origin);
+        self.document.edit(change, self.outbox.now);
+        self.end_session();
+        self.inform("Accepted; ctrl-z takes it back in one step.");
+    }
+
+    /// Types before cell `k` of a hole: the text becomes the user's, and the hole is two.
+    pub(crate) fn type_in_hole(&mut self, id: HoleId, k: usize, text: &str) {
+        let (Some(hole), Some(cells)) = (self.document.holes().get(id.0), self.infill.cells_of(id)) else { return };
+        let buffer = self.document.buffer();
+        let (range, n) = (hole.range.clone(), cells.cells.len());
+        let before: String = cells.cells[..k.min(n)].iter().map(|cell| cell.text.as_str()).collect();
+        // Where the cells still say what the hole's own text says, that is divided too; else it stays before.
+        let own = buffer.slice(range.clone());
+        let at = if own.starts_with(&before) { range.start + before.chars().count() } else { range.end };
+        let (gap, temporary) = (text.chars().count(), self.document.is_temporary(id.0));
+        let set = ChangeSet::insert(buffer.len(), at, text);
+        let mut holes = self.document.holes().clone();
+        holes.map(&set);
+        let Some((left, right)) = holes.split(id.0, at, gap) else { return };
+        for (side, is_empty) in [(left, k == 0), (right, k >= n)] {
+            if is_empty {
+                holes.remove(side);
+            }
+        }
+        let alive = |side: u64| holes.get(side).map(|hole| HoleId(hole.id));
+        let sides = [alive(left), alive(right)];
+        if temporary {
+            let ids: Vec<u64> = sides.iter().flatten().map(|side| side.0).collect();
+            self.document.replace_temporary(id.0, &ids);
+        }
+        if let Some(session) = self.infill.session_mut() {
+            session.split(id, k, sides[0], sides[1]);
+        }
+        self.view.caret_cell = None;
+        let selection = Selection::caret(at + gap);
+        self.document.edit(Change::new(set, EditKind::Typing).selecting(selection).with_holes(holes), self.outbox.now);
+    }
+
+    /// Puts the caret into the hole, before the first cell that is not written, and gives the keys to the text.
+    pub(crate) fn type_inside(&mut self) {
+        let caret = self.document.caret();
+        let Some(session) = self.infill.session() else { return };
+        let ids = session.holes.iter().filter_map(|id| self.document.holes().get(id.0));
+        let touched = |range: &std::ops::Range<usize>| (range.start..=range.end).contains(&caret);
+        let hole = ids.clone().find(|hole| touched(&hole.range)).or_else(|| ids.clone().next());
+        let Some(hole) = hole else { return };
+        let spot = match self.infill.cells_of(HoleId(hole.id)) {
+            Some(cells) => Spot::before_cell(hole, cells, cells.first_masked()),
+            None => Spot::at(hole.range.start),
+        };
+        self.document.select(Selection::caret(spot.pos));
+        self.view.caret_cell = spot.cell;
+        self.focus = Context::Text;
+        self.inform("What you type here stays; esc gives the keys back to the run.");
+    }
+
+    pub(crate) fn pause(&mut self) {
+        let Some(run) = self.infill.run_mut().filter(|run| run.told.is_some() && !run.keeping) else {
+            self.inform("Nothing is running; r runs again.");
+            return;
+        };
+        run.paused = !run.paused;
+        let command = if run.paused { Command::Pause(run.job) } else { Command::Resume(run.job) };
+        self.emit(Effect::Engine(command));
+    }
+
+    pub(crate) fn step(&mut self) {
+        let Some(run) = self.infill.run_mut().filter(|run| run.told.is_some() && !run.keeping) else {
+            self.inform("Nothing is running; r runs again.");
+            return;
+        };
+        let (job, was_paused) = (run.job, run.paused);
+        run.paused = true;
+        if !was_paused {
+            self.emit(Effect::Engine(Command::Pause(job)));
+        }
+        self.emit(Effect::Engine(Command::Step(job)));
+    }
+
+    /// Shows the proposal after this one, or before it.
+    pub(crate) fn show_proposal(&mut self, step: isize) {
+        let Some(session) = self.infill.session_mut().filter(|session| session.run.is_none()) else {
+            self.inform("The proposals can be looked through when the run is over.");
+            return;
+        };
+        let last = session.proposals.len().saturating_sub(1);
+        let current = session.current.saturating_add_signed(step).min(last);
+        let moved = current != session.current;
+        session.current = current;
+        if !moved {
+            self.inform("There is no further proposal; r makes one.");
+        }
+    }
+}
+
+/// The tag of an accepted proposal.
+fn origin(verb: Verb, model: &Model, options: &RunOptions) -> String {
+    let verb = match verb {
+        Verb::Fill => "fill".to_owned(),
+        Verb::Rewrite { strength } => format!("rewrite {:.0} %", strength * 100.0),
+        Verb::Refine => "refine".to_owned(),
+    };
+    let model = match model {
+        Model::Ready(info) => info.name.as_str(),
+        _ => "model",
+    };
+    format!("{verb} · {model} · {} · seed {}", options.sampler, options.seed)
+}
+
+/// The text with the line endings of the document.
+fn with_line_endings(text: &str, buffer: &Buffer) -> String {
+    match buffer.line_ending() {
+        LineEnding::CrLf => text.replace("\r\n", "\n").replace('\n', "\r\n"),
+        LineEnding::Lf => text.to_owned(),
+    }
+}

@@ -1,0 +1,216 @@
+//! The words of the header and the status line, as a pure function of the program's state.
+
+use crate::app::infill::{Run, Session, Stage};
+use crate::app::keymap::Context;
+use crate::app::notice::Notice;
+use crate::app::{App, Model};
+use crate::engine::protocol::{Frame, Phase, Verb};
+use crate::text::measure;
+
+/// A key and what it does, in one or two words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hint {
+    /// The key.
+    pub key: &'static str,
+    /// What it does.
+    pub does: &'static str,
+}
+
+/// How far a run is, for a bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Done.
+    pub done: usize,
+    /// To be done in all, at least 1.
+    pub of: usize,
+}
+
+/// What the header and the status line say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    /// The file's name.
+    pub name: String,
+    /// There are unsaved changes.
+    pub dirty: bool,
+    /// The file cannot be written.
+    pub read_only: bool,
+    /// Line and column of the caret, 1-based, and how much is selected.
+    pub place: String,
+    /// The model and where it runs, or why there is none.
+    pub model: String,
+    /// What is going on in the holes; empty when nothing is.
+    pub activity: String,
+    /// How far it is.
+    pub progress: Option<Progress>,
+    /// What the cell at the caret is: its text, how likely, what else it could have been.
+    pub cell: Option<String>,
+    /// What there is to say.
+    pub notice: Option<Notice>,
+    /// The keys worth knowing now.
+    pub hints: Vec<Hint>,
+}
+
+/// `1 hole`, `2 holes`.
+pub fn count(n: usize, thing: &str) -> String {
+    format!(
+        "{n} {thing}{}",
+        if n == 1 {
+            ""
+        } else if thing.ends_with("ss") {
+            "es"
+        } else {
+            "s"
+        }
+    )
+}
+
+/// What the header and the status line say now.
+pub fn status(app: &App) -> Status {
+    let document = app.document();
+    let path = document.path().map(|path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned());
+    Status {
+        name: path.unwrap_or_else(|| "untitled".to_owned()),
+        dirty: document.is_dirty(),
+        read_only: document.is_read_only(),
+        place: place(app),
+        model: model(app.model()),
+        activity: app.infill().session().map_or_else(|| marked(app), |session| activity(app, session)),
+        progress: app.infill().run().and_then(Run::frame).map(progress),
+        cell: cell(app),
+        notice: app.notice().cloned(),
+        hints: hints(app),
+    }
+}
+
+fn place(app: &App) -> String {
+    let (buffer, selection) = (app.document().buffer(), app.document().selection());
+    let line = buffer.line_of(selection.head);
+    let start = buffer.line_start(line);
+    // In a very long line the column is not measured: that would take as long as the line.
+    let column = match selection.head - start {
+        far if far > 100_000 => far,
+        _ => measure::column_of(buffer, selection.head, app.settings().tab_width.max(1)),
+    };
+    let place = format!("{}:{}", line + 1, column + 1);
+    match selection.range().len() {
+        0 => place,
+        n => format!("{place} ({} selected)", count(n, "character")),
+    }
+}
+
+fn model(model: &Model) -> String {
+    match model {
+        Model::Loading(name) if name.is_empty() => "loading the model".to_owned(),
+        Model::Loading(name) => format!("loading {name}"),
+        Model::Ready(info) => format!("{} · {}", info.name, info.device),
+        Model::Unavailable(_) => "no model".to_owned(),
+    }
+}
+
+/// Holes that wait to be filled.
+fn marked(app: &App) -> String {
+    match app.document().holes().len() {
+        0 => String::new(),
+        n => format!("{} marked", count(n, "hole")),
+    }
+}
+
+fn activity(app: &App, session: &Session) -> String {
+    let what = match session.verb() {
+        Verb::Fill => format!("filling {}", count(session.holes().len(), "hole")),
+        Verb::Rewrite { strength } => format!("rewriting {:.0} %", strength * 100.0),
+        Verb::Refine => "refining the paragraph".to_owned(),
+    };
+    match (app.infill().run(), app.infill().proposal()) {
+        (Some(_), _) if app.infill().stage() == Stage::Waiting => format!("{what} as soon as the model is loaded"),
+        (Some(run), _) => running(&what, run),
+        (None, Some(proposal)) => {
+            let (n, current) = session.proposals();
+            let which = if n == 1 { "proposal".to_owned() } else { format!("proposal {} of {n}", current + 1) };
+            let passes = match proposal.nfe {
+                1 => "1 pass".to_owned(),
+                n => format!("{n} passes"),
+            };
+            format!("{which} · {passes} · {:.1} s · seed {}", proposal.seconds, proposal.options.seed)
+        }
+        (None, None) => what,
+    }
+}
+
+fn running(what: &str, run: &Run) -> String {
+    let seed = run.options().seed;
+    let Some(frame) = run.frame() else { return format!("{what}   starting · seed {seed}") };
+    let state = match frame.phase {
+        _ if run.is_keeping() => "stopping".to_owned(),
+        Phase::Measuring { tried, of } => format!("trying lengths {tried}/{of}"),
+        Phase::Scoring { done, of } => format!("judging the words {done}/{of}"),
+        Phase::Denoising | Phase::Paused => {
+            let steps = frame.steps.map(|steps| format!("/{steps}")).unwrap_or_default();
+            let paused = if run.is_paused() || frame.phase == Phase::Paused { "paused at " } else { "" };
+            format!("{paused}step {}{steps} · {} of {} left", frame.step, frame.masks_left, frame.masks_total)
+        }
+    };
+    let passes = if frame.nfe == 1 { "1 pass".to_owned() } else { format!("{} passes", frame.nfe) };
+    let speed = frame.tokens_per_second();
+    let speed = if speed > 0.0 { format!(" · {speed:.0} tok/s") } else { String::new() };
+    format!("{what}   {state} · {passes} · {:.1} s{speed} · seed {seed}", frame.seconds)
+}
+
+fn progress(frame: &Frame) -> Progress {
+    let (done, of) = match frame.phase {
+        Phase::Measuring { tried, of } => (tried, of),
+        Phase::Scoring { done, of } => (done, of),
+        Phase::Denoising | Phase::Paused => (frame.masks_total.saturating_sub(frame.masks_left), frame.masks_total),
+    };
+    Progress { done: done.min(of.max(1)), of: of.max(1) }
+}
+
+fn cell(app: &App) -> Option<String> {
+    let (id, k) = app.view().caret_cell()?;
+    let cell = app.infill().cells_of(id)?.cells.get(k)?;
+    if cell.text.is_empty() {
+        return None;
+    }
+    let others: Vec<String> =
+        cell.alternatives.iter().take(3).map(|(text, p)| format!("{:?} {:.0} %", text, p * 100.0)).collect();
+    let others = if others.is_empty() { String::new() } else { format!(" · or {}", others.join(", ")) };
+    Some(format!("{:?} {:.0} %{others}", cell.text, cell.probability * 100.0))
+}
+
+fn hints(app: &App) -> Vec<Hint> {
+    let hint = |key, does| Hint { key, does };
+    let help = hint("?", "marks and keys");
+    match (app.focus(), app.infill().stage()) {
+        (Context::Run, Stage::Waiting) => vec![hint("esc", "drop"), hint("f6", "text"), help],
+        (Context::Run, Stage::Running) => {
+            let paused = app.infill().run().is_some_and(Run::is_paused);
+            let mut hints = vec![hint("space", if paused { "go on" } else { "pause" }), hint(".", "step")];
+            hints.extend([hint("enter", "keep"), hint("esc", "drop"), hint("r", "again"), hint("i", "type here")]);
+            hints.extend([hint("f6", "text"), help]);
+            hints
+        }
+        (Context::Run, Stage::Review) => {
+            let mut hints = vec![hint("enter", "accept"), hint("esc", "reject"), hint("r", "again")];
+            if app.infill().session().is_some_and(|session| session.proposals().0 > 1) {
+                hints.extend([hint("[", "previous"), hint("]", "next")]);
+            }
+            hints.extend([hint("i", "type here"), hint("f6", "text"), help]);
+            hints
+        }
+        (_, Stage::Idle) => idle_hints(app),
+        (Context::Text, _) => vec![hint("f6", "to the run"), hint("ctrl-s", "save"), hint("f1", "help")],
+    }
+}
+
+fn idle_hints(app: &App) -> Vec<Hint> {
+    let hint = |key, does| Hint { key, does };
+    let selected = !app.document().selection().is_caret();
+    let in_hole = app.document().holes().at(app.document().caret()).is_some();
+    let mark = if in_hole { "unmark hole" } else { "mark hole" };
+    let run = match (app.document().holes().is_empty(), selected) {
+        (false, _) => "fill",
+        (true, true) => "rewrite",
+        (true, false) => "refine",
+    };
+    vec![hint("alt-m", mark), hint("f5", run), hint("ctrl-s", "save"), hint("ctrl-q", "quit"), hint("f1", "help")]
+}

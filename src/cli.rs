@@ -1,0 +1,273 @@
+//! The command line: what was typed, and one function per sub-command, each a thin wrapper over the floors.
+//!
+//! Exit codes: 0 done, 1 failed (one line on standard error: what, where, what to do), 2 wrong usage.
+
+mod denoise;
+mod fill;
+pub mod golden;
+mod logits;
+pub(crate) mod markers;
+mod models;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, anyhow};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::diffusion::sampler::Sampler;
+use crate::diffusion::spec::{self, Overrides as Settings};
+use crate::engine::catalog;
+use crate::model::{Attention, Checkpoint, DeviceChoice, DtypeChoice, LoadOptions, Model, Overrides};
+
+/// A terminal text editor that fills gaps: mark spans of your text as holes, and a diffusion language model on this
+/// machine denoises them in place while you watch, steer, and go on typing.
+#[derive(Debug, Parser)]
+#[command(name = "lacuna", version, after_help = AFTER_HELP, disable_help_subcommand = true)]
+struct Cli {
+    /// Files to edit, as FILE, FILE:LINE or FILE:LINE:COL; `-` reads standard input
+    #[arg(value_name = "FILE")]
+    files: Vec<String>,
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "\
+In the editor: select some words, alt-m makes them a hole, f5 fills it, enter keeps the result, f1 shows all keys.
+Without a file it opens a short text to try this on.
+
+Examples:
+  lacuna notes.md
+  lacuna fill 'The capital of France is [MASK:1], and its river is the [MASK:1].'
+  lacuna fill --file draft.md --range 120..180 --strength 0.4
+  lacuna models check path/to/model";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Fill the holes of a text and print it: [MASK] of any length, [MASK:12] of 12 tokens, [MASK:3-40] of a range
+    Fill(fill::FillArgs),
+    /// Denoise token ids: reads {"ids": [..]} with mask ids in place, prints {"ids", "nfe", "seconds"}
+    Denoise(denoise::DenoiseArgs),
+    /// One forward pass: prints {"logits": [[..], ..]}, the raw rows of the token ids in a file
+    Logits(logits::LogitsArgs),
+    /// What models there are, and whether a folder holds one that can be loaded
+    Models(models::ModelsArgs),
+    /// The named samplers with their sources
+    Samplers,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options for every command")]
+pub(crate) struct Common {
+    /// A model's name (see `lacuna models list`), its folder, or a .gguf file
+    #[arg(long, global = true, value_name = "NAME|DIR", default_value = catalog::DEFAULT_MODEL)]
+    pub(crate) model: String,
+    /// Where to compute
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    device: DeviceArg,
+    /// What to compute in
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    dtype: DtypeArg,
+    /// CPU threads [default: all cores; the editor leaves one free]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// What all random draws are keyed by; the same seed gives the same text [default: a new one each time]
+    #[arg(long, global = true, value_name = "N")]
+    seed: Option<u64>,
+    /// A sampler: a preset's name, or PRESET:key=value,... (see `lacuna samplers`)
+    #[arg(long, global = true, value_name = "PRESET|SPEC")]
+    sampler: Option<String>,
+    /// Steps, for samplers with a fixed number
+    #[arg(long, global = true, value_name = "N")]
+    steps: Option<usize>,
+    /// 0 takes the most likely token; higher is more varied
+    #[arg(long, global = true, value_name = "T")]
+    temperature: Option<f64>,
+    /// Draw only from the most likely tokens that make up this much probability
+    #[arg(long, global = true, value_name = "P")]
+    top_p: Option<f64>,
+    /// Draw only from the K most likely tokens
+    #[arg(long, global = true, value_name = "K")]
+    top_k: Option<usize>,
+    /// Print one JSON document
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Write every step to a file, one JSON line each
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// The mask token's id, where the model's files do not say it
+    #[arg(long, global = true, value_name = "N")]
+    mask_id: Option<u32>,
+    /// 1 where row i-1 predicts position i
+    #[arg(long, global = true, value_name = "0|1", value_parser = clap::value_parser!(u8).range(0..=1))]
+    shift: Option<u8>,
+    /// Who sees whom: full, or block:B
+    #[arg(long, global = true, value_name = "full|block:B", value_parser = Attention::parse)]
+    attention: Option<Attention>,
+    /// The model's family, where its files name another
+    #[arg(long, global = true, value_name = "NAME")]
+    family: Option<String>,
+    /// A tokenizer.json elsewhere than beside the weights
+    #[arg(long, global = true, value_name = "FILE")]
+    tokenizer: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DeviceArg {
+    Auto,
+    Cpu,
+    Cuda,
+    Metal,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DtypeArg {
+    Auto,
+    F32,
+    Bf16,
+    Q8,
+}
+
+/// Whether a command defaults to the exact type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Precision {
+    /// f32 unless told otherwise: token-level commands.
+    Exact,
+    /// Whatever is fast on the device.
+    Fast,
+}
+
+impl Common {
+    /// How the model is to be loaded.
+    pub(crate) fn load_options(&self, precision: Precision, threads: usize) -> LoadOptions {
+        LoadOptions {
+            device: match self.device {
+                DeviceArg::Auto => DeviceChoice::Auto,
+                DeviceArg::Cpu => DeviceChoice::Cpu,
+                DeviceArg::Cuda => DeviceChoice::Cuda,
+                DeviceArg::Metal => DeviceChoice::Metal,
+            },
+            dtype: match (self.dtype, precision) {
+                (DtypeArg::Auto, Precision::Exact) | (DtypeArg::F32, _) => DtypeChoice::F32,
+                (DtypeArg::Auto, Precision::Fast) => DtypeChoice::Auto,
+                (DtypeArg::Bf16, _) => DtypeChoice::Bf16,
+                (DtypeArg::Q8, _) => DtypeChoice::Q8,
+            },
+            threads: self.threads.map_or(threads, usize::from),
+            overrides: Overrides {
+                mask: self.mask_id,
+                shift: self.shift.map(usize::from),
+                attention: self.attention,
+                family: self.family.clone(),
+            },
+            tokenizer: self.tokenizer.clone(),
+        }
+    }
+
+    /// Finds and loads the model.
+    pub(crate) fn load_model(&self, precision: Precision) -> anyhow::Result<Model> {
+        let path = catalog::find(&self.model).map_err(|message| anyhow!(message))?;
+        let options = self.load_options(precision, cores());
+        let name = path.file_name().map_or_else(|| self.model.clone(), |name| name.to_string_lossy().into_owned());
+        Ok(Checkpoint::open(&path, &options.overrides)?.load(&name, &options)?)
+    }
+
+    /// The seed asked for, or a new one.
+    pub(crate) fn seed(&self) -> u64 {
+        // Four to five digits are easy to read off the screen and type back.
+        let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+        self.seed.unwrap_or_else(|| (now() / 1000 % 90_000) as u64 + 10_000)
+    }
+
+    /// The sampler as it was typed, or the default.
+    pub(crate) fn sampler_text(&self) -> &str {
+        self.sampler.as_deref().unwrap_or("eb")
+    }
+
+    fn settings(&self) -> Settings {
+        Settings { steps: self.steps, temperature: self.temperature, top_p: self.top_p, top_k: self.top_k }
+    }
+
+    /// The sampler asked for.
+    pub(crate) fn sampler(&self) -> Result<Sampler, Usage> {
+        spec::parse_spec(self.sampler_text(), &self.settings()).map_err(|error| Usage(error.to_string()))
+    }
+
+    /// The engine's form of the same.
+    pub(crate) fn run_options(&self, seed: u64) -> crate::engine::protocol::RunOptions {
+        crate::engine::protocol::RunOptions {
+            sampler: self.sampler_text().to_owned(),
+            steps: self.steps,
+            temperature: self.temperature,
+            top_p: self.top_p,
+            top_k: self.top_k,
+            seed,
+        }
+    }
+}
+
+/// A mistake in what was typed: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) String);
+
+/// The program. Reads the process's arguments, does what they say, and tells how it went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has had enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing can be done when even this cannot be written.
+            let _ = writeln!(std::io::stderr(), "lacuna: {error:#}");
+            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    match &cli.command {
+        Some(Command::Fill(args)) => fill::run(args, &cli.common),
+        Some(Command::Denoise(args)) => denoise::run(args, &cli.common),
+        Some(Command::Logits(args)) => logits::run(args, &cli.common),
+        Some(Command::Models(args)) => models::run(args, &cli.common),
+        Some(Command::Samplers) => samplers(),
+        None => edit(cli),
+    }
+}
+
+fn edit(_cli: &Cli) -> anyhow::Result<()> {
+    Err(anyhow!("no editor yet"))
+}
+
+fn samplers() -> anyhow::Result<()> {
+    let mut out = String::new();
+    for preset in crate::diffusion::preset::PRESETS {
+        out.push_str(&format!("{:<15} {}\n", preset.name, preset.doc));
+    }
+    print(&out)
+}
+
+/// Writes to standard output.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to standard output")
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// The machine's cores.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,89 @@
+//! `lacuna denoise`: token ids with masks in, token ids without out. No tokenizer is needed.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, anyhow, bail};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::logits::read_ids;
+use super::{Common, Precision, print};
+use crate::diffusion::canvas::{Canvas, Edit, EditAct};
+use crate::diffusion::rng::{Draw, Seeded};
+use crate::diffusion::run::{Run, StepReport};
+use crate::diffusion::{Denoiser, Logits};
+use crate::model::Model;
+
+#[derive(Debug, Args)]
+pub(crate) struct DenoiseArgs {
+    /// A JSON file: {"ids": [..]} with the model's mask id in place of each token to be found
+    #[arg(long, value_name = "FILE")]
+    ids: PathBuf,
+}
+
+pub(crate) fn run(args: &DenoiseArgs, common: &Common) -> anyhow::Result<()> {
+    let sampler = common.sampler()?;
+    let file = read_ids(&args.ids)?;
+    let mut model = common.load_model(Precision::Exact)?;
+    let canvas = Canvas::from_ids(&file.ids, model.vocabulary().mask());
+    if canvas.masks_left() == 0 {
+        let mask = model.vocabulary().mask();
+        bail!("{} has no mask id ({mask}), so there is nothing to denoise", args.ids.display());
+    }
+    let mut trace = common.trace.as_deref().map(TraceFile::create).transpose()?;
+    let started = Instant::now();
+    let mut run =
+        Run::new(canvas, sampler, &model.vocabulary().clone(), model.shift(), Seeded(common.seed()));
+    while !run.is_done() {
+        let report = one_step(&mut run, &mut model)?;
+        if let Some(trace) = &mut trace {
+            trace.write(report.step, run.canvas().ids(), &report.edits, report.nfe)?;
+        }
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    print(&format!("{}\n", json!({ "ids": run.canvas().ids(), "nfe": run.nfe(), "seconds": seconds })))
+}
+
+/// One step of a run that nobody watches: only the rows that a rule reads.
+pub(crate) fn one_step<D: Draw>(run: &mut Run<D>, model: &mut Model) -> anyhow::Result<StepReport> {
+    let rows = run.rows_needed();
+    let logits =
+        if rows.is_empty() { Logits::none() } else { model.logits(run.canvas().ids(), &rows, &|| false)? };
+    run.advance(&logits).map_err(|error| anyhow!(error))
+}
+
+/// `--trace`: one JSON line per step.
+pub(crate) struct TraceFile {
+    path: PathBuf,
+    out: BufWriter<File>,
+}
+
+impl TraceFile {
+    pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
+        let file = File::create(path).with_context(|| format!("cannot write the trace to {}", path.display()))?;
+        Ok(Self { path: path.to_owned(), out: BufWriter::new(file) })
+    }
+
+    pub(crate) fn write(&mut self, step: usize, ids: &[u32], edits: &[Edit], nfe: usize) -> anyhow::Result<()> {
+        let edits: Vec<Value> = edits.iter().map(edit_json).collect();
+        let line = json!({ "step": step, "ids": ids, "edits": edits, "nfe": nfe });
+        let written = writeln!(self.out, "{line}").and_then(|()| self.out.flush());
+        written.with_context(|| format!("cannot write the trace to {}", self.path.display()))
+    }
+}
+
+fn edit_json(edit: &Edit) -> Value {
+    let mut json = match edit.act {
+        EditAct::Write { token } => json!({ "act": "write", "token": token }),
+        EditAct::Mask => json!({ "act": "mask" }),
+        EditAct::Insert { masks } => json!({ "act": "insert", "masks": masks }),
+        EditAct::Delete => json!({ "act": "delete" }),
+    };
+    json["position"] = json!(edit.position);
+    json["probability"] = json!(edit.probability);
+    json["runners_up"] = json!(edit.runners_up);
+    json
+}

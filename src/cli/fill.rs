@@ -1,0 +1,144 @@
+//! `lacuna fill`: a text with holes in, the text without them out. Bytes outside of the holes come out as they went in.
+
+use std::io::Read;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow, bail};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::denoise::TraceFile;
+use super::markers::{Segment, mask_matches, parse};
+use super::{Common, Precision, Usage, print};
+use crate::engine::brain::Brain;
+use crate::engine::protocol::{Frame, HoleId, HolePart, JobId, Length, Part, Request, Verb};
+
+#[derive(Debug, Args)]
+pub(crate) struct FillArgs {
+    /// The text, or `-` for standard input (also read when neither TEXT nor --file is given)
+    text: Option<String>,
+    /// Read the text from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    file: Option<PathBuf>,
+    /// Make each match of a regular expression a hole of any length
+    #[arg(long, value_name = "RE", conflicts_with = "strength")]
+    mask_regex: Option<String>,
+    /// Rewrite instead: how much of the range may change, from 0 to 1
+    #[arg(long, value_name = "0..1", requires = "range")]
+    strength: Option<f64>,
+    /// The bytes to rewrite
+    #[arg(long, value_name = "A..B", requires = "strength", value_parser = parse_range)]
+    range: Option<Range<usize>>,
+    /// What to write, for models that were tuned to follow instructions
+    #[arg(long, value_name = "TEXT")]
+    instruction: Option<String>,
+}
+
+fn parse_range(text: &str) -> Result<Range<usize>, String> {
+    let numbers = text.split_once("..").and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    match numbers {
+        Some((start, end)) if start < end => Ok(start..end),
+        _ => Err(format!("a range is A..B with A less than B, in bytes, not `{text}`")),
+    }
+}
+
+pub(crate) fn run(args: &FillArgs, common: &Common) -> anyhow::Result<()> {
+    common.sampler()?;
+    if args.instruction.is_some() {
+        bail!("{} was not tuned to follow instructions, so --instruction has no effect; leave it out", common.model);
+    }
+    let text = read(args)?;
+    let (parts, verb) = parts(args, &text)?;
+    let seed = common.seed();
+    let mut brain = Brain::new(common.load_model(Precision::Fast)?)?;
+    let request = Request { job: JobId(0), verb, parts, options: common.run_options(seed) };
+    let mut trace = common.trace.as_deref().map(TraceFile::create).transpose()?;
+    let (frame, tokens) = brain
+        .run(&request, |step| match &mut trace {
+            Some(trace) => trace.write(step.step - 1, step.ids, step.edits, step.nfe).map_err(|error| format!("{error:#}")),
+            None => Ok(()),
+        })
+        .map_err(|message| anyhow!(message))?;
+    let (text, holes) = assemble(&request.parts, &frame, &tokens);
+    if !common.json {
+        return print(&text);
+    }
+    let document = json!({
+        "text": text, "holes": holes, "nfe": frame.nfe, "seconds": frame.seconds, "seed": seed, "model": brain.info().name,
+    });
+    print(&format!("{document}\n"))
+}
+
+fn read(args: &FillArgs) -> anyhow::Result<String> {
+    let (bytes, name) = match (&args.file, args.text.as_deref()) {
+        (Some(path), _) => {
+            let name = path.display().to_string();
+            (std::fs::read(path).with_context(|| format!("cannot read {name}"))?, name)
+        }
+        (None, None | Some("-")) => {
+            let mut bytes = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
+            (bytes, "standard input".to_owned())
+        }
+        (None, Some(text)) => return Ok(text.to_owned()),
+    };
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        anyhow!("{name} is not UTF-8 text: byte {at} does not belong to any character; convert it first")
+    })
+}
+
+/// The request's parts and what is to be done with its holes.
+fn parts(args: &FillArgs, text: &str) -> anyhow::Result<(Vec<Part>, Verb)> {
+    if let (Some(range), Some(strength)) = (&args.range, args.strength) {
+        if !(0.0..=1.0).contains(&strength) {
+            bail!(Usage(format!("--strength is from 0 to 1, not {strength}")));
+        }
+        let (Some(before), Some(original), Some(after)) =
+            (text.get(..range.start), text.get(range.clone()), text.get(range.end..))
+        else {
+            let (start, end, len) = (range.start, range.end, text.len());
+            bail!("--range {start}..{end} does not lie on characters of the text, which has {len} bytes");
+        };
+        let hole = Part::Hole(hole(0, original, Length::Auto));
+        return Ok((vec![Part::Text(before.into()), hole, Part::Text(after.into())], Verb::Rewrite { strength }));
+    }
+    let mut segments = parse(text).map_err(|message| anyhow!(message))?;
+    if let Some(pattern) = &args.mask_regex {
+        segments = mask_matches(segments, pattern).map_err(Usage)?;
+    }
+    if !segments.iter().any(|segment| matches!(segment, Segment::Hole(_))) {
+        bail!("there is no hole in the text; write [MASK] where something is to be filled in");
+    }
+    let part = |(index, segment)| match segment {
+        Segment::Text(text) => Part::Text(text),
+        Segment::Hole(length) => Part::Hole(hole(index as u64, "", length)),
+    };
+    Ok((segments.into_iter().enumerate().map(part).collect(), Verb::Fill))
+}
+
+fn hole(id: u64, original: &str, length: Length) -> HolePart {
+    HolePart { id: HoleId(id), original: original.to_owned(), length, resume: None }
+}
+
+/// The whole text with the holes filled, and where each is in it.
+fn assemble(parts: &[Part], frame: &Frame, tokens: &[usize]) -> (String, Vec<Value>) {
+    let mut text = String::new();
+    let mut holes = Vec::new();
+    let mut filled = frame.holes.iter().zip(tokens);
+    for part in parts {
+        match part {
+            Part::Text(kept) => text.push_str(kept),
+            Part::Hole(_) => {
+                let Some((hole, tokens)) = filled.next() else { continue };
+                let (start, inside) = (text.len(), hole.text());
+                text.push_str(&inside);
+                holes.push(json!({
+                    "start": start, "end": text.len(), "text": inside, "tokens": tokens, "mean_logprob": hole.mean_logprob,
+                }));
+            }
+        }
+    }
+    (text, holes)
+}

@@ -1,0 +1,148 @@
+//! Holes written in text: `[MASK]`, `[MASK:12]`, `[MASK:3-40]`; `\[MASK]` is those characters themselves.
+
+use regex::Regex;
+
+use crate::engine::protocol::Length;
+
+/// A stretch of a text with holes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Segment {
+    Text(String),
+    Hole(Length),
+}
+
+/// Splits a text at its holes.
+///
+/// # Errors
+/// One sentence for a marker with a length that cannot be.
+pub(crate) fn parse(text: &str) -> Result<Vec<Segment>, String> {
+    let mut segments = Vec::new();
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("[MASK") {
+        let marker = &rest[at..];
+        let end = marker.find(']').map(|end| end + 1);
+        let Some(length) = end.and_then(|end| parse_length(&marker[5..end - 1])) else {
+            kept.push_str(&rest[..at + 5]);
+            rest = &rest[at + 5..];
+            continue;
+        };
+        let end = end.unwrap_or(marker.len());
+        if let Some(before) = rest[..at].strip_suffix('\\') {
+            kept.push_str(before);
+            kept.push_str(&marker[..end]);
+        } else {
+            kept.push_str(&rest[..at]);
+            let length = length.map_err(|why| format!("{}: {why}", &marker[..end]))?;
+            if !kept.is_empty() {
+                segments.push(Segment::Text(std::mem::take(&mut kept)));
+            }
+            segments.push(Segment::Hole(length));
+        }
+        rest = &marker[end..];
+    }
+    kept.push_str(rest);
+    if !kept.is_empty() {
+        segments.push(Segment::Text(kept));
+    }
+    Ok(segments)
+}
+
+/// What stands between `[MASK` and `]`; `None` when that is no marker at all.
+fn parse_length(inner: &str) -> Option<Result<Length, String>> {
+    if inner.is_empty() {
+        return Some(Ok(Length::Auto));
+    }
+    let inner = inner.strip_prefix(':')?;
+    let number = |text: &str| text.parse::<usize>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let length = match inner.split_once('-') {
+        None => Length::Fixed(number(inner)?),
+        Some((from, to)) => Length::Range(number(from)?, number(to)?),
+    };
+    Some(match length {
+        Length::Fixed(0) | Length::Range(0, _) => Err("a hole has at least 1 token".into()),
+        Length::Range(from, to) if from > to => Err(format!("{from} is more than {to}; write the smaller first")),
+        length => Ok(length),
+    })
+}
+
+/// Makes each match of a regular expression in the text segments a hole of any length.
+///
+/// # Errors
+/// One sentence when the expression cannot be read.
+pub(crate) fn mask_matches(segments: Vec<Segment>, pattern: &str) -> Result<Vec<Segment>, String> {
+    let regex = Regex::new(pattern).map_err(|error| {
+        let why = error.to_string();
+        format!("--mask-regex {pattern}: {}", why.lines().last().unwrap_or_default().trim_start_matches("error: "))
+    })?;
+    let mut masked = Vec::new();
+    for segment in segments {
+        let Segment::Text(text) = segment else {
+            masked.push(segment);
+            continue;
+        };
+        let mut last = 0;
+        for found in regex.find_iter(&text).filter(|found| !found.is_empty()) {
+            if found.start() > last {
+                masked.push(Segment::Text(text[last..found.start()].to_owned()));
+            }
+            masked.push(Segment::Hole(Length::Auto));
+            last = found.end();
+        }
+        if last < text.len() {
+            masked.push(Segment::Text(text[last..].to_owned()));
+        }
+    }
+    Ok(masked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let drawn = parse(text).map(|segments| {
+            let draw = |segment: &Segment| match segment {
+                Segment::Text(text) => text.clone(),
+                Segment::Hole(Length::Auto) => "<auto>".to_owned(),
+                Segment::Hole(Length::Fixed(length)) => format!("<{length}>"),
+                Segment::Hole(Length::Range(from, to)) => format!("<{from}..{to}>"),
+            };
+            segments.iter().map(draw).collect::<String>()
+        });
+        assert_eq!(drawn.unwrap_or_else(|error| format!("error {error}")), expected);
+    }
+
+    #[test]
+    fn markers_of_all_kinds() {
+        check("a [MASK] b [MASK:12] c [MASK:3-40]", "a <auto> b <12> c <3..40>");
+        check("[MASK][MASK:1]", "<auto><1>");
+    }
+
+    #[test]
+    fn an_escaped_marker_is_text() {
+        check(r"a \[MASK] b", "a [MASK] b");
+        check(r"a \[MASK:0] b", "a [MASK:0] b");
+    }
+
+    #[test]
+    fn what_only_looks_like_a_marker_is_text() {
+        check("[MASK", "[MASK");
+        check("[MASK:x] [MASKED] [MASK:] [MASK:+1] [MASK:1-]", "[MASK:x] [MASKED] [MASK:] [MASK:+1] [MASK:1-]");
+        check(r"a\b", r"a\b");
+    }
+
+    #[test]
+    fn impossible_lengths_are_told() {
+        check("[MASK:0]", "error [MASK:0]: a hole has at least 1 token");
+        check("[MASK:9-3]", "error [MASK:9-3]: 9 is more than 3; write the smaller first");
+    }
+
+    #[test]
+    fn matches_become_holes() {
+        let segments = mask_matches(parse("x = TODO; y = TODO").unwrap(), "TODO").unwrap();
+        assert_eq!(segments.iter().filter(|segment| **segment == Segment::Hole(Length::Auto)).count(), 2);
+        assert!(mask_matches(Vec::new(), "(").unwrap_err().starts_with("--mask-regex (:"));
+    }
+}

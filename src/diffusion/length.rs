@@ -1,0 +1,393 @@
+//! How many tokens a hole needs: calibrated confidence of the first pass, and a bounded search over lengths.
+//!
+//! CAL (2602.00476): `Phi(L)` is the mean over a hole's `L` masks of the largest probability at the first forward pass.
+//! It falls with `L` for any text, so it is divided by a curve `B(L)` fitted on text cut out at random; the length with
+//! the largest quotient wins, the shorter one on a tie. [`LengthSearch`] tries a coarse grid and then halves the gaps
+//! beside the best; several holes take turns, the others staying at their current length. Unit: tokens. Cost: one pass
+//! per length tried, at most [`FORWARDS_PER_HOLE`] for each hole whose length is open.
+
+use std::ops::RangeInclusive;
+
+use crate::diffusion::canvas::{Canvas, Kind};
+use crate::diffusion::propose::{Fallback, Propose, Row};
+use crate::diffusion::vocabulary::Vocabulary;
+use crate::diffusion::{Logits, row_of};
+
+/// The coarse lengths.
+pub const GRID: [usize; 12] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
+
+/// How many lengths are tried between grid points, per hole: enough to close a gap of 16 from both sides.
+pub const REFINEMENTS: usize = 8;
+
+/// The most passes one hole costs: the grid, the two ends of its range, and the refinements.
+pub const FORWARDS_PER_HOLE: usize = GRID.len() + 2 + REFINEMENTS;
+
+/// Where the other holes stand before they have been searched: the first length that CAL tries.
+const FIRST_LENGTH: usize = 8;
+
+/// `B(L) = a e^(-b L) + c e^(-d L) + e`: what `Phi(L)` is for text of the wrong length.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LengthBias {
+    /// Height of the fast decay.
+    pub a: f64,
+    /// Rate of the fast decay.
+    pub b: f64,
+    /// Height of the slow decay.
+    pub c: f64,
+    /// Rate of the slow decay.
+    pub d: f64,
+    /// What is left for long holes.
+    pub e: f64,
+}
+
+impl Default for LengthBias {
+    /// Fitted on LLaDA-8B-Base in the paper, which reuses it for DreamCoder and DiffuCoder.
+    fn default() -> Self {
+        Self { a: 1.0, b: 1.77, c: 0.56, d: 0.06, e: 0.24 }
+    }
+}
+
+impl LengthBias {
+    /// The curve at a length; never 0 or less, so that it can be divided by.
+    pub fn at(&self, length: usize) -> f64 {
+        let length = length as f64;
+        let value = self.a * (-self.b * length).exp() + self.c * (-self.d * length).exp() + self.e;
+        if value.is_finite() { value.max(1e-6) } else { 1e-6 }
+    }
+}
+
+/// `Phi` of one hole: the mean of the largest probability over its masked positions; 0 if it has none.
+///
+/// Reads the raw rows of those positions ([`row_of`]); a row that is not there counts as 0.
+pub fn phi(logits: &Logits, canvas: &Canvas, hole: usize, vocabulary: &Vocabulary, shift: usize) -> f64 {
+    let masked: Vec<usize> = canvas.hole_range(hole).filter(|&p| canvas.kind(p) == Kind::Masked).collect();
+    let mut row = Row::default();
+    let mut sum = 0.0;
+    for &position in &masked {
+        if let Some(raw) = logits.row(row_of(position, shift)) {
+            let limit = canvas.limit(position);
+            row.load(raw, vocabulary, limit);
+            sum += Propose::default().propose(&row, Fallback { vocabulary, limit }, None, 0.0).probability;
+        }
+    }
+    sum / masked.len().max(1) as f64
+}
+
+/// A length to be tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Which hole is being measured.
+    pub hole: usize,
+    /// The lengths of all holes for this pass.
+    pub lengths: Vec<usize>,
+}
+
+/// The search: ask [`LengthSearch::next_candidate`], make a pass, [`LengthSearch::report`] its `Phi`, until there is none.
+#[derive(Debug, Clone)]
+pub struct LengthSearch {
+    bias: LengthBias,
+    ranges: Vec<(usize, usize)>,
+    lengths: Vec<usize>,
+    hole: usize,
+    /// Lengths of the current hole tried so far and their calibrated scores, by length.
+    tried: Vec<(usize, f64)>,
+    refined: usize,
+    done: usize,
+}
+
+impl LengthSearch {
+    /// A search over one range of lengths per hole (ends included, at least 1); a range of one length costs nothing.
+    pub fn new(ranges: &[RangeInclusive<usize>], bias: LengthBias) -> Self {
+        let ends = |range: &RangeInclusive<usize>| {
+            let least = (*range.start()).max(1);
+            (least, (*range.end()).max(least))
+        };
+        let ranges: Vec<(usize, usize)> = ranges.iter().map(ends).collect();
+        let lengths = ranges.iter().map(|&(least, most)| FIRST_LENGTH.clamp(least, most)).collect();
+        let mut search = Self { bias, ranges, lengths, hole: 0, tried: Vec::new(), refined: 0, done: 0 };
+        search.settle();
+        search
+    }
+
+    /// What to try next; none when the search is over. Asking twice gives the same answer.
+    pub fn next_candidate(&self) -> Option<Candidate> {
+        let length = self.next_length()?;
+        let mut lengths = self.lengths.clone();
+        *lengths.get_mut(self.hole)? = length;
+        Some(Candidate { hole: self.hole, lengths })
+    }
+
+    /// Takes the `Phi` of the hole that the current candidate names.
+    pub fn report(&mut self, phi: f64) {
+        let Some(length) = self.next_length() else { return };
+        let score = phi / self.bias.at(length);
+        self.refined += usize::from(self.next_coarse().is_none());
+        let at = self.tried.partition_point(|&(other, _)| other < length);
+        self.tried.insert(at, (length, if score.is_nan() { f64::NEG_INFINITY } else { score }));
+        self.done += 1;
+        self.settle();
+    }
+
+    /// The best lengths known, one per hole.
+    pub fn best(&self) -> Vec<usize> {
+        let mut lengths = self.lengths.clone();
+        if let (Some(slot), Some(best)) = (lengths.get_mut(self.hole), self.best_tried()) {
+            *slot = self.tried[best].0;
+        }
+        lengths
+    }
+
+    /// Lengths tried so far, and an upper bound of how many will have been in the end.
+    pub fn progress(&self) -> (usize, usize) {
+        let open = self.ranges.iter().skip(self.hole).filter(|(least, most)| least < most);
+        let most: usize = open.map(|&range| coarse(range).count() + REFINEMENTS).sum();
+        (self.done, self.done + most.saturating_sub(self.tried.len()))
+    }
+
+    /// Passes over holes that have nothing left to try, keeping their best length.
+    fn settle(&mut self) {
+        while self.hole < self.ranges.len() && self.next_length().is_none() {
+            self.lengths = self.best();
+            self.hole += 1;
+            self.tried.clear();
+            self.refined = 0;
+        }
+    }
+
+    fn next_length(&self) -> Option<usize> {
+        let &(least, most) = self.ranges.get(self.hole)?;
+        if least == most {
+            return None;
+        }
+        self.next_coarse().or_else(|| self.next_refinement())
+    }
+
+    fn next_coarse(&self) -> Option<usize> {
+        coarse(*self.ranges.get(self.hole)?).find(|length| !self.is_tried(*length))
+    }
+
+    /// Half way across the wider of the gaps beside the best length; the shorter side if they are equal.
+    fn next_refinement(&self) -> Option<usize> {
+        let best = self.best_tried().filter(|_| self.refined < REFINEMENTS)?;
+        let length = self.tried[best].0;
+        let neighbours = [best.checked_sub(1), Some(best + 1)].into_iter().flatten();
+        let gaps = neighbours.filter_map(|index| Some(self.tried.get(index)?.0));
+        let open = gaps.filter(|&other| !self.is_tried(other.midpoint(length)));
+        open.rev().max_by_key(|other| other.abs_diff(length)).map(|other| other.midpoint(length))
+    }
+
+    fn is_tried(&self, length: usize) -> bool {
+        self.tried.binary_search_by_key(&length, |&(length, _)| length).is_ok()
+    }
+
+    /// The index of the best length tried; the shortest of equals.
+    fn best_tried(&self) -> Option<usize> {
+        let better = |best: usize, index: usize| if self.tried[index].1 > self.tried[best].1 { index } else { best };
+        (0..self.tried.len()).reduce(better)
+    }
+}
+
+/// The ends of a range and the grid points between, ascending.
+fn coarse((least, most): (usize, usize)) -> impl Iterator<Item = usize> {
+    let inner = GRID.into_iter().filter(move |&length| least < length && length < most);
+    std::iter::once(least).chain(inner).chain((most > least).then_some(most))
+}
+
+/// Fits the curve to samples `(length, Phi)` measured away from the true length, by least squares with no negative
+/// height. The two rates are searched on a grid that is narrowed; the heights follow exactly. Fewer than three samples
+/// give the default curve. Cost: some thousand solutions of three equations.
+pub fn fit(samples: &[(usize, f64)]) -> LengthBias {
+    let usable: Vec<(f64, f64)> =
+        samples.iter().filter(|(_, phi)| phi.is_finite()).map(|&(length, phi)| (length as f64, phi)).collect();
+    if usable.len() < 3 {
+        return LengthBias::default();
+    }
+    let (mut fast, mut slow) = ((0.15, 6.0), (0.002, 0.15));
+    let mut best = (f64::INFINITY, LengthBias::default());
+    for _ in 0..6 {
+        for b in geometric(fast) {
+            for d in geometric(slow) {
+                let (error, bias) = heights(&usable, b, d);
+                if error < best.0 {
+                    best = (error, bias);
+                }
+            }
+        }
+        fast = narrowed(fast, best.1.b);
+        slow = narrowed(slow, best.1.d);
+    }
+    best.1
+}
+
+const POINTS: i32 = 13;
+
+fn geometric((low, high): (f64, f64)) -> impl Iterator<Item = f64> {
+    (0..POINTS).map(move |i| low * (high / low).powf(f64::from(i) / f64::from(POINTS - 1)))
+}
+
+fn narrowed((low, high): (f64, f64), center: f64) -> (f64, f64) {
+    let factor = (high / low).powf(2.0 / f64::from(POINTS - 1));
+    (center / factor, center * factor)
+}
+
+/// The heights that fit best at given rates, and the squared error: every subset of the three terms is solved, and the
+/// best that has no negative height is taken.
+fn heights(samples: &[(f64, f64)], b: f64, d: f64) -> (f64, LengthBias) {
+    let terms = |length: f64| [(-b * length).exp(), (-d * length).exp(), 1.0];
+    let mut normal = [[0.0; 4]; 3];
+    for &(length, phi) in samples {
+        let term = terms(length);
+        for (row, left) in normal.iter_mut().zip(term) {
+            for (slot, right) in row.iter_mut().zip(term.into_iter().chain([phi])) {
+                *slot += left * right;
+            }
+        }
+    }
+    let mut best = (f64::INFINITY, LengthBias { a: 0.0, b, c: 0.0, d, e: 0.0 });
+    for subset in 1..8_u8 {
+        let [a, c, e] = solve(normal, subset);
+        if a < 0.0 || c < 0.0 || e < 0.0 {
+            continue;
+        }
+        let residual = |&(length, phi): &(f64, f64)| {
+            let [fast, slow, one] = terms(length);
+            (a * fast + c * slow + e * one - phi).powi(2)
+        };
+        let error: f64 = samples.iter().map(residual).sum();
+        if error < best.0 {
+            best = (error, LengthBias { a, b, c, d, e });
+        }
+    }
+    best
+}
+
+/// Solves the normal equations restricted to the terms in `subset` (bits), the others being 0, by elimination. A term
+/// that adds nothing of its own gets 0.
+fn solve(mut rows: [[f64; 4]; 3], subset: u8) -> [f64; 3] {
+    let used = |i: usize| subset >> i & 1 == 1;
+    for pivot in (0..3).filter(|&i| used(i)) {
+        let lead = rows[pivot];
+        if lead[pivot].abs() < 1e-12 {
+            continue;
+        }
+        for (_, row) in rows.iter_mut().enumerate().filter(|&(i, _)| i != pivot && used(i)) {
+            let factor = row[pivot] / lead[pivot];
+            for (slot, value) in row.iter_mut().zip(lead) {
+                *slot -= factor * value;
+            }
+        }
+    }
+    std::array::from_fn(|i| if used(i) && rows[i][i].abs() >= 1e-12 { rows[i][3] / rows[i][i] } else { 0.0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FORWARDS_PER_HOLE, LengthBias, LengthSearch, fit, phi};
+    use crate::diffusion::Logits;
+    use crate::diffusion::canvas::Canvas;
+    use crate::diffusion::vocabulary::Vocabulary;
+    use proptest::prelude::*;
+
+    /// Runs a search where hole `h` likes length `truth[h]` best, unimodally; returns the result and the passes.
+    fn search(ranges: &[(usize, usize)], truth: &[usize]) -> (Vec<usize>, usize) {
+        let bias = LengthBias::default();
+        let ranges: Vec<_> = ranges.iter().map(|&(least, most)| least..=most).collect();
+        let mut search = LengthSearch::new(&ranges, bias);
+        let mut passes = 0;
+        while let Some(candidate) = search.next_candidate() {
+            let (length, best) = (candidate.lengths[candidate.hole] as f64, truth[candidate.hole] as f64);
+            let score = 1.0 / (1.0 + (length.ln() - best.ln()).abs());
+            search.report(score * bias.at(candidate.lengths[candidate.hole]));
+            passes += 1;
+            let (done, most) = search.progress();
+            assert!(done == passes && most >= passes && passes <= 1000);
+        }
+        (search.best(), passes)
+    }
+
+    #[test]
+    fn the_best_length_is_found_between_grid_points() {
+        for truth in 1..=64 {
+            let (lengths, passes) = search(&[(1, 64)], &[truth]);
+            assert_eq!(lengths, [truth]);
+            assert!(passes <= FORWARDS_PER_HOLE, "{passes}");
+        }
+    }
+
+    #[test]
+    fn a_fixed_length_costs_nothing() {
+        assert_eq!(search(&[(5, 5), (0, 0)], &[1, 1]), (vec![5, 1], 0));
+        assert_eq!(search(&[], &[]), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn holes_take_turns_and_keep_what_was_found() {
+        let (lengths, passes) = search(&[(1, 64), (4, 4), (3, 40)], &[10, 4, 29]);
+        assert_eq!(lengths, [10, 4, 29]);
+        assert!(passes <= 2 * FORWARDS_PER_HOLE);
+        let mut first = LengthSearch::new(&[1..=64, 1..=64], LengthBias::default());
+        assert_eq!(first.next_candidate().unwrap().lengths, [1, 8]);
+        first.report(0.5);
+        assert_eq!(first.next_candidate().unwrap().lengths, [2, 8]);
+    }
+
+    #[test]
+    fn the_shorter_of_equals_wins_and_nan_never_does() {
+        let flat = LengthBias { a: 0.0, b: 1.0, c: 0.0, d: 1.0, e: 1.0 };
+        let mut search = LengthSearch::new(&[1..=3], flat);
+        for phi in [f64::NAN, 0.5, 0.5] {
+            search.report(phi);
+        }
+        assert_eq!((search.best(), search.next_candidate()), (vec![2], None));
+    }
+
+    #[test]
+    fn phi_is_the_mean_of_the_largest_probabilities_of_one_hole() {
+        let vocabulary = Vocabulary::new(3, 2, None, []).unwrap();
+        let canvas = Canvas::builder(2).hole(1).fixed(&[0]).hole(2).build();
+        let rows = [[0.0, 0.0, 9.0], [9.0_f32.ln(), 0.0, 9.0], [3.0_f32.ln(), 0.0, 9.0]];
+        let logits = Logits::new(vec![0, 1, 2], 3, rows.concat()).unwrap();
+        assert!((phi(&logits, &canvas, 1, &vocabulary, 1) - 0.825).abs() < 1e-6);
+        assert!((phi(&logits, &canvas, 0, &vocabulary, 0) - 0.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_fit_recovers_a_curve_of_its_own_form() {
+        let truth = LengthBias { a: 0.8, b: 1.2, c: 0.5, d: 0.04, e: 0.2 };
+        let samples: Vec<_> = (1..=64).map(|length| (length, truth.at(length))).collect();
+        let fitted = fit(&samples);
+        for length in 1..=64 {
+            assert!((fitted.at(length) - truth.at(length)).abs() < 2e-3, "{fitted:?} at {length}");
+        }
+        assert_eq!(fit(&samples[..2]), LengthBias::default());
+    }
+
+    proptest! {
+        #[test]
+        fn any_search_ends_within_its_bound(
+            ranges in prop::collection::vec((1_usize..300, 0_usize..300), 0..4),
+            phis in prop::collection::vec(prop_oneof![Just(f64::NAN), Just(1.0), 0.0..1.0_f64], 100)
+        ) {
+            let ranges: Vec<_> = ranges.iter().map(|&(least, more)| least..=least + more).collect();
+            let mut search = LengthSearch::new(&ranges, LengthBias::default());
+            let mut passes = 0;
+            while let Some(candidate) = search.next_candidate() {
+                prop_assert!(ranges[candidate.hole].contains(&candidate.lengths[candidate.hole]));
+                search.report(phis[passes % phis.len()]);
+                passes += 1;
+                prop_assert!(passes <= ranges.len() * FORWARDS_PER_HOLE);
+            }
+            prop_assert!(search.best().iter().zip(&ranges).all(|(length, range)| range.contains(length)));
+        }
+
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+        #[test]
+        fn any_fit_is_positive_and_finite(samples in prop::collection::vec((1_usize..65, -1.0..2.0_f64), 0..30)) {
+            let fitted = fit(&samples);
+            prop_assert!((1..=64).all(|length| fitted.at(length) > 0.0 && fitted.at(length).is_finite()));
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A loaded model with what the engine derives from it once, and the way to run a job to its end in one call.
+
+use std::sync::Arc;
+
+use super::job::{Job, Step, Turn};
+use super::lengths;
+use super::prompt::spaced_tokens;
+use super::protocol::{Frame, ModelInfo, Part, Request};
+use crate::diffusion::length::LengthBias;
+use crate::diffusion::{DenoiseError, Denoiser};
+use crate::model::{Model, ModelError};
+
+/// A model ready for jobs on text.
+pub struct Brain {
+    pub(super) model: Model,
+    spaced: Arc<[bool]>,
+    bias: LengthBias,
+}
+
+impl Brain {
+    /// Takes a loaded model.
+    ///
+    /// # Errors
+    /// A sentence when it came without a tokenizer.
+    pub fn new(model: Model) -> Result<Self, ModelError> {
+        let spaced = spaced_tokens(model.tokenizer()?, model.vocabulary_size());
+        let bias = lengths::bias_of(&model.name);
+        Ok(Self { model, spaced, bias })
+    }
+
+    /// What the status line says of it.
+    pub fn info(&self) -> ModelInfo {
+        ModelInfo {
+            name: self.model.name.clone(),
+            device: self.model.device().to_owned(),
+            parameters: self.model.parameters,
+            context: self.model.context(),
+        }
+    }
+
+    /// Runs a request to its end on the caller's thread: for the command line. Gives the last picture and how many
+    /// tokens each hole has. `on_step` sees every denoising step on the way.
+    ///
+    /// # Errors
+    /// One sentence saying why the job could not go on.
+    pub fn run(
+        &mut self,
+        request: &Request,
+        mut on_step: impl FnMut(&Step<'_>) -> Result<(), String>,
+    ) -> Result<(Frame, Vec<usize>), String> {
+        let sentence = |error: DenoiseError| error.to_string();
+        let mut job = self.job(request).map_err(sentence)?;
+        let mut steps = 0;
+        loop {
+            let turn = self.advance(&mut job, &|| false).map_err(sentence)?;
+            if job.last_step().step > steps {
+                steps = job.last_step().step;
+                on_step(&job.last_step())?;
+            }
+            if turn == Turn::Done {
+                return Ok((job.frame(&self.model, false), job.token_counts()));
+            }
+        }
+    }
+
+    pub(super) fn job(&self, request: &Request) -> Result<Job, DenoiseError> {
+        Job::new(request, &self.model, &self.spaced, self.bias)
+    }
+
+    pub(super) fn advance(
+        &mut self,
+        job: &mut Job,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Turn, DenoiseError> {
+        job.advance(&mut self.model, cancelled)
+    }
+
+    pub(super) fn rebase(&self, job: &mut Job, parts: &[Part]) -> Result<(), DenoiseError> {
+        job.rebase(parts, &self.model, &self.spaced)
+    }
+
+    pub(super) fn keep(&mut self, job: &mut Job, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<(), DenoiseError> {
+        job.keep(&mut self.model, cancelled)
+    }
+}

@@ -1,0 +1,401 @@
+//! One job: a request on its way to a proposal, one forward pass at a time.
+//!
+//! A job is a small state machine. *Fill* measures lengths, then denoises. *Rewrite* scores the text that is there,
+//! masks the least likely share of it, then denoises. *Refine* scores, masks the weakest words, denoises, scores
+//! again and takes back what did not become likelier. Each [`Job::advance`] makes at most one pass and leaves a whole
+//! picture in [`Job::frame`]; the caller decides between passes whether to go on, so that pausing, stepping, keeping
+//! and typing into the run need no locks.
+
+mod picture;
+pub(in crate::engine) mod words;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::prompt::Prompt;
+use super::protocol::{Frame, JobId, Part, Phase, Request, RunOptions, Verb};
+use crate::diffusion::canvas::{Canvas, Cell, Edit, Kind};
+use crate::diffusion::length::{LengthBias, LengthSearch, phi};
+use crate::diffusion::rng::Seeded;
+use crate::diffusion::run::Run;
+use crate::diffusion::sampler::Sampler;
+use crate::diffusion::score::{self, FOLDS, Scoring};
+use crate::diffusion::spec::{self, Overrides};
+use crate::diffusion::{DenoiseError, Denoiser, Logits, row_of};
+use crate::model::Model;
+use picture::Picture;
+
+/// Longest hole that auto length tries, where the window leaves room for it.
+const LONGEST_AUTO: usize = 32;
+/// Refine masks words whose tokens are on average less likely than this (`reference/decoding.md` 4.2).
+const WEAK: f64 = 0.1;
+/// Refine masks at most this share of a paragraph's tokens.
+const WEAK_SHARE: f64 = 0.25;
+
+/// What asks, between layers, whether to stop.
+pub(crate) type Cancelled<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// Whether a job goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// There is more to do.
+    More,
+    /// The frame is the result.
+    Done,
+}
+
+/// One step as a trace records it.
+pub struct Step<'a> {
+    /// Steps made.
+    pub step: usize,
+    /// The canvas after it.
+    pub ids: &'a [u32],
+    /// What it did.
+    pub edits: &'a [Edit],
+    /// Passes made so far.
+    pub nfe: usize,
+}
+
+enum Stage {
+    Measuring(LengthSearch),
+    Scoring { scoring: Scoring, fold: usize, purpose: Purpose },
+    Denoising(Box<Run>),
+    Done,
+}
+
+/// What scores are for.
+enum Purpose {
+    /// To find what to mask.
+    Choose,
+    /// To see which of the changed words became likelier. `old`: the ids before; `log_probabilities`: theirs.
+    Judge { old: Vec<u32>, log_probabilities: Vec<Option<f64>>, changed: Vec<Range<usize>>, run: Box<Run> },
+}
+
+/// A request being worked on.
+pub(crate) struct Job {
+    id: JobId,
+    verb: Verb,
+    prompt: Prompt,
+    sampler: Sampler,
+    options: RunOptions,
+    bias: LengthBias,
+    stage: Stage,
+    picture: Picture,
+    /// Passes made outside of the current run: measuring, scoring, runs before a rebase.
+    passes: usize,
+    steps: usize,
+    seconds: f64,
+}
+
+impl Job {
+    /// Tokenises the request and plans the first stage. Makes no pass.
+    ///
+    /// # Errors
+    /// One sentence for a sampler that cannot be read, a request without holes, holes longer than the context, or a
+    /// model without a tokenizer.
+    pub(crate) fn new(
+        request: &Request,
+        model: &Model,
+        spaced: &Arc<[bool]>,
+        bias: LengthBias,
+    ) -> Result<Self, DenoiseError> {
+        let failed = |message: String| DenoiseError::Failed(message);
+        let prompt = Prompt::new(&request.parts, model, spaced).map_err(|error| failed(error.to_string()))?;
+        if prompt.holes.is_empty() {
+            return Err(failed("there is no hole to fill; mark one first".into()));
+        }
+        let sampler = sampler_of(&request.options)?;
+        let mut job = Self {
+            id: request.job,
+            verb: request.verb,
+            prompt,
+            sampler,
+            options: request.options.clone(),
+            bias,
+            stage: Stage::Done,
+            picture: Picture::default(),
+            passes: 0,
+            steps: 0,
+            seconds: 0.0,
+        };
+        job.stage = match request.verb {
+            Verb::Fill => job.measure(model)?,
+            Verb::Rewrite { .. } | Verb::Refine => job.choose(model)?,
+        };
+        Ok(job)
+    }
+
+    /// Makes one pass.
+    pub(crate) fn advance(&mut self, model: &mut Model, cancelled: Cancelled<'_>) -> Result<Turn, DenoiseError> {
+        let started = Instant::now();
+        let stage = std::mem::replace(&mut self.stage, Stage::Done);
+        let next = match stage {
+            Stage::Measuring(search) => self.try_length(search, model, cancelled),
+            Stage::Scoring { scoring, fold, purpose } => self.score_fold(scoring, fold, purpose, model, cancelled),
+            Stage::Denoising(run) => self.denoise(run, model, cancelled),
+            Stage::Done => Ok(Stage::Done),
+        };
+        self.seconds += started.elapsed().as_secs_f64();
+        self.stage = next?;
+        Ok(if matches!(self.stage, Stage::Done) { Turn::Done } else { Turn::More })
+    }
+
+    /// Stop and keep: the current best guess everywhere, after at most one more pass for positions without one.
+    pub(crate) fn keep(&mut self, model: &mut Model, cancelled: Cancelled<'_>) -> Result<(), DenoiseError> {
+        let started = Instant::now();
+        match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Denoising(mut run) => {
+                let rows = run.rows_to_finish();
+                if !rows.is_empty() {
+                    let logits = model.logits(run.canvas().ids(), &rows, cancelled)?;
+                    run.observe(&logits).map_err(|error| DenoiseError::Failed(error.to_string()))?;
+                }
+                let report = run.finish_now().map_err(|error| DenoiseError::Failed(error.to_string()))?;
+                self.steps += 1;
+                self.passes += run.nfe();
+                self.picture.step(&run, &report);
+            }
+            Stage::Scoring { purpose: Purpose::Judge { run, .. }, .. } => self.picture.canvas = run.into_canvas(),
+            // Nothing has been decided yet: the first guesses are not worth keeping.
+            Stage::Measuring(_) | Stage::Scoring { .. } | Stage::Done => {}
+        }
+        self.seconds += started.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// The document changed: the same job on new parts, each hole going on from the cells that it names.
+    pub(crate) fn rebase(&mut self, parts: &[Part], model: &Model, spaced: &Arc<[bool]>) -> Result<(), DenoiseError> {
+        let prompt =
+            Prompt::new(parts, model, spaced).map_err(|error| DenoiseError::Failed(error.to_string()))?;
+        let old = std::mem::replace(&mut self.prompt, prompt);
+        let Stage::Denoising(run) = &self.stage else {
+            // Lengths and scores of the old text say little about the new: begin again.
+            self.stage = match self.verb {
+                Verb::Fill => self.measure(model)?,
+                Verb::Rewrite { .. } | Verb::Refine => self.choose(model)?,
+            };
+            return Ok(());
+        };
+        let ids: Vec<_> = old.holes.iter().map(|hole| hole.id()).collect();
+        let carried = |hole: &super::prompt::HolePlan| -> Vec<Cell> {
+            let Some(resume) = &hole.part.resume else { return Vec::new() };
+            let Some(index) = ids.iter().position(|id| *id == resume.from) else { return Vec::new() };
+            let cells = run.canvas().hole_range(index).map(|position| cell_at(run.canvas(), position));
+            cells.skip(resume.cells.start).take(resume.cells.len()).collect()
+        };
+        let cells: Vec<Vec<Cell>> = self.prompt.holes.iter().map(carried).collect();
+        let canvas = self.canvas(model, &cells)?;
+        self.passes += run.nfe();
+        self.stage = self.begin(canvas, model);
+        Ok(())
+    }
+
+    /// The picture of the job as it stands.
+    pub(crate) fn frame(&self, model: &Model, paused: bool) -> Frame {
+        let phase = match &self.stage {
+            _ if paused => Phase::Paused,
+            Stage::Measuring(search) => {
+                let (tried, of) = search.progress();
+                Phase::Measuring { tried, of }
+            }
+            Stage::Scoring { scoring, fold, .. } => Phase::Scoring { done: *fold, of: scoring.fold_count() },
+            Stage::Denoising(_) | Stage::Done => Phase::Denoising,
+        };
+        let left = if let Stage::Denoising(run) = &self.stage { run.steps_left() } else { 0 };
+        let planned = matches!(self.sampler.schedule.steps, crate::diffusion::schedule::Steps::Fixed(_));
+        Frame {
+            job: self.id,
+            step: self.steps,
+            steps: planned.then_some(self.steps + left),
+            phase,
+            masks_left: self.picture.canvas.masks_left(),
+            masks_total: self.picture.masks_total,
+            nfe: self.nfe(),
+            seconds: self.seconds,
+            holes: self.picture.holes(&self.prompt, model),
+        }
+    }
+
+    fn nfe(&self) -> usize {
+        self.passes + if let Stage::Denoising(run) = &self.stage { run.nfe() } else { 0 }
+    }
+
+    /// The canvas, token by token, and what the last step did to it.
+    pub(crate) fn last_step(&self) -> Step<'_> {
+        Step { step: self.steps, ids: self.picture.canvas.ids(), edits: &self.picture.edits, nfe: self.nfe() }
+    }
+
+    /// The tokens of each hole that are part of the result, for counting.
+    pub(crate) fn token_counts(&self) -> Vec<usize> {
+        (0..self.picture.canvas.hole_count()).map(|hole| self.picture.canvas.hole_range(hole).len()).collect()
+    }
+
+    // Fill: how long is each hole?
+
+    fn measure(&mut self, model: &Model) -> Result<Stage, DenoiseError> {
+        let longest = self.prompt.longest_hole().min(LONGEST_AUTO);
+        let ranges: Vec<_> = self.prompt.holes.iter().map(|hole| hole.bounds(longest)).map(|(a, b)| a..=b).collect();
+        let search = LengthSearch::new(&ranges, self.bias);
+        let canvas = self.masked_canvas(model, &search.best())?;
+        self.picture = Picture::new(canvas);
+        self.settle(search, model)
+    }
+
+    fn settle(&mut self, search: LengthSearch, model: &Model) -> Result<Stage, DenoiseError> {
+        if search.next_candidate().is_some() {
+            return Ok(Stage::Measuring(search));
+        }
+        let canvas = self.masked_canvas(model, &search.best())?;
+        Ok(self.begin(canvas, model))
+    }
+
+    fn try_length(
+        &mut self,
+        mut search: LengthSearch,
+        model: &mut Model,
+        cancelled: Cancelled<'_>,
+    ) -> Result<Stage, DenoiseError> {
+        let Some(candidate) = search.next_candidate() else { return self.settle(search, model) };
+        let canvas = self.masked_canvas(model, &candidate.lengths)?;
+        let shift = model.shift();
+        let mut rows: Vec<usize> = canvas.hole_range(candidate.hole).map(|position| row_of(position, shift)).collect();
+        rows.dedup();
+        let logits = model.logits(canvas.ids(), &rows, cancelled)?;
+        self.passes += 1;
+        search.report(phi(&logits, &canvas, candidate.hole, model.vocabulary(), shift));
+        self.settle(search, model)
+    }
+
+    fn masked_canvas(&self, model: &Model, lengths: &[usize]) -> Result<Canvas, DenoiseError> {
+        let cells: Vec<Vec<Cell>> = lengths.iter().map(|length| vec![Cell::Masked; *length]).collect();
+        self.canvas(model, &cells)
+    }
+
+    fn canvas(&self, model: &Model, cells: &[Vec<Cell>]) -> Result<Canvas, DenoiseError> {
+        let canvas = self.prompt.canvas(model.vocabulary().mask(), cells);
+        canvas.map_err(|error| DenoiseError::Failed(error.to_string()))
+    }
+
+    // All verbs: the reverse process.
+
+    fn begin(&mut self, canvas: Canvas, model: &Model) -> Stage {
+        if canvas.masks_left() == 0 {
+            self.picture = Picture::new(canvas);
+            return Stage::Done;
+        }
+        self.picture = Picture::new(canvas.clone());
+        let draws = Seeded(self.options.seed);
+        Stage::Denoising(Box::new(Run::new(canvas, self.sampler.clone(), model.vocabulary(), model.shift(), draws)))
+    }
+
+    fn denoise(
+        &mut self,
+        mut run: Box<Run>,
+        model: &mut Model,
+        cancelled: Cancelled<'_>,
+    ) -> Result<Stage, DenoiseError> {
+        let rows = if run.rows_needed().is_empty() { Vec::new() } else { run.rows_to_show() };
+        let logits =
+            if rows.is_empty() { Logits::none() } else { model.logits(run.canvas().ids(), &rows, cancelled)? };
+        let report = run.advance(&logits).map_err(|error| DenoiseError::Failed(error.to_string()))?;
+        self.steps += 1;
+        self.picture.step(&run, &report);
+        if !report.done {
+            return Ok(Stage::Denoising(run));
+        }
+        self.passes += run.nfe();
+        match self.verb {
+            Verb::Refine => Ok(self.judge(run, model)),
+            Verb::Fill | Verb::Rewrite { .. } => Ok(Stage::Done),
+        }
+    }
+
+    // Rewrite and refine: how likely is each word, given both sides?
+
+    fn choose(&mut self, model: &Model) -> Result<Stage, DenoiseError> {
+        let original = |hole: &super::prompt::HolePlan| hole.original.iter().map(|id| Cell::Original(*id)).collect();
+        let cells: Vec<Vec<Cell>> = self.prompt.holes.iter().map(original).collect();
+        let canvas = self.canvas(model, &cells)?;
+        let words = words::of_holes(&canvas, model);
+        if words.is_empty() {
+            return Err(DenoiseError::Failed("there are no words to change here; select or write some first".into()));
+        }
+        let scoring = Scoring::new(canvas.ids().to_vec(), &words, FOLDS, canvas.mask(), model.shift());
+        self.picture = Picture::new(canvas);
+        Ok(Stage::Scoring { scoring, fold: 0, purpose: Purpose::Choose })
+    }
+
+    fn judge(&mut self, run: Box<Run>, model: &Model) -> Stage {
+        let canvas = run.canvas();
+        let changed = words::runs(canvas, |kind| matches!(kind, Kind::Committed { .. }));
+        let scoring = Scoring::new(canvas.ids().to_vec(), &changed, FOLDS, canvas.mask(), model.shift());
+        let (old, log_probabilities) = (self.picture.old_ids.clone(), self.picture.old_log_probabilities.clone());
+        Stage::Scoring { scoring, fold: 0, purpose: Purpose::Judge { old, log_probabilities, changed, run } }
+    }
+
+    fn score_fold(
+        &mut self,
+        mut scoring: Scoring,
+        fold: usize,
+        purpose: Purpose,
+        model: &mut Model,
+        cancelled: Cancelled<'_>,
+    ) -> Result<Stage, DenoiseError> {
+        let logits = model.logits(&scoring.canvas(fold), &scoring.rows(fold), cancelled)?;
+        self.passes += 1;
+        scoring.report(fold, &logits, model.vocabulary());
+        if fold + 1 < scoring.fold_count() {
+            return Ok(Stage::Scoring { scoring, fold: fold + 1, purpose });
+        }
+        Ok(match purpose {
+            Purpose::Choose => self.mask_chosen(scoring.log_probabilities(), model),
+            Purpose::Judge { old, log_probabilities, changed, run } => {
+                let new = scoring.log_probabilities();
+                let worse = |word: &&Range<usize>| {
+                    score::mean(word, new).unwrap_or(f64::NEG_INFINITY)
+                        <= score::mean(word, &log_probabilities).unwrap_or(f64::NEG_INFINITY)
+                };
+                let worse: Vec<Range<usize>> = changed.iter().filter(worse).cloned().collect();
+                self.picture.canvas = words::restore(run.canvas(), &worse, &old);
+                Stage::Done
+            }
+        })
+    }
+
+    fn mask_chosen(&mut self, log_probabilities: &[Option<f64>], model: &Model) -> Stage {
+        let canvas = self.picture.canvas.clone();
+        let words = words::of_holes(&canvas, model);
+        let chosen = match self.verb {
+            Verb::Rewrite { strength } => score::rewrite(&words, log_probabilities, strength),
+            Verb::Fill | Verb::Refine => score::weakest(&words, log_probabilities, WEAK, WEAK_SHARE),
+        };
+        let chosen: Vec<Range<usize>> = chosen.into_iter().filter_map(|index| words.get(index).cloned()).collect();
+        let masked = self.prompt.remask(&canvas, &chosen, matches!(self.verb, Verb::Refine));
+        let stage = self.begin(masked, model);
+        self.picture.old_ids = canvas.ids().to_vec();
+        self.picture.old_log_probabilities = log_probabilities.to_vec();
+        stage
+    }
+}
+
+fn sampler_of(options: &RunOptions) -> Result<Sampler, DenoiseError> {
+    let overrides = Overrides {
+        steps: options.steps,
+        temperature: options.temperature,
+        top_p: options.top_p,
+        top_k: options.top_k,
+    };
+    spec::parse_spec(&options.sampler, &overrides).map_err(|error| DenoiseError::Failed(error.to_string()))
+}
+
+/// What a position of a running canvas becomes on the next one.
+fn cell_at(canvas: &Canvas, position: usize) -> Cell {
+    let id = canvas.ids().get(position).copied().unwrap_or(canvas.mask());
+    match canvas.kind(position) {
+        Kind::Masked | Kind::Fixed => Cell::Masked,
+        Kind::Pinned => Cell::Pinned(id),
+        Kind::Committed { probability, .. } => Cell::Committed { id, probability },
+        Kind::Original => Cell::Original(id),
+    }
+}

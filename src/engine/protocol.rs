@@ -1,0 +1,292 @@
+//! What the engine and the rest of the program say to each other: plain data and nothing else.
+//!
+//! `app` builds [`Command`]s, the engine's thread answers with [`Event`]s. No tensor, no token id and no terminal
+//! type crosses this line; text does, as UTF-8 strings, and positions are indices of [`Cell`]s within a hole.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Names one run of the engine. Events that carry another id than the current one are ignored by `app`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(pub u64);
+
+/// Names one hole, in the document and in every frame about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HoleId(pub u64);
+
+/// How many tokens a hole gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Length {
+    /// The engine tries several lengths on the first forward pass and takes the most plausible one.
+    #[default]
+    Auto,
+    /// Exactly this many tokens, at least 1.
+    Fixed(usize),
+    /// The most plausible length between the two, both included.
+    Range(usize, usize),
+}
+
+/// What a run does with its holes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Verb {
+    /// Replace the whole of each hole; its original text is not looked at.
+    Fill,
+    /// Keep the hole's original text but for this share of its tokens (0 to 1), least likely first.
+    Rewrite {
+        /// The share of tokens that may change.
+        strength: f64,
+    },
+    /// Find the weakest words of the hole's original text and change only those that become likelier.
+    Refine,
+}
+
+/// A stretch of the request: text that stays, or a hole. Adjacent holes are allowed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Part {
+    /// Context that the model reads and never changes.
+    Text(String),
+    /// A hole to be denoised.
+    Hole(HolePart),
+}
+
+/// A hole as the engine needs to know it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HolePart {
+    /// The hole's name.
+    pub id: HoleId,
+    /// The document's text in the hole, for [`Verb::Rewrite`] and [`Verb::Refine`].
+    pub original: String,
+    /// How many tokens it gets, for [`Verb::Fill`].
+    pub length: Length,
+    /// In [`Command::Rebase`] only: which cells of the running job this hole goes on from.
+    pub resume: Option<Resume>,
+}
+
+/// Cells of the running job that a hole of a rebased request goes on from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    /// The hole that the cells belonged to.
+    pub from: HoleId,
+    /// Which of its cells.
+    pub cells: Range<usize>,
+}
+
+/// The knobs of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunOptions {
+    /// A preset or specification of a sampler, as `--sampler` takes it (`eb`, `llada:block=8`).
+    pub sampler: String,
+    /// The number of steps, where the sampler has a fixed number.
+    pub steps: Option<usize>,
+    /// 0 takes the most likely token; none is the sampler's own choice.
+    pub temperature: Option<f64>,
+    /// Nucleus: the smallest set of tokens with at least this probability; 1 takes all.
+    pub top_p: Option<f64>,
+    /// Only the k most likely tokens; 0 takes all.
+    pub top_k: Option<usize>,
+    /// What all draws of the run are keyed by.
+    pub seed: u64,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self { sampler: "eb".into(), steps: None, temperature: None, top_p: None, top_k: None, seed: 0 }
+    }
+}
+
+/// One infill asked of the engine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// Its name.
+    pub job: JobId,
+    /// Fill, rewrite or refine.
+    pub verb: Verb,
+    /// The document, in order; the engine cuts it to the model's context.
+    pub parts: Vec<Part>,
+    /// The knobs.
+    pub options: RunOptions,
+}
+
+/// What `app` asks of the engine.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Start a run; a run that is going on is cancelled first.
+    Start(Request),
+    /// The document changed while the job runs: go on from the cells named in the parts.
+    Rebase {
+        /// The running job.
+        job: JobId,
+        /// The document as it is now.
+        parts: Vec<Part>,
+    },
+    /// Stop before the next step and wait.
+    Pause(JobId),
+    /// One step of a paused job.
+    Step(JobId),
+    /// Go on with a paused job.
+    Resume(JobId),
+    /// Stop now and keep the current best guess of every position.
+    Keep(JobId),
+    /// Stop now and forget the job.
+    Cancel(JobId),
+}
+
+/// What the engine is busy with inside a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Trying lengths: so many of so many tried.
+    Measuring {
+        /// Lengths tried.
+        tried: usize,
+        /// Lengths to try, an upper bound.
+        of: usize,
+    },
+    /// Judging the text that is there: so many of so many passes.
+    Scoring {
+        /// Passes done.
+        done: usize,
+        /// Passes to do.
+        of: usize,
+    },
+    /// Denoising.
+    Denoising,
+    /// Denoising, paused before the next step.
+    Paused,
+}
+
+/// The state of one position of a hole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CellState {
+    /// Still noise, and no guess yet or an unlikely one.
+    Masked,
+    /// Still noise; `text` is the model's current best guess.
+    Tentative,
+    /// Written in the step just made.
+    JustCommitted,
+    /// Written earlier.
+    Committed,
+    /// Written earlier and taken back in the step just made; `text` is what it was.
+    Remasked,
+    /// Held by the user: no rule may change it.
+    Pinned,
+    /// The document's own token, which this run has not touched (rewrite and refine).
+    Original,
+}
+
+impl CellState {
+    /// Whether the cell's text is part of the proposal.
+    pub fn is_written(self) -> bool {
+        matches!(self, Self::JustCommitted | Self::Committed | Self::Pinned | Self::Original)
+    }
+}
+
+/// One position of a hole: one token.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    /// The token as text. Whole characters only: a token that ends inside one shows at the token that completes it.
+    pub text: String,
+    /// Its state.
+    pub state: CellState,
+    /// The model's probability of `text` (when written: at that moment), 0 to 1; 0 when there is none.
+    pub probability: f32,
+    /// The most likely other tokens with their probabilities, best first.
+    pub alternatives: Vec<(String, f32)>,
+}
+
+/// One hole at one step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HoleFrame {
+    /// The hole.
+    pub id: HoleId,
+    /// Its positions, in order.
+    pub cells: Vec<Cell>,
+    /// Mean natural log-probability of the written tokens at commit.
+    pub mean_logprob: Option<f64>,
+}
+
+impl HoleFrame {
+    /// The written cells' text: what accepting would put into the document.
+    pub fn text(&self) -> String {
+        self.cells.iter().filter(|cell| cell.state.is_written()).map(|cell| cell.text.as_str()).collect()
+    }
+}
+
+/// The whole picture of a job after one step. Frames are complete: a reader that misses some loses nothing but history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame {
+    /// The job.
+    pub job: JobId,
+    /// Steps made.
+    pub step: usize,
+    /// Steps planned, where the sampler has a fixed number.
+    pub steps: Option<usize>,
+    /// What the engine is doing.
+    pub phase: Phase,
+    /// Positions still masked.
+    pub masks_left: usize,
+    /// Positions that were masked at the start.
+    pub masks_total: usize,
+    /// Forward passes made, those for measuring included.
+    pub nfe: usize,
+    /// Seconds of computing, waiting while paused not included.
+    pub seconds: f64,
+    /// The holes, in document order.
+    pub holes: Vec<HoleFrame>,
+}
+
+impl Frame {
+    /// Tokens written per second of computing.
+    pub fn tokens_per_second(&self) -> f64 {
+        let written = self.masks_total.saturating_sub(self.masks_left);
+        if self.seconds > 0.0 { written as f64 / self.seconds } else { 0.0 }
+    }
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Every hole is written.
+    Finished(Arc<Frame>),
+    /// The user stopped it and keeps what there is.
+    Kept(Arc<Frame>),
+    /// The user dropped it, or another job took its place.
+    Cancelled,
+    /// It could not go on: one sentence saying what, where and what to do.
+    Failed(String),
+}
+
+/// What the loaded model is, for the status line.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ModelInfo {
+    /// Short name, such as `lacuna-135m`.
+    pub name: String,
+    /// `cpu`, `cuda` or `metal`.
+    pub device: String,
+    /// Number of weights.
+    pub parameters: u64,
+    /// Longest canvas in tokens.
+    pub context: usize,
+}
+
+/// What the engine tells.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The model is being read.
+    Loading {
+        /// Which one.
+        model: String,
+    },
+    /// The model can be used.
+    Ready(ModelInfo),
+    /// There is no model: one sentence saying what, where and what to do.
+    Unavailable(String),
+    /// A step was made. Newer frames replace older ones.
+    Frame(Arc<Frame>),
+    /// The job is over; nothing more comes from it.
+    Ended {
+        /// The job.
+        job: JobId,
+        /// How.
+        outcome: Outcome,
+    },
+}

@@ -1,0 +1,210 @@
+//! Networks on candle: token ids in, logits out.
+//!
+//! Read [`Checkpoint`] first (which files make a model), then [`Model`] (a loaded one), then `network` (the one
+//! transformer stack) and `layers`. Families differ in [`config`] and in the table of `names`, not in copies of code.
+//!
+//! **Invariants.** This floor chooses no token, draws no random number and bans nothing of its own accord: it hands
+//! over raw rows. It opens no connection, and reads no environment variable. No candle type leaves it. All candle
+//! work happens inside the model's own thread pool, whose size changes the speed and never a bit of the result.
+
+pub mod config;
+pub mod device;
+pub mod error;
+mod files;
+mod gguf;
+mod layers;
+mod names;
+mod network;
+pub mod tokenizer;
+mod weights;
+
+use std::path::PathBuf;
+
+use crate::diffusion::vocabulary::Vocabulary;
+use crate::diffusion::{DenoiseError, Denoiser, Logits, TokenId};
+
+pub use config::{Attention, Descriptor, Overrides};
+pub use device::{DeviceChoice, DtypeChoice};
+pub use error::ModelError;
+pub use files::Checkpoint;
+pub use network::Input;
+pub use tokenizer::Tokenizer;
+pub use weights::TensorReport;
+
+use candle_core::DType;
+use layers::Packing;
+use network::Network;
+
+/// How a model is to be loaded.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// Where it runs.
+    pub device: DeviceChoice,
+    /// What it computes in.
+    pub dtype: DtypeChoice,
+    /// Threads on the CPU, at least 1.
+    pub threads: usize,
+    /// What the user says beyond the files.
+    pub overrides: Overrides,
+    /// A `tokenizer.json` elsewhere than beside the weights.
+    pub tokenizer: Option<PathBuf>,
+}
+
+/// A loaded model.
+pub struct Model {
+    /// A short name for people.
+    pub name: String,
+    /// How it is asked.
+    pub descriptor: Descriptor,
+    /// Number of weights.
+    pub parameters: u64,
+    tokenizer: Option<Tokenizer>,
+    vocabulary: Vocabulary,
+    network: Network,
+    context: usize,
+    device: &'static str,
+    pool: rayon::ThreadPool,
+}
+
+impl Checkpoint {
+    /// Reads the tensors and the tokenizer.
+    ///
+    /// # Errors
+    /// Tensors that do not fit the configuration, a damaged file, a tokenizer of another model, a mask token that
+    /// nobody names, a device that is not there.
+    pub fn load(self, name: &str, options: &LoadOptions) -> Result<Model, ModelError> {
+        self.check_tensors()?;
+        let (device, dtype) = device::open(options.device, options.dtype)?;
+        let packing = if options.dtype == DtypeChoice::Q8 { Packing::Q8 } else { Packing::Dense };
+        let tokenizer = self.tokenizer(options)?;
+        let mask = self.descriptor.mask.or_else(|| tokenizer.as_ref().and_then(Tokenizer::mask));
+        let mask = mask.ok_or_else(|| ModelError::NoMask { path: self.path.clone() })?;
+        let vocabulary = self.vocabulary(mask, tokenizer.as_ref())?;
+        let Self { backbone, mut descriptor, layout, weights, .. } = self;
+        descriptor.mask = Some(mask);
+        let weights = weights.working_on(device.clone(), dtype);
+        let pool = device::pool(options.threads)?;
+        let network = Network::load(&weights, layout, &backbone, packing, &device)?;
+        debug_assert!(matches!(dtype, DType::F32 | DType::BF16));
+        Ok(Model {
+            name: name.to_owned(),
+            parameters: backbone.parameters(),
+            context: backbone.context,
+            device: device::name(&device),
+            descriptor,
+            tokenizer,
+            vocabulary,
+            network,
+            pool,
+        })
+    }
+
+    /// The tokenizer that belongs to the checkpoint, or none: token-level work needs none.
+    fn tokenizer(&self, options: &LoadOptions) -> Result<Option<Tokenizer>, ModelError> {
+        let path = options.tokenizer.clone().or_else(|| tokenizer::find(self.folder()));
+        let (tokenizer, path) = match (path, self.weights.gguf_content()) {
+            (Some(path), _) => (Tokenizer::from_file(&path)?, path),
+            (None, Some(content)) if content.metadata.contains_key("tokenizer.ggml.tokens") => {
+                (Tokenizer::from_gguf(&self.path, content)?, self.path.clone())
+            }
+            (None, _) => return Ok(None),
+        };
+        let (tokens, rows) = (tokenizer.size(), self.backbone.vocab);
+        // Published networks have up to a few per cent more rows than tokens (padding); more is another model's.
+        if tokens > rows || rows - tokens > (rows / 10).max(1024) {
+            let why = format!("the tokenizer has {tokens} tokens and the network {rows} rows");
+            return Err(ModelError::Tokenizer { path, why });
+        }
+        for (what, id) in [("mask", self.descriptor.mask), ("end-of-text", self.descriptor.eos)] {
+            if let Some(id) = id.filter(|id| *id as usize >= tokens) {
+                let why = format!("the network's {what} token {id} is outside the tokenizer's {tokens} tokens");
+                return Err(ModelError::Tokenizer { path, why });
+            }
+        }
+        Ok(Some(tokenizer))
+    }
+
+    fn vocabulary(&self, mask: u32, tokenizer: Option<&Tokenizer>) -> Result<Vocabulary, ModelError> {
+        let size = self.backbone.vocab;
+        if mask as usize >= size {
+            let why = format!("mask id {mask} is outside the {size} rows of the network; give another with --mask-id N");
+            return Err(ModelError::Input(format!("{}: {why}", self.path.display())));
+        }
+        let mut banned = vec![mask];
+        if let Some(tokenizer) = tokenizer {
+            banned.extend(tokenizer.textless());
+            banned.extend(tokenizer.size() as u32..size as u32);
+        }
+        Vocabulary::new(size, mask, self.descriptor.eos, banned)
+            .map_err(|error| ModelError::Input(format!("{}: {error}", self.path.display())))
+    }
+}
+
+impl config::Backbone {
+    /// Number of weights, a tied head counted once.
+    pub fn parameters(&self) -> u64 {
+        let (d, ff) = (self.hidden as u64, self.feed_forward as u64);
+        let (q, kv) = ((self.heads * self.head_dim) as u64, (self.kv_heads * self.head_dim) as u64);
+        let block = 2 * d * q + 2 * d * kv + 3 * d * ff + 2 * d;
+        let tables = if self.tied { 1 } else { 2 };
+        self.layers as u64 * block + tables * self.vocab as u64 * d + d
+    }
+}
+
+impl Model {
+    /// One forward pass: the raw logits of `input.rows`, row after row, each of the vocabulary's length.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`] for ids, rows or lengths out of range, [`ModelError::Cancelled`] when `cancelled` says so
+    /// (asked once per layer), [`ModelError::Compute`] when candle fails, out of memory on a GPU among it.
+    pub fn forward(&self, input: &Input<'_>, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Vec<f32>, ModelError> {
+        self.pool.install(|| self.network.forward(input, cancelled))
+    }
+
+    /// Rows of the embedding and of each row of logits.
+    pub fn vocabulary_size(&self) -> usize {
+        self.vocabulary.size()
+    }
+
+    /// The tokenizer.
+    ///
+    /// # Errors
+    /// A sentence when the checkpoint came without one.
+    pub fn tokenizer(&self) -> Result<&Tokenizer, ModelError> {
+        let why = || format!("{} has no tokenizer.json, which work on text needs; give one with --tokenizer", self.name);
+        self.tokenizer.as_ref().ok_or_else(|| ModelError::Input(why()))
+    }
+
+    /// `cpu`, `cuda` or `metal`.
+    pub fn device(&self) -> &'static str {
+        self.device
+    }
+}
+
+impl Denoiser for Model {
+    fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    fn shift(&self) -> usize {
+        self.descriptor.shift
+    }
+
+    fn context(&self) -> usize {
+        self.context
+    }
+
+    fn logits(
+        &mut self,
+        ids: &[TokenId],
+        rows: &[usize],
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Logits, DenoiseError> {
+        let input = Input { ids, positions: None, visible: None, attention: self.descriptor.attention, rows };
+        let data = self.forward(&input, cancelled).map_err(|error| match error {
+            ModelError::Cancelled => DenoiseError::Cancelled,
+            other => DenoiseError::Failed(other.to_string()),
+        })?;
+        Logits::new(rows.to_vec(), self.vocabulary.size(), data)
+    }
+}

@@ -1,0 +1,93 @@
+//! Where the network runs: the CPU with a pool of threads, or a GPU when the crate was built for one.
+
+use candle_core::{DType, Device};
+
+use super::error::ModelError;
+
+/// `--device`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeviceChoice {
+    /// A GPU when the crate was built for one and one answers, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The first CUDA device.
+    Cuda,
+    /// The Metal device.
+    Metal,
+}
+
+/// `--dtype`: the type that weights and activations are computed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DtypeChoice {
+    /// f32 on the CPU, bf16 on a GPU.
+    #[default]
+    Auto,
+    /// 32-bit floats: exact, the type that golden values are checked in.
+    F32,
+    /// Brain floats; on a GPU only.
+    Bf16,
+    /// Weights packed to 8 bits in blocks of 32 (Q8_0), activations in f32; on the CPU.
+    Q8,
+}
+
+/// Finds the device and the type to compute in.
+///
+/// # Errors
+/// [`ModelError::Device`] when the device asked for is not there, saying how to build for it.
+pub(crate) fn open(device: DeviceChoice, dtype: DtypeChoice) -> Result<(Device, DType), ModelError> {
+    let cuda = || open_gpu("cuda", candle_core::utils::cuda_is_available(), || Device::new_cuda(0));
+    let metal = || open_gpu("metal", candle_core::utils::metal_is_available(), || Device::new_metal(0));
+    let device = match device {
+        DeviceChoice::Cpu => Device::Cpu,
+        DeviceChoice::Cuda => cuda()?,
+        DeviceChoice::Metal => metal()?,
+        DeviceChoice::Auto => cuda().or_else(|_| metal()).unwrap_or(Device::Cpu),
+    };
+    let dtype = match (dtype, device.is_cpu()) {
+        (DtypeChoice::Auto | DtypeChoice::F32 | DtypeChoice::Q8, true) | (DtypeChoice::F32, false) => DType::F32,
+        (DtypeChoice::Auto | DtypeChoice::Bf16, false) => DType::BF16,
+        (DtypeChoice::Bf16, true) => {
+            return Err(ModelError::Device("bf16 is computed on GPUs only; use --dtype f32 or q8 on the CPU".into()));
+        }
+        (DtypeChoice::Q8, false) => {
+            return Err(ModelError::Device("q8 is computed on the CPU only; use --dtype bf16 or f32 on a GPU".into()));
+        }
+    };
+    Ok((device, dtype))
+}
+
+fn open_gpu(
+    name: &str,
+    built_in: bool,
+    open: impl Fn() -> candle_core::Result<Device>,
+) -> Result<Device, ModelError> {
+    if !built_in {
+        let message = format!("this lacuna was built without {name}; build it with `cargo build --release --features {name}`");
+        return Err(ModelError::Device(message));
+    }
+    open().map_err(|error| {
+        let why = super::error::first_line(&error);
+        ModelError::Device(format!("no {name} device answers ({why}); use --device cpu"))
+    })
+}
+
+/// The device's name for the status line.
+pub(crate) fn name(device: &Device) -> &'static str {
+    match device {
+        Device::Cpu => "cpu",
+        Device::Cuda(_) => "cuda",
+        Device::Metal(_) => "metal",
+    }
+}
+
+/// A pool of `threads` workers, at least one. candle's own pool takes its size from the environment only, once; all
+/// of its work is done in the pool that calls it, so that a forward pass inside `install` uses ours.
+pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool, ModelError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.max(1))
+        .thread_name(|index| format!("lacuna-model-{index}"))
+        .build()
+        .map_err(|error| ModelError::Device(format!("cannot start {threads} threads ({error}); use a smaller --threads")))
+}

@@ -1,0 +1,126 @@
+//! What can go wrong with a model, each as one sentence: what, where, what to do.
+
+use std::path::PathBuf;
+
+/// Why a model could not be loaded or could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The path given as a model does not exist or holds no checkpoint.
+    #[error("{path} is not a model: {why}")]
+    NotAModel {
+        /// Where we looked.
+        path: PathBuf,
+        /// What is missing and what to do.
+        why: String,
+    },
+    /// A file could not be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// A file is there but is damaged or is not what its name says.
+    #[error("{path} is damaged or not what its name says ({why}); fetch it again")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The parser's reason.
+        why: String,
+    },
+    /// A key of the configuration is missing or has a value that no network can have.
+    #[error("{path}: {key} {why}")]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The network is of a kind that is not built in.
+    #[error("{path}: {what} is not supported; supported are {supported}")]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What it asks for.
+        what: String,
+        /// What there is.
+        supported: &'static str,
+    },
+    /// The file's tensors do not fit the configuration.
+    #[error("{path}: {}", describe_tensors(missing, misshapen))]
+    Tensors {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Names that the configuration asks for and the file does not have.
+        missing: Vec<String>,
+        /// Tensors with another shape than the configuration says.
+        misshapen: Vec<Misshapen>,
+    },
+    /// The mask token is named neither by the files nor by the user.
+    #[error("{path} does not say which token is the mask; give its id with --mask-id N")]
+    NoMask {
+        /// The model.
+        path: PathBuf,
+    },
+    /// The tokenizer and the network are not of one model.
+    #[error("{path}: {why}; put the tokenizer.json of this very model beside its weights")]
+    Tokenizer {
+        /// The tokenizer's file.
+        path: PathBuf,
+        /// How they differ.
+        why: String,
+    },
+    /// Input that the network cannot take.
+    #[error("{0}")]
+    Input(String),
+    /// The device asked for is not there.
+    #[error("{0}")]
+    Device(String),
+    /// candle failed in the middle of a computation.
+    #[error("the network failed while computing: {0}")]
+    Compute(String),
+    /// The caller asked to stop.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// A tensor whose shape is not what the configuration says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misshapen {
+    /// Its name in the file.
+    pub name: String,
+    /// The shape that the configuration asks for.
+    pub expected: Vec<usize>,
+    /// The shape in the file.
+    pub found: Vec<usize>,
+}
+
+impl From<candle_core::Error> for ModelError {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Compute(first_line(&error))
+    }
+}
+
+/// candle's errors may carry a backtrace; its first line says what happened.
+pub(crate) fn first_line(error: &candle_core::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+fn describe_tensors(missing: &[String], misshapen: &[Misshapen]) -> String {
+    let mut parts = Vec::new();
+    if let Some(first) = missing.first() {
+        let more = if missing.len() > 1 { format!(" and {} more", missing.len() - 1) } else { String::new() };
+        parts.push(format!("tensor {first}{more} is missing"));
+    }
+    if let Some(first) = misshapen.first() {
+        let more = if misshapen.len() > 1 { format!(", and {} more differ", misshapen.len() - 1) } else { String::new() };
+        parts.push(format!(
+            "tensor {} has shape {:?} where the configuration says {:?}{more}",
+            first.name, first.found, first.expected
+        ));
+    }
+    format!("{}; the configuration and the weights are not of one model, or a file is incomplete", parts.join(", "))
+}

@@ -1,0 +1,136 @@
+//! What the metadata of a GGUF file says about a network (`reference/llamacpp.md`, llama.cpp's `gguf-py` constants).
+
+use std::path::Path;
+
+use candle_core::quantized::gguf_file::{Content, Value};
+
+use super::config::{Attention, Backbone, Descriptor, Overrides, RopePairs, SUPPORTED};
+use super::error::ModelError;
+
+/// Reads shape and descriptor from GGUF metadata; the number of embedding rows comes from the tensor itself.
+pub(crate) fn from_metadata(
+    path: &Path,
+    content: &Content,
+    overrides: &Overrides,
+) -> Result<(Backbone, Descriptor), ModelError> {
+    let keys = Metadata { path, content };
+    let arch = keys.text("general.architecture")?.to_owned();
+    // (rows of q and k permuted for interleaved pairs, qkv bias, q/k norm, shift when the file does not say)
+    let (rope, qkv_bias, qk_norm, shift) = match arch.as_str() {
+        "llada" => (RopePairs::Interleaved, false, false, 0),
+        "llama" => (RopePairs::Interleaved, false, false, 1),
+        "dream" => (RopePairs::Halves, true, false, 1),
+        "qwen2" => (RopePairs::Halves, true, false, 1),
+        "qwen3" => (RopePairs::Halves, false, true, 0),
+        other => {
+            let what = format!("a network of architecture `{other}`");
+            return Err(ModelError::Unsupported { path: path.into(), what, supported: SUPPORTED });
+        }
+    };
+    let shape = |name: &str| content.tensor_infos.get(name).map(|info| info.shape.dims().to_vec());
+    let hidden = keys.size(&format!("{arch}.embedding_length"))?;
+    let heads = keys.size(&format!("{arch}.attention.head_count"))?;
+    let vocab = match shape("token_embd.weight").as_deref() {
+        Some([rows, _]) => *rows,
+        _ => keys.size(&format!("{arch}.vocab_size"))?,
+    };
+    let backbone = Backbone {
+        vocab,
+        hidden,
+        layers: keys.size(&format!("{arch}.block_count"))?,
+        heads,
+        kv_heads: keys.optional(&format!("{arch}.attention.head_count_kv"))?.unwrap_or(heads),
+        head_dim: match keys.optional(&format!("{arch}.attention.key_length"))? {
+            Some(width) => width,
+            None => hidden / heads.max(1),
+        },
+        feed_forward: keys.size(&format!("{arch}.feed_forward_length"))?,
+        norm_eps: keys.number(&format!("{arch}.attention.layer_norm_rms_epsilon"))?,
+        rope_theta: keys.optional_number(&format!("{arch}.rope.freq_base"))?.unwrap_or(10_000.0),
+        rope,
+        qkv_bias: qkv_bias || shape("blk.0.attn_q.bias").is_some(),
+        output_bias: shape("blk.0.attn_output.bias").is_some(),
+        feed_forward_bias: shape("blk.0.ffn_up.bias").is_some(),
+        qk_norm: qk_norm || shape("blk.0.attn_q_norm.weight").is_some(),
+        tied: true,
+        context: keys.size(&format!("{arch}.context_length"))?,
+    };
+    backbone.check(path)?;
+    let descriptor = Descriptor {
+        family: overrides.family.clone().unwrap_or_else(|| arch.clone()),
+        mask: keys.token("tokenizer.ggml.mask_token_id")?,
+        shift: match content.metadata.get("diffusion.shift_logits") {
+            Some(Value::Bool(shifted)) => usize::from(*shifted),
+            Some(_) => return Err(keys.error("diffusion.shift_logits", "is not true or false")),
+            None => shift,
+        },
+        attention: Attention::Full,
+        bos: keys.token("tokenizer.ggml.bos_token_id")?,
+        eos: keys.token("tokenizer.ggml.eos_token_id")?,
+    };
+    Ok((backbone, descriptor.with(overrides)))
+}
+
+struct Metadata<'a> {
+    path: &'a Path,
+    content: &'a Content,
+}
+
+impl Metadata<'_> {
+    fn error(&self, key: &str, why: impl Into<String>) -> ModelError {
+        ModelError::Config { path: self.path.into(), key: key.into(), why: why.into() }
+    }
+
+    fn text(&self, key: &str) -> Result<&str, ModelError> {
+        match self.content.metadata.get(key) {
+            Some(Value::String(text)) => Ok(text),
+            Some(_) => Err(self.error(key, "is not a text")),
+            None => Err(self.error(key, "is missing")),
+        }
+    }
+
+    fn optional(&self, key: &str) -> Result<Option<usize>, ModelError> {
+        let Some(value) = self.content.metadata.get(key) else { return Ok(None) };
+        let number = match value {
+            Value::U8(number) => Some(u64::from(*number)),
+            Value::U16(number) => Some(u64::from(*number)),
+            Value::U32(number) => Some(u64::from(*number)),
+            Value::U64(number) => Some(*number),
+            Value::I32(number) => u64::try_from(*number).ok(),
+            Value::I64(number) => u64::try_from(*number).ok(),
+            // llama.cpp writes per-layer counts as a list; a list of one value is that value.
+            Value::Array(list) => {
+                let mut numbers = list.iter().map(|value| value.to_u32().ok());
+                let first = numbers.next().flatten();
+                first.filter(|first| numbers.all(|number| number == Some(*first))).map(u64::from)
+            }
+            _ => None,
+        };
+        let number = number.and_then(|number| usize::try_from(number).ok());
+        number.map(Some).ok_or_else(|| self.error(key, "is not one whole number"))
+    }
+
+    fn size(&self, key: &str) -> Result<usize, ModelError> {
+        self.optional(key)?.ok_or_else(|| self.error(key, "is missing"))
+    }
+
+    fn optional_number(&self, key: &str) -> Result<Option<f64>, ModelError> {
+        match self.content.metadata.get(key) {
+            None => Ok(None),
+            Some(Value::F32(number)) => Ok(Some(f64::from(*number))),
+            Some(Value::F64(number)) => Ok(Some(*number)),
+            Some(_) => Err(self.error(key, "is not a number")),
+        }
+    }
+
+    fn number(&self, key: &str) -> Result<f64, ModelError> {
+        self.optional_number(key)?.ok_or_else(|| self.error(key, "is missing"))
+    }
+
+    fn token(&self, key: &str) -> Result<Option<u32>, ModelError> {
+        match self.optional(key)? {
+            None => Ok(None),
+            Some(id) => u32::try_from(id).map(Some).map_err(|_| self.error(key, "is not a token id")),
+        }
+    }
+}

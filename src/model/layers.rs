@@ -1,0 +1,206 @@
+//! The pieces of a block, written once: linear maps, rotary positions, attention.
+//!
+//! Letters in shape comments: n rows (positions), d width of the stream, h query heads, g key/value heads, e width of
+//! one head.
+
+use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
+use candle_core::{D, DType, Device, Module, Tensor};
+use candle_nn::rotary_emb::{rope, rope_i};
+
+use super::config::{Attention, RopePairs};
+use super::error::ModelError;
+use super::names::{Layout, Place};
+use super::weights::Weights;
+
+/// Whether weights of linear maps are kept dense or packed to 8 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Packing {
+    Dense,
+    Q8,
+}
+
+/// A linear map, y = x Wᵀ + b.
+pub(crate) enum Linear {
+    Dense(candle_nn::Linear),
+    Packed { weight: QMatMul, bias: Option<Tensor> },
+}
+
+impl Linear {
+    pub(crate) fn new(weight: Tensor, bias: Option<Tensor>, packing: Packing) -> Result<Self, ModelError> {
+        // Q8_0 works on blocks of 32 inputs; a width that is no multiple stays dense.
+        if packing == Packing::Q8 && weight.dim(1)? % GgmlDType::Q8_0.block_size() == 0 {
+            let packed = QTensor::quantize(&weight.to_dtype(DType::F32)?, GgmlDType::Q8_0)?;
+            return Ok(Self::Packed { weight: QMatMul::from_qtensor(packed)?, bias });
+        }
+        Ok(Self::Dense(candle_nn::Linear::new(weight, bias)))
+    }
+
+    pub(crate) fn load(weights: &Weights, name: &str, packing: Packing) -> Result<Self, ModelError> {
+        let bias = format!("{name}.bias");
+        let bias = if weights.has(&bias) { Some(weights.get(&bias)?) } else { None };
+        Self::new(weights.get(&format!("{name}.weight"))?, bias, packing)
+    }
+
+    pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        match self {
+            Self::Dense(linear) => linear.forward(x),
+            Self::Packed { weight, bias } => {
+                let y = weight.forward(x)?;
+                match bias {
+                    Some(bias) => y.broadcast_add(bias),
+                    None => Ok(y),
+                }
+            }
+        }
+    }
+}
+
+/// Cosines and sines of the rotary positions of one forward pass, each (n, e/2), computed in f32.
+pub(crate) struct Rotary {
+    cos: Tensor,
+    sin: Tensor,
+    pairs: RopePairs,
+}
+
+impl Rotary {
+    /// Frequency i is theta^(-2i/e) (RoFormer, section 3.4.2).
+    pub(crate) fn new(
+        positions: &[usize],
+        head_dim: usize,
+        theta: f64,
+        pairs: RopePairs,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        let frequencies: Vec<f32> =
+            (0..head_dim / 2).map(|i| 1.0 / (theta as f32).powf(2.0 * i as f32 / head_dim as f32)).collect();
+        let angles: Vec<f32> = positions
+            .iter()
+            .flat_map(|position| frequencies.iter().map(move |frequency| *position as f32 * frequency))
+            .collect();
+        let angles = Tensor::from_vec(angles, (positions.len(), head_dim / 2), device)?;
+        Ok(Self { cos: angles.cos()?, sin: angles.sin()?, pairs })
+    }
+
+    /// Rotates x of shape (1, heads, n, e).
+    fn apply(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        let (cos, sin) = (self.cos.to_dtype(x.dtype())?, self.sin.to_dtype(x.dtype())?);
+        match self.pairs {
+            RopePairs::Halves => rope(&x.contiguous()?, &cos, &sin),
+            RopePairs::Interleaved => rope_i(&x.contiguous()?, &cos, &sin),
+        }
+    }
+}
+
+/// What is added to the attention scores, (n, n): 0 where row i may see column j, a very low number where not.
+/// `None` where every row sees all.
+pub(crate) fn attention_bias(
+    attention: Attention,
+    visible: Option<&[bool]>,
+    n: usize,
+    device: &Device,
+) -> Result<Option<Tensor>, ModelError> {
+    let hidden = |j: usize| visible.is_some_and(|visible| !visible[j]);
+    let block = match attention {
+        Attention::Full if (0..n).all(|j| !hidden(j)) => return Ok(None),
+        Attention::Full => usize::MAX,
+        Attention::Block(block) => block,
+    };
+    let mut bias = Vec::with_capacity(n * n);
+    for i in 0..n {
+        // Not -inf: a row that sees nothing (padding) must not become NaN.
+        bias.extend((0..n).map(|j| if hidden(j) || j / block > i / block { f32::MIN } else { 0.0 }));
+    }
+    Ok(Some(Tensor::from_vec(bias, (n, n), device)?))
+}
+
+/// Grouped-query attention without a cache: every pass sees the whole canvas.
+pub(crate) struct SelfAttention {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    output: Linear,
+    query_norm: Option<candle_nn::RmsNorm>,
+    key_norm: Option<candle_nn::RmsNorm>,
+    heads: usize,
+    kv_heads: usize,
+    head_dim: usize,
+}
+
+impl SelfAttention {
+    pub(crate) fn load(
+        weights: &Weights,
+        layout: Layout,
+        block: usize,
+        shape: &super::config::Backbone,
+        packing: Packing,
+    ) -> Result<Self, ModelError> {
+        let linear = |place| Linear::load(weights, &layout.name(place, block), packing);
+        let norm = |place| -> Result<_, ModelError> {
+            if !shape.qk_norm {
+                return Ok(None);
+            }
+            let weight = weights.get(&(layout.name(place, block) + ".weight"))?;
+            Ok(Some(candle_nn::RmsNorm::new(weight, shape.norm_eps)))
+        };
+        Ok(Self {
+            query: linear(Place::Query)?,
+            key: linear(Place::Key)?,
+            value: linear(Place::Value)?,
+            output: linear(Place::Output)?,
+            query_norm: norm(Place::QueryNorm)?,
+            key_norm: norm(Place::KeyNorm)?,
+            heads: shape.heads,
+            kv_heads: shape.kv_heads,
+            head_dim: shape.head_dim,
+        })
+    }
+
+    /// x (n, d) -> (n, d).
+    pub(crate) fn forward(&self, x: &Tensor, rotary: &Rotary, bias: Option<&Tensor>) -> candle_core::Result<Tensor> {
+        let n = x.dim(0)?;
+        let (h, g, e) = (self.heads, self.kv_heads, self.head_dim);
+        let split = |x: Tensor, heads: usize| x.reshape((1, n, heads, e))?.transpose(1, 2)?.contiguous();
+        let normed = |x: Tensor, norm: &Option<candle_nn::RmsNorm>| match norm {
+            Some(norm) => norm.forward(&x),
+            None => Ok(x),
+        };
+        let q = rotary.apply(&normed(split(self.query.forward(x)?, h)?, &self.query_norm)?)?;
+        let k = rotary.apply(&normed(split(self.key.forward(x)?, g)?, &self.key_norm)?)?;
+        let v = split(self.value.forward(x)?, g)?;
+        // The h/g query heads of one key head are stacked as rows, so that keys and values are not repeated.
+        let q = (q.reshape((g, h / g * n, e))? * (1.0 / (e as f64).sqrt()))?;
+        let scores = q.matmul(&k.reshape((g, n, e))?.t()?)?; // (g, h/g * n, n)
+        let scores = match bias {
+            Some(bias) => scores.reshape((h, n, n))?.broadcast_add(&bias.to_dtype(scores.dtype())?)?,
+            None => scores,
+        };
+        let weights = candle_nn::ops::softmax_last_dim(&scores.reshape((g, h / g * n, n))?)?;
+        let mixed = weights.matmul(&v.reshape((g, n, e))?.contiguous()?)?; // (g, h/g * n, e)
+        let mixed = mixed.reshape((h, n, e))?.transpose(0, 1)?.contiguous()?.reshape((n, h * e))?;
+        self.output.forward(&mixed)
+    }
+}
+
+/// down(silu(gate(x)) * up(x)).
+pub(crate) struct SwiGlu {
+    gate: Linear,
+    up: Linear,
+    down: Linear,
+}
+
+impl SwiGlu {
+    pub(crate) fn load(weights: &Weights, layout: Layout, block: usize, packing: Packing) -> Result<Self, ModelError> {
+        let linear = |place| Linear::load(weights, &layout.name(place, block), packing);
+        Ok(Self { gate: linear(Place::Gate)?, up: linear(Place::Up)?, down: linear(Place::Down)? })
+    }
+
+    pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        let gated = (candle_nn::ops::silu(&self.gate.forward(x)?)? * self.up.forward(x)?)?;
+        self.down.forward(&gated)
+    }
+}
+
+/// The last-dimension index of a shape, for reading `(n, d)` tensors by rows.
+pub(crate) fn width(x: &Tensor) -> candle_core::Result<usize> {
+    x.dim(D::Minus1)
+}

@@ -1,0 +1,144 @@
+//! The one transformer stack: embedding, blocks of attention and SwiGLU with pre-RMSNorm, final norm, head.
+//!
+//! Run with every position visible to every other (or block by block, [`Attention`]), without a cache and without
+//! state: `forward(&self)` is a function of its input. Hidden states are computed for all positions, the head only
+//! for the rows asked for, since with a vocabulary of 50,000 to 150,000 it is a large share of a small model's work.
+
+use candle_core::{DType, Device, Module, Tensor};
+use candle_nn::RmsNorm;
+
+use super::config::{Attention, Backbone};
+use super::error::ModelError;
+use super::layers::{Linear, Packing, Rotary, SelfAttention, SwiGlu, attention_bias, width};
+use super::names::{Layout, Place};
+use super::weights::Weights;
+
+struct Block {
+    attention_norm: RmsNorm,
+    attention: SelfAttention,
+    feed_forward_norm: RmsNorm,
+    feed_forward: SwiGlu,
+}
+
+/// A loaded stack.
+pub(crate) struct Network {
+    embedding: Tensor,
+    blocks: Vec<Block>,
+    final_norm: RmsNorm,
+    head: Linear,
+    shape: Backbone,
+    device: Device,
+}
+
+/// One forward pass.
+pub struct Input<'a> {
+    /// Token ids of the whole canvas.
+    pub ids: &'a [u32],
+    /// Rotary positions, when they are not 0, 1, 2, ...
+    pub positions: Option<&'a [usize]>,
+    /// `false` hides a position (padding) from all others.
+    pub visible: Option<&'a [bool]>,
+    /// Who sees whom.
+    pub attention: Attention,
+    /// The rows whose logits are wanted.
+    pub rows: &'a [usize],
+}
+
+impl Network {
+    /// Reads all tensors. The caller has compared names and shapes before ([`Weights::report`]).
+    pub(crate) fn load(
+        weights: &Weights,
+        layout: Layout,
+        shape: &Backbone,
+        packing: Packing,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        let norm = |place, block| -> Result<RmsNorm, ModelError> {
+            let weight = weights.get(&(layout.name(place, block) + ".weight"))?;
+            Ok(RmsNorm::new(weight, shape.norm_eps))
+        };
+        let mut blocks = Vec::with_capacity(shape.layers);
+        for block in 0..shape.layers {
+            blocks.push(Block {
+                attention_norm: norm(Place::AttentionNorm, block)?,
+                attention: SelfAttention::load(weights, layout, block, shape, packing)?,
+                feed_forward_norm: norm(Place::FeedForwardNorm, block)?,
+                feed_forward: SwiGlu::load(weights, layout, block, packing)?,
+            });
+        }
+        let embedding = weights.get(&(layout.name(Place::Embedding, 0) + ".weight"))?;
+        let head = layout.name(Place::Head, 0);
+        let head = if weights.has(&format!("{head}.weight")) {
+            Linear::load(weights, &head, packing)?
+        } else {
+            Linear::new(embedding.clone(), None, packing)?
+        };
+        let final_norm = norm(Place::FinalNorm, 0)?;
+        Ok(Self { embedding, blocks, final_norm, head, shape: shape.clone(), device: device.clone() })
+    }
+
+    /// The raw logits of the rows asked for, row after row, each of the vocabulary's length, in f32.
+    ///
+    /// `cancelled` is asked once per layer.
+    pub(crate) fn forward(
+        &self,
+        input: &Input<'_>,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Vec<f32>, ModelError> {
+        self.check(input)?;
+        if input.rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let n = input.ids.len();
+        let in_order: Vec<usize>;
+        let positions = match input.positions {
+            Some(positions) => positions,
+            None => {
+                in_order = (0..n).collect();
+                &in_order
+            }
+        };
+        let rotary =
+            Rotary::new(positions, self.shape.head_dim, self.shape.rope_theta, self.shape.rope, &self.device)?;
+        let bias = attention_bias(input.attention, input.visible, n, &self.device)?;
+        let ids = Tensor::new(input.ids, &self.device)?;
+        let mut x = self.embedding.index_select(&ids, 0)?; // (n, d)
+        for block in &self.blocks {
+            if cancelled() {
+                return Err(ModelError::Cancelled);
+            }
+            let mixed = block.attention.forward(&block.attention_norm.forward(&x)?, &rotary, bias.as_ref())?;
+            x = (x + mixed)?;
+            let fed = block.feed_forward.forward(&block.feed_forward_norm.forward(&x)?)?;
+            x = (x + fed)?;
+        }
+        let rows: Vec<u32> = input.rows.iter().map(|row| *row as u32).collect();
+        let x = x.index_select(&Tensor::new(rows.as_slice(), &self.device)?, 0)?;
+        let logits = self.head.forward(&self.final_norm.forward(&x)?)?;
+        debug_assert_eq!(width(&logits)?, self.shape.vocab);
+        Ok(logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
+    }
+
+    fn check(&self, input: &Input<'_>) -> Result<(), ModelError> {
+        let n = input.ids.len();
+        if n == 0 {
+            return Err(ModelError::Input("there are no token ids to run the network on; give at least one".into()));
+        }
+        if n > self.shape.context {
+            let context = self.shape.context;
+            return Err(ModelError::Input(format!("{n} tokens are more than the model's context of {context}")));
+        }
+        if let Some(id) = input.ids.iter().find(|id| **id as usize >= self.shape.vocab) {
+            let last = self.shape.vocab - 1;
+            return Err(ModelError::Input(format!("token id {id} is outside the vocabulary; the largest is {last}")));
+        }
+        if let Some(row) = input.rows.iter().find(|row| **row >= n) {
+            return Err(ModelError::Input(format!("row {row} is outside the {n} rows of the input")));
+        }
+        let lengths = [input.positions.map(<[usize]>::len), input.visible.map(<[bool]>::len)];
+        if lengths.into_iter().flatten().any(|length| length != n) {
+            return Err(ModelError::Input(format!("position_ids and attention_mask need one entry for each of {n} ids")));
+        }
+        Ok(())
+    }
+}

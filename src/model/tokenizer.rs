@@ -1,0 +1,189 @@
+//! The `tokenizers` crate behind what infilling needs: text to ids, ids to bytes, and which ids are special.
+//!
+//! Ids become *bytes*, not text: in byte-level vocabularies one token may be half a character. The engine joins the
+//! bytes of neighbours before it shows anything.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use candle_core::quantized::gguf_file::Content;
+use candle_core::quantized::tokenizer::TokenizerFromGguf;
+use tokenizers::DecoderWrapper;
+
+use super::error::{ModelError, first_line};
+
+/// Names that published models give their mask token (`reference/models.md` section 2).
+const MASK_NAMES: [&str; 7] = ["<|mask|>", "<|MASK|>", "<|mdm_mask|>", "<M>", "<[MASK]>", "[MASK]", "<mask>"];
+
+/// A loaded tokenizer.
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    /// The bytes of each id; empty for special tokens and holes in the numbering.
+    pieces: Vec<Vec<u8>>,
+    special: Vec<u32>,
+}
+
+/// How the vocabulary spells bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spelling {
+    /// GPT-2's 256 printable stand-ins for bytes.
+    ByteLevel,
+    /// SentencePiece: `▁` for a space, `<0x0A>` for a byte.
+    Metaspace,
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json`.
+    pub fn from_file(path: &Path) -> Result<Self, ModelError> {
+        // Read it ourselves: the crate's error does not tell a missing file from a damaged one.
+        let bytes = std::fs::read(path).map_err(|source| ModelError::Read { path: path.into(), source })?;
+        let inner = tokenizers::Tokenizer::from_bytes(&bytes)
+            .map_err(|error| ModelError::Damaged { path: path.into(), why: error.to_string() })?;
+        Ok(Self::new(inner))
+    }
+
+    /// Builds the tokenizer that a GGUF file carries.
+    pub(crate) fn from_gguf(path: &Path, content: &Content) -> Result<Self, ModelError> {
+        let inner = tokenizers::Tokenizer::from_gguf(content)
+            .map_err(|error| ModelError::Damaged { path: path.into(), why: first_line(&error) })?;
+        Ok(Self::new(inner))
+    }
+
+    fn new(mut inner: tokenizers::Tokenizer) -> Self {
+        // A document may contain the text "<|endoftext|>": it is text there, not the end of anything.
+        inner.set_encode_special_tokens(true);
+        let _ = inner.with_truncation(None);
+        inner.with_padding(None);
+        let mut special: Vec<u32> = inner
+            .get_added_tokens_decoder()
+            .iter()
+            .filter(|(_, token)| token.special || MASK_NAMES.contains(&token.content.as_str()))
+            .map(|(id, _)| *id)
+            .collect();
+        special.sort_unstable();
+        let spelling = spelling_of(&inner);
+        let stand_ins = byte_stand_ins();
+        let size = inner.get_vocab(true).values().max().map_or(0, |last| *last as usize + 1);
+        let added = inner.get_added_tokens_decoder();
+        let pieces = (0..size as u32)
+            .map(|id| match (special.binary_search(&id), added.get(&id), inner.id_to_token(id)) {
+                (Ok(_), _, _) | (_, _, None) => Vec::new(),
+                (_, Some(token), _) => token.content.as_bytes().to_vec(),
+                (_, None, Some(token)) => piece_bytes(&token, spelling, &stand_ins),
+            })
+            .collect();
+        Self { inner, pieces, special }
+    }
+
+    /// Ids of a text, without any token added.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        match self.inner.encode_fast(text, false) {
+            Ok(encoding) => Ok(encoding.get_ids().to_vec()),
+            Err(error) => Err(ModelError::Input(format!("the tokenizer cannot encode the text: {error}"))),
+        }
+    }
+
+    /// The bytes that a token stands for; none for special tokens and unknown ids.
+    pub fn bytes(&self, id: u32) -> &[u8] {
+        self.pieces.get(id as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// One more than the largest id.
+    pub fn size(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// The ids of special tokens, sorted.
+    pub fn special(&self) -> &[u32] {
+        &self.special
+    }
+
+    /// Ids that stand for no text: special tokens and gaps in the numbering.
+    pub(crate) fn textless(&self) -> impl Iterator<Item = u32> + '_ {
+        self.pieces.iter().enumerate().filter(|(_, bytes)| bytes.is_empty()).map(|(id, _)| id as u32)
+    }
+
+    /// The mask token, where the vocabulary names one.
+    pub(crate) fn mask(&self) -> Option<u32> {
+        MASK_NAMES.iter().find_map(|name| self.inner.token_to_id(name))
+    }
+}
+
+/// The tokenizer's file in a model's folder, if there is one.
+pub(crate) fn find(folder: &Path) -> Option<PathBuf> {
+    Some(folder.join("tokenizer.json")).filter(|path| path.is_file())
+}
+
+fn spelling_of(inner: &tokenizers::Tokenizer) -> Spelling {
+    let byte_level = match inner.get_decoder() {
+        Some(DecoderWrapper::ByteLevel(_)) => true,
+        Some(DecoderWrapper::Sequence(sequence)) => {
+            sequence.get_decoders().iter().any(|decoder| matches!(decoder, DecoderWrapper::ByteLevel(_)))
+        }
+        _ => false,
+    };
+    if byte_level { Spelling::ByteLevel } else { Spelling::Metaspace }
+}
+
+/// GPT-2's `bytes_to_unicode`, inverted: printable Latin-1 characters stand for themselves, the others are shifted
+/// to U+0100 and on.
+fn byte_stand_ins() -> HashMap<char, u8> {
+    let printable = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
+    let mut shifted = 0x100;
+    let mut map = HashMap::with_capacity(256);
+    for byte in 0..=u8::MAX {
+        if printable(byte) {
+            map.insert(char::from(byte), byte);
+        } else {
+            map.extend(char::from_u32(shifted).map(|character| (character, byte)));
+            shifted += 1;
+        }
+    }
+    map
+}
+
+fn piece_bytes(token: &str, spelling: Spelling, stand_ins: &HashMap<char, u8>) -> Vec<u8> {
+    match spelling {
+        Spelling::ByteLevel => {
+            let mut bytes = Vec::with_capacity(token.len());
+            for character in token.chars() {
+                match stand_ins.get(&character) {
+                    Some(byte) => bytes.push(*byte),
+                    None => bytes.extend(character.to_string().as_bytes()),
+                }
+            }
+            bytes
+        }
+        Spelling::Metaspace => {
+            let hex = token.strip_prefix("<0x").and_then(|rest| rest.strip_suffix('>'));
+            match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+                Some(byte) => vec![byte],
+                None => token.replace('▁', " ").into_bytes(),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_has_one_stand_in() {
+        let map = byte_stand_ins();
+        let mut bytes: Vec<u8> = map.values().copied().collect();
+        bytes.sort_unstable();
+        assert_eq!(bytes, (0..=255).collect::<Vec<u8>>());
+        assert_eq!(map[&'Ġ'], b' ');
+        assert_eq!(map[&'Ċ'], b'\n');
+    }
+
+    #[test]
+    fn pieces_of_both_spellings_become_bytes() {
+        let map = byte_stand_ins();
+        assert_eq!(piece_bytes("ĠParis", Spelling::ByteLevel, &map), b" Paris");
+        assert_eq!(piece_bytes("Ã©", Spelling::ByteLevel, &map), "é".as_bytes());
+        assert_eq!(piece_bytes("▁Paris", Spelling::Metaspace, &map), b" Paris");
+        assert_eq!(piece_bytes("<0x0A>", Spelling::Metaspace, &map), b"\n");
+    }
+}

@@ -1,0 +1,140 @@
+//! The tensors of a checkpoint: safetensors (one file or sharded, memory-mapped) or GGUF, behind one door.
+//!
+//! A tensor is read when it is asked for and converted to the working type then, so that at no time a second copy of
+//! the whole checkpoint is in memory.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use candle_core::quantized::gguf_file::Content;
+use candle_core::safetensors::MmapedSafetensors;
+use candle_core::{DType, Device, Tensor};
+
+use super::config::Backbone;
+use super::error::{Misshapen, ModelError, first_line};
+use super::names::{Layout, expected};
+
+enum Source {
+    Safetensors(MmapedSafetensors),
+    Gguf { content: Content, file: RefCell<BufReader<File>> },
+}
+
+/// An opened checkpoint.
+pub(crate) struct Weights {
+    path: PathBuf,
+    source: Source,
+    device: Device,
+    dtype: DType,
+}
+
+/// How a checkpoint's tensors compare with what the configuration asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TensorReport {
+    /// Asked for and not there.
+    pub missing: Vec<String>,
+    /// There with another shape.
+    pub misshapen: Vec<Misshapen>,
+    /// There and not used: a note, not a failure.
+    pub unused: Vec<String>,
+}
+
+impl Weights {
+    /// Maps safetensors files. Each header is checked against its file's length here.
+    pub(crate) fn safetensors(path: &Path, files: &[PathBuf]) -> Result<Self, ModelError> {
+        for file in files {
+            File::open(file).map_err(|source| ModelError::Read { path: file.clone(), source })?;
+        }
+        #[expect(unsafe_code, reason = "mapping is what keeps a 16 GB checkpoint out of memory; a file that another \
+                                        program shortens while we load it is the documented hazard of every loader")]
+        let mapped = unsafe { MmapedSafetensors::multi(files) };
+        let mapped = mapped.map_err(|error| {
+            let path = if files.len() == 1 { files[0].clone() } else { path.to_owned() };
+            ModelError::Damaged { path, why: first_line(&error) }
+        })?;
+        Ok(Self { path: path.into(), source: Source::Safetensors(mapped), device: Device::Cpu, dtype: DType::F32 })
+    }
+
+    /// Opens a GGUF file and reads its header.
+    pub(crate) fn gguf(path: &Path) -> Result<Self, ModelError> {
+        let file = File::open(path).map_err(|source| ModelError::Read { path: path.into(), source })?;
+        let mut file = BufReader::with_capacity(1 << 20, file);
+        let content = Content::read(&mut file)
+            .map_err(|error| ModelError::Damaged { path: path.into(), why: first_line(&error) })?;
+        let source = Source::Gguf { content, file: RefCell::new(file) };
+        Ok(Self { path: path.into(), source, device: Device::Cpu, dtype: DType::F32 })
+    }
+
+    /// The GGUF header, where it is one.
+    pub(crate) fn gguf_content(&self) -> Option<&Content> {
+        match &self.source {
+            Source::Gguf { content, .. } => Some(content),
+            Source::Safetensors(_) => None,
+        }
+    }
+
+    /// Where tensors go and as what type.
+    pub(crate) fn working_on(mut self, device: Device, dtype: DType) -> Self {
+        self.device = device;
+        self.dtype = dtype;
+        self
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.shape(name).is_some()
+    }
+
+    fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        match &self.source {
+            Source::Safetensors(mapped) => mapped.get(name).ok().map(|view| view.shape().to_vec()),
+            Source::Gguf { content, .. } => content.tensor_infos.get(name).map(|info| info.shape.dims().to_vec()),
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = match &self.source {
+            Source::Safetensors(mapped) => mapped.tensors().into_iter().map(|(name, _)| name).collect(),
+            Source::Gguf { content, .. } => content.tensor_infos.keys().cloned().collect(),
+        };
+        names.sort();
+        names
+    }
+
+    /// Compares the file's tensors with what the configuration asks for, without reading any.
+    pub(crate) fn report(&self, shape: &Backbone, layout: Layout) -> TensorReport {
+        let wanted = expected(shape, layout);
+        let mut report = TensorReport::default();
+        for tensor in &wanted {
+            match self.shape(&tensor.name) {
+                None if tensor.required => report.missing.push(tensor.name.clone()),
+                Some(found) if found != tensor.shape => report.misshapen.push(Misshapen {
+                    name: tensor.name.clone(),
+                    expected: tensor.shape.clone(),
+                    found,
+                }),
+                _ => {}
+            }
+        }
+        report.unused =
+            self.names().into_iter().filter(|name| !wanted.iter().any(|tensor| tensor.name == *name)).collect();
+        report
+    }
+
+    /// Reads one tensor in the working type.
+    pub(crate) fn get(&self, name: &str) -> Result<Tensor, ModelError> {
+        let damaged = |error: candle_core::Error| {
+            let why = format!("tensor {name}: {}", first_line(&error));
+            ModelError::Damaged { path: self.path.clone(), why }
+        };
+        let tensor = match &self.source {
+            Source::Safetensors(mapped) => mapped.load(name, &self.device).map_err(damaged)?,
+            Source::Gguf { content, file } => {
+                let quantised = content.tensor(&mut *file.borrow_mut(), name, &Device::Cpu).map_err(damaged)?;
+                let dense = quantised.dequantize(&Device::Cpu).map_err(damaged)?;
+                dense.to_device(&self.device).map_err(damaged)?
+            }
+        };
+        Ok(tensor.to_dtype(self.dtype)?)
+    }
+}

@@ -1,0 +1,491 @@
+//! Undo and redo: the steps a document went through, each with its stored inverse.
+//!
+//! Read [`History::commit`] for what makes one step of several edits. Steps form a line: an edit after an undo drops what
+//! was undone. Time is a [`Duration`] since any fixed moment, passed in. Limits: the line is unbounded, and both
+//! directions of each step are kept.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::text::change::ChangeSet;
+use crate::text::holes::Holes;
+use crate::text::selection::Selection;
+
+/// The longest pause between two edits of one undo step.
+pub const GROUP_PAUSE: Duration = Duration::from_secs(1);
+
+/// What undo and redo bring back besides the text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The selection at that moment.
+    pub selection: Selection,
+    /// The holes at that moment. Put them back with [`Holes::restore`], which keeps identities unique.
+    pub holes: Holes,
+}
+
+/// What sort of edit a record is: only runs of one sort become one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EditKind {
+    /// Characters typed one after the other.
+    Typing,
+    /// Characters deleted one after the other, in either direction.
+    Deleting,
+    /// Anything else: always a step of its own.
+    Other,
+}
+
+/// One edit that has been applied, with everything needed to take it back. An identity change records that only the
+/// holes or the selection changed.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// What was done.
+    pub forward: ChangeSet,
+    /// What [`crate::text::buffer::Buffer::apply`] returned for it.
+    pub inverse: ChangeSet,
+    /// Selection and holes before the edit.
+    pub before: Snapshot,
+    /// Selection and holes after the edit.
+    pub after: Snapshot,
+    /// What sort of edit it was.
+    pub kind: EditKind,
+    /// Where the text came from, if not from the user's hands.
+    pub origin: Option<String>,
+    /// When it was done.
+    pub at: Duration,
+}
+
+/// What to do to the document for one undo or redo.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The change to apply.
+    pub change: ChangeSet,
+    /// What to put back after that.
+    pub restore: Snapshot,
+    /// Where the text of the step came from.
+    pub origin: Option<String>,
+}
+
+/// A committed step, and which text it leads to.
+#[derive(Clone, Debug)]
+struct Revision {
+    record: Record,
+    /// Names the text after this step; steps that leave the text alone share the name.
+    text: u64,
+}
+
+/// The steps of one document and how many of them are applied.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    revisions: Vec<Revision>,
+    applied: usize,
+    /// Where the last record of the newest step ended, while the step may still grow.
+    open: Option<Range<usize>>,
+    saved_text: u64,
+    last_text: u64,
+}
+
+impl History {
+    /// No steps; the text is as it was saved.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an edit that has just been applied.
+    ///
+    /// It joins the last step if both are typing or both are deleting, it goes on where that ended and with the selection
+    /// left there, not more than [`GROUP_PAUSE`] passed, and neither undo, redo, saving nor [`History::break_group`]
+    /// came between. Cost: the size of the step it joins.
+    pub fn commit(&mut self, record: Record) {
+        self.revisions.truncate(self.applied);
+        let joins = self.joins(&record);
+        self.open = growing_end(&record);
+        let text = if record.forward.is_identity() { self.current_text() } else { self.fresh_text() };
+        match self.revisions.last_mut() {
+            Some(last) if joins => {
+                let whole = &mut last.record;
+                whole.forward = take(&mut whole.forward).compose(record.forward);
+                whole.inverse = record.inverse.compose(take(&mut whole.inverse));
+                whole.after = record.after;
+                whole.at = record.at;
+                last.text = text;
+            }
+            _ => {
+                self.revisions.push(Revision { record, text });
+                self.applied += 1;
+            }
+        }
+    }
+
+    /// Goes one step back; `None` if there is none.
+    pub fn undo(&mut self) -> Option<Step> {
+        let index = self.applied.checked_sub(1)?;
+        let Record { inverse, before, origin, .. } = &self.revisions.get(index)?.record;
+        let step = Step { change: inverse.clone(), restore: before.clone(), origin: origin.clone() };
+        self.applied = index;
+        self.break_group();
+        Some(step)
+    }
+
+    /// Goes one undone step forward again; `None` if there is none.
+    pub fn redo(&mut self) -> Option<Step> {
+        let Record { forward, after, origin, .. } = &self.revisions.get(self.applied)?.record;
+        let step = Step { change: forward.clone(), restore: after.clone(), origin: origin.clone() };
+        self.applied += 1;
+        self.break_group();
+        Some(step)
+    }
+
+    /// Makes the next edit a step of its own.
+    pub fn break_group(&mut self) {
+        self.open = None;
+    }
+
+    /// Whether there is a step to undo.
+    pub fn can_undo(&self) -> bool {
+        self.applied > 0
+    }
+
+    /// Whether there is a step to redo.
+    pub fn can_redo(&self) -> bool {
+        self.applied < self.revisions.len()
+    }
+
+    /// Remembers the present text as the one on disk, and ends the step so that undo can come back to it.
+    pub fn mark_saved(&mut self) {
+        self.saved_text = self.current_text();
+        self.break_group();
+    }
+
+    /// Whether the present text is the one last saved, also after undoing or redoing back to it.
+    pub fn is_saved(&self) -> bool {
+        self.current_text() == self.saved_text
+    }
+
+    fn joins(&self, record: &Record) -> bool {
+        let (Some(end), Some(last), Some(edit)) = (&self.open, self.revisions.last(), only_edit(&record.forward))
+        else {
+            return false;
+        };
+        let continues = match record.kind {
+            EditKind::Typing => edit.start == end.end,
+            EditKind::Deleting => edit.start == end.start || edit.end == end.start,
+            EditKind::Other => false,
+        };
+        let last = &last.record;
+        continues
+            && last.kind == record.kind
+            && last.origin == record.origin
+            && last.after.selection == record.before.selection
+            && record.at.saturating_sub(last.at) <= GROUP_PAUSE
+    }
+
+    fn current_text(&self) -> u64 {
+        // The text before all steps is 0, as is a fresh history's `saved_text`.
+        self.applied.checked_sub(1).and_then(|last| self.revisions.get(last)).map_or(0, |revision| revision.text)
+    }
+
+    fn fresh_text(&mut self) -> u64 {
+        self.last_text += 1;
+        self.last_text
+    }
+}
+
+fn only_edit(change: &ChangeSet) -> Option<&Range<usize>> {
+    match change.edits() {
+        [edit] => Some(&edit.range),
+        _ => None,
+    }
+}
+
+/// Where the next edit must go on to join this one: behind what was typed, or where something was deleted.
+fn growing_end(record: &Record) -> Option<Range<usize>> {
+    match (record.kind, record.forward.placed()) {
+        (EditKind::Typing | EditKind::Deleting, [placed]) => Some(placed.clone()),
+        _ => None,
+    }
+}
+
+fn take(change: &mut ChangeSet) -> ChangeSet {
+    std::mem::replace(change, ChangeSet::identity(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::text::buffer::Buffer;
+    use crate::text::holes::HoleLength;
+    use crate::text::samples;
+
+    /// The least document: what the floor above does with these types.
+    struct Document {
+        buffer: Buffer,
+        snapshot: Snapshot,
+        history: History,
+    }
+
+    impl Document {
+        fn new(text: &str) -> Self {
+            Self { buffer: Buffer::from_text(text), snapshot: Snapshot::default(), history: History::new() }
+        }
+
+        fn edit(&mut self, forward: ChangeSet, kind: EditKind, millis: u64) {
+            let before = self.snapshot.clone();
+            let inverse = self.buffer.apply(&forward).expect("the change fits");
+            self.snapshot.holes.map(&forward);
+            self.snapshot.selection =
+                forward.placed().last().map_or(before.selection, |placed| Selection::caret(placed.end));
+            let (after, at) = (self.snapshot.clone(), Duration::from_millis(millis));
+            self.history.commit(Record { forward, inverse, before, after, kind, origin: None, at });
+        }
+
+        fn type_at(&mut self, pos: usize, text: &str, millis: u64) {
+            self.snapshot.selection = Selection::caret(pos);
+            self.edit(ChangeSet::insert(self.buffer.len(), pos, text), EditKind::Typing, millis);
+        }
+
+        fn delete(&mut self, range: Range<usize>, millis: u64) {
+            self.snapshot.selection = Selection::caret(range.end);
+            self.edit(ChangeSet::delete(self.buffer.len(), range), EditKind::Deleting, millis);
+        }
+
+        fn follow(&mut self, step: Option<Step>) -> bool {
+            let Some(step) = step else { return false };
+            self.buffer.apply(&step.change).expect("the step fits");
+            self.snapshot = step.restore;
+            true
+        }
+
+        fn undo(&mut self) -> bool {
+            let step = self.history.undo();
+            self.follow(step)
+        }
+
+        fn redo(&mut self) -> bool {
+            let step = self.history.redo();
+            self.follow(step)
+        }
+
+        fn state(&self) -> (String, Snapshot) {
+            (self.buffer.text(), self.snapshot.clone())
+        }
+
+        /// The texts that undoing one step after the other shows.
+        fn undo_all(&mut self) -> Vec<String> {
+            std::iter::from_fn(|| self.undo().then(|| self.buffer.text())).collect()
+        }
+    }
+
+    #[test]
+    fn typing_without_a_pause_is_one_step() {
+        let mut document = Document::new("");
+        for (i, c) in ["a", "b", "c"].into_iter().enumerate() {
+            document.type_at(i, c, i as u64 * 900);
+        }
+        assert_eq!(document.undo_all(), [""]);
+        assert!(document.redo());
+        assert_eq!(document.buffer.text(), "abc");
+    }
+
+    #[test]
+    fn a_pause_a_jump_and_a_break_each_begin_a_step() {
+        let mut document = Document::new("");
+        document.type_at(0, "a", 0);
+        document.type_at(1, "b", 1001);
+        document.type_at(0, "c", 1001);
+        document.history.break_group();
+        document.type_at(1, "d", 1001);
+        assert_eq!(document.undo_all(), ["cab", "ab", "a", ""]);
+    }
+
+    #[test]
+    fn a_caret_that_went_away_and_typing_that_follows_deleting_begin_a_step() {
+        let mut document = Document::new("xyz");
+        document.delete(2..3, 0);
+        document.delete(1..2, 0);
+        document.type_at(1, "a", 0);
+        assert_eq!(document.undo_all(), ["x", "xyz"]);
+    }
+
+    #[test]
+    fn deleting_towards_the_end_is_one_step_as_well() {
+        let mut document = Document::new("xyz");
+        for _ in 0..2 {
+            document.snapshot.selection = Selection::caret(1);
+            document.edit(ChangeSet::delete(document.buffer.len(), 1..2), EditKind::Deleting, 0);
+        }
+        assert_eq!(document.buffer.text(), "x");
+        assert_eq!(document.undo_all(), ["xyz"]);
+    }
+
+    #[test]
+    fn an_edit_after_an_undo_drops_what_was_undone() {
+        let mut document = Document::new("");
+        document.type_at(0, "a", 0);
+        document.undo();
+        document.type_at(0, "b", 0);
+        assert!(!document.history.can_redo() && !document.redo());
+        assert_eq!(document.undo_all(), [""]);
+    }
+
+    #[test]
+    fn the_saved_text_is_known_again_after_undoing_back_to_it() {
+        let mut document = Document::new("");
+        assert!(document.history.is_saved());
+        document.type_at(0, "a", 0);
+        document.history.mark_saved();
+        document.type_at(1, "b", 0);
+        assert!(!document.history.is_saved());
+        document.undo();
+        assert!(document.history.is_saved());
+        document.undo();
+        assert!(!document.history.is_saved());
+        document.type_at(0, "c", 0);
+        assert!(!document.history.is_saved() && document.undo() && !document.history.is_saved());
+    }
+
+    #[test]
+    fn marking_a_hole_is_a_step_that_leaves_the_text_saved() {
+        let mut document = Document::new("abc");
+        let before = document.snapshot.clone();
+        document.snapshot.holes.add(0..2, HoleLength::Auto);
+        let after = document.snapshot.clone();
+        let identity = ChangeSet::identity(3);
+        document.history.commit(Record {
+            forward: identity.clone(),
+            inverse: identity,
+            before: before.clone(),
+            after,
+            kind: EditKind::Other,
+            origin: None,
+            at: Duration::ZERO,
+        });
+        assert!(document.history.is_saved() && document.undo());
+        assert_eq!(document.state(), ("abc".to_owned(), before));
+    }
+
+    #[test]
+    fn a_step_names_where_its_text_came_from() {
+        let mut history = History::new();
+        let record = |origin: Option<&str>| Record {
+            forward: ChangeSet::insert(0, 0, "x"),
+            inverse: ChangeSet::delete(1, 0..1),
+            before: Snapshot::default(),
+            after: Snapshot::default(),
+            kind: EditKind::Other,
+            origin: origin.map(str::to_owned),
+            at: Duration::ZERO,
+        };
+        history.commit(record(Some("tiny-model")));
+        assert_eq!(history.undo().and_then(|step| step.origin).as_deref(), Some("tiny-model"));
+        assert_eq!(history.redo().and_then(|step| step.origin).as_deref(), Some("tiny-model"));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Edit(Vec<(usize, usize, &'static str)>),
+        Hole(usize, usize),
+        Type(usize),
+        Delete,
+        Undo,
+        Redo,
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        let edit = (0..30_usize, 0..5_usize, proptest::sample::select(&["", "x", "yz\n"][..]));
+        prop_oneof![
+            proptest::collection::vec(edit, 0..3).prop_map(Op::Edit),
+            (0..20_usize, 0..5_usize).prop_map(|(start, n)| Op::Hole(start, n)),
+            (0..3_usize).prop_map(Op::Type),
+            Just(Op::Delete),
+            Just(Op::Undo),
+            Just(Op::Redo),
+        ]
+    }
+
+    /// Does the op; returns whether it was an edit.
+    fn run(document: &mut Document, op: Op, kinds: [EditKind; 2], millis: u64) -> bool {
+        let len = document.buffer.len();
+        match op {
+            Op::Edit(edits) => {
+                let edits = edits.into_iter().map(|(start, n, text)| crate::text::change::Edit {
+                    range: start..start + n,
+                    text: text.to_owned(),
+                });
+                document.edit(ChangeSet::new(len, edits.collect()), EditKind::Other, millis);
+            }
+            Op::Hole(start, n) => {
+                let start = start.min(len);
+                let before = document.snapshot.clone();
+                document.snapshot.holes.add(start..(start + n).min(len), HoleLength::Auto);
+                let (after, forward) = (document.snapshot.clone(), ChangeSet::identity(len));
+                let (kind, at, inverse) = (EditKind::Other, Duration::from_millis(millis), forward.clone());
+                document.history.commit(Record { forward, inverse, before, after, kind, origin: None, at });
+            }
+            Op::Type(back) => {
+                let pos = document.snapshot.selection.head.saturating_sub(back / 2).min(len);
+                document.edit(ChangeSet::insert(len, pos, "t"), kinds[0], millis);
+            }
+            Op::Delete => {
+                let end = document.snapshot.selection.head.min(len);
+                document.edit(ChangeSet::delete(len, end.saturating_sub(1)..end), kinds[1], millis);
+            }
+            Op::Undo | Op::Redo => {
+                let _moved = if matches!(op, Op::Undo) { document.undo() } else { document.redo() };
+                return false;
+            }
+        }
+        true
+    }
+
+    proptest! {
+        /// Ungrouped, so that the oracle is a list of states.
+        #[test]
+        fn undo_and_redo_walk_the_states_that_were(
+            text in samples::text(),
+            ops in proptest::collection::vec(op(), 0..25),
+        ) {
+            let mut document = Document::new(&text);
+            let (mut states, mut at) = (vec![document.state()], 0);
+            for op in ops {
+                let (can_undo, can_redo) = (at > 0, at + 1 < states.len());
+                prop_assert_eq!((document.history.can_undo(), document.history.can_redo()), (can_undo, can_redo));
+                let (undo, redo) = (matches!(op, Op::Undo), matches!(op, Op::Redo));
+                if run(&mut document, op, [EditKind::Other; 2], 0) {
+                    states.truncate(at + 1);
+                    // A step brings back the selection that was left when it was done.
+                    states.push(document.state());
+                    at += 1;
+                } else if undo && can_undo {
+                    at -= 1;
+                } else if redo && can_redo {
+                    at += 1;
+                }
+                prop_assert_eq!(&document.state(), &states[at]);
+                prop_assert!(!document.history.is_saved() || states[at].0 == states[0].0);
+                prop_assert!(document.history.is_saved() || at > 0);
+            }
+        }
+
+        #[test]
+        fn undoing_everything_restores_text_selection_and_holes_however_it_is_grouped(
+            text in samples::text(),
+            ops in proptest::collection::vec((op(), 0..1500_u64), 0..25),
+        ) {
+            let mut document = Document::new(&text);
+            let first = document.state();
+            let mut millis = 0;
+            for (op, pause) in ops {
+                millis += pause;
+                run(&mut document, op, [EditKind::Typing, EditKind::Deleting], millis);
+            }
+            while document.redo() {}
+            let last = document.state();
+            while document.undo() {}
+            prop_assert_eq!(document.state(), first);
+            while document.redo() {}
+            prop_assert_eq!(document.state(), last);
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Searching a document for a literal or a regular expression.
+//!
+//! Read [`find_all`]: the others agree with it. Positions are `char` indices. Matches are found from the start of the text,
+//! leftmost first, and do not overlap; empty matches are passed over, since there is nothing in them to select. Limit: a
+//! search copies the text into one string, for the regular expression to run on.
+
+use std::ops::Range;
+
+use regex::{Regex, RegexBuilder};
+
+use crate::text::buffer::Buffer;
+
+/// Whether capitals and small letters are told apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Case {
+    /// They are.
+    Sensitive,
+    /// They are not.
+    Insensitive,
+    /// They are if the pattern contains a capital.
+    #[default]
+    Smart,
+}
+
+/// Something to search for.
+#[derive(Clone, Debug)]
+pub struct Query {
+    pattern: String,
+    matcher: Matcher,
+}
+
+#[derive(Clone, Debug)]
+enum Matcher {
+    /// The pattern itself, by substring search.
+    Exact,
+    Regex(Regex),
+}
+
+/// Longer literals (in bytes) are compared exactly: an automaton for one is slow to build and slower to run.
+const LONGEST_FOLDED: usize = 2000;
+
+impl Query {
+    /// Searches for `pattern` as it stands. An empty pattern matches nothing; one of more than 2000 bytes is always
+    /// [`Case::Sensitive`].
+    pub fn literal(pattern: &str, case: Case) -> Query {
+        let insensitive = ignores_case(case, || pattern.chars().any(char::is_uppercase));
+        let matcher = if insensitive && pattern.len() <= LONGEST_FOLDED {
+            // An escaped pattern of this length is always accepted.
+            builder(&regex::escape(pattern), insensitive).build().map_or(Matcher::Exact, Matcher::Regex)
+        } else {
+            Matcher::Exact
+        };
+        Query { pattern: pattern.to_owned(), matcher }
+    }
+
+    /// Searches for a regular expression, in which `^` and `$` match at line ends and `.` matches within a line.
+    ///
+    /// The error is one sentence for the user.
+    pub fn regex(pattern: &str, case: Case) -> Result<Query, String> {
+        let insensitive = ignores_case(case, || has_literal_capital(pattern));
+        let matcher = builder(pattern, insensitive).build().map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => "The regular expression is too large; make it shorter.".to_owned(),
+            error => {
+                // The message draws the pattern over several lines; the last one says what is wrong.
+                let message = error.to_string();
+                let last = message.lines().last().unwrap_or_default();
+                format!("This is not a regular expression: {}.", last.trim_start_matches("error: "))
+            }
+        })?;
+        Ok(Query { pattern: pattern.to_owned(), matcher: Matcher::Regex(matcher) })
+    }
+
+    /// The pattern as it was given.
+    pub fn pattern(&self) -> &str {
+        &self.pattern
+    }
+}
+
+/// The first match that starts at or behind `from`; failing that, the first of all.
+pub fn find_next(buffer: &Buffer, from: usize, query: &Query) -> Option<Range<usize>> {
+    let text = buffer.text();
+    let from = buffer.byte_of(from);
+    let mut first = None;
+    for found in matches(&text, query) {
+        if found.start >= from {
+            return Some(to_positions(buffer, found));
+        }
+        first = first.or(Some(found));
+    }
+    first.map(|found| to_positions(buffer, found))
+}
+
+/// The last match that starts before `from`; failing that, the last of all.
+pub fn find_prev(buffer: &Buffer, from: usize, query: &Query) -> Option<Range<usize>> {
+    let text = buffer.text();
+    let from = buffer.byte_of(from);
+    let (mut before, mut last) = (None, None);
+    for found in matches(&text, query) {
+        if found.start < from {
+            before = Some(found);
+        } else if before.is_some() {
+            break;
+        } else {
+            last = Some(found);
+        }
+    }
+    before.or(last).map(|found| to_positions(buffer, found))
+}
+
+/// The first `limit` matches in document order.
+pub fn find_all(buffer: &Buffer, query: &Query, limit: usize) -> Vec<Range<usize>> {
+    let text = buffer.text();
+    matches(&text, query).take(limit).map(|found| to_positions(buffer, found)).collect()
+}
+
+fn matches<'t>(text: &'t str, query: &'t Query) -> impl Iterator<Item = Range<usize>> + 't {
+    let (exact, regex) = match &query.matcher {
+        Matcher::Exact => (Some(query.pattern.as_str()), None),
+        Matcher::Regex(regex) => (None, Some(regex)),
+    };
+    let by_text = exact.into_iter().flat_map(|exact| text.match_indices(exact));
+    let by_regex = regex.into_iter().flat_map(|regex| regex.find_iter(text));
+    let ranges = by_text.map(|(start, found)| start..start + found.len()).chain(by_regex.map(|found| found.range()));
+    ranges.filter(|range| !range.is_empty())
+}
+
+fn to_positions(buffer: &Buffer, bytes: Range<usize>) -> Range<usize> {
+    buffer.pos_of_byte(bytes.start)..buffer.pos_of_byte(bytes.end)
+}
+
+fn builder(pattern: &str, insensitive: bool) -> RegexBuilder {
+    let mut builder = RegexBuilder::new(pattern);
+    // With `crlf`, `$` matches before "\r\n" as well.
+    builder.case_insensitive(insensitive).multi_line(true).crlf(true);
+    builder
+}
+
+fn ignores_case(case: Case, has_capital: impl FnOnce() -> bool) -> bool {
+    match case {
+        Case::Sensitive => false,
+        Case::Insensitive => true,
+        Case::Smart => !has_capital(),
+    }
+}
+
+/// Whether a regular expression contains a capital that is not part of an escape such as `\W` or `\p{Lu}`.
+fn has_literal_capital(pattern: &str) -> bool {
+    let mut chars = pattern.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c == '\\' {
+            chars.next();
+            if chars.peek() == Some(&'{') {
+                chars.by_ref().find(|&c| c == '}');
+            }
+        } else if c.is_uppercase() {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of one range is what is meant")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::text::samples;
+
+    fn regex(pattern: &str) -> Query {
+        Query::regex(pattern, Case::Smart).expect("a valid pattern")
+    }
+
+    #[track_caller]
+    fn check(text: &str, query: &Query, expected: &[Range<usize>]) {
+        assert_eq!(find_all(&Buffer::from_text(text), query, usize::MAX), expected);
+    }
+
+    #[test]
+    fn a_literal_is_taken_as_it_stands() {
+        check("a.c abc a.c", &Query::literal("a.c", Case::Smart), &[0..3, 8..11]);
+        check("aaaaa", &Query::literal("aa", Case::Smart), &[0..2, 2..4]);
+        check("abc", &Query::literal("", Case::Smart), &[]);
+    }
+
+    #[test]
+    fn smart_case_looks_for_capitals_in_the_pattern() {
+        check("Word word", &Query::literal("word", Case::Smart), &[0..4, 5..9]);
+        check("Word word", &Query::literal("Word", Case::Smart), &[0..4]);
+        check("Word word", &Query::literal("WORD", Case::Insensitive), &[0..4, 5..9]);
+        check("Word word", &Query::literal("word", Case::Sensitive), &[5..9]);
+        check("Ä ä", &regex(r"\W*ä\p{Lu}?"), &[0..1, 1..3]);
+    }
+
+    #[test]
+    fn line_anchors_hold_at_both_line_endings() {
+        check("ab\r\nab\nab", &regex("b$"), &[1..2, 5..6, 8..9]);
+        check("ab\r\nab\nab", &regex("^a"), &[0..1, 4..5, 7..8]);
+        check("ab\r\ncd", &regex("b.*"), &[1..2]);
+    }
+
+    #[test]
+    fn empty_matches_are_passed_over() {
+        check("axxb", &regex("x*"), &[1..3]);
+        check("ab", &regex("^"), &[]);
+    }
+
+    #[test]
+    fn a_bad_pattern_is_one_sentence() {
+        let error = Query::regex("a(b", Case::Smart).expect_err("unclosed");
+        assert_eq!(error, "This is not a regular expression: unclosed group.");
+        let error = Query::regex("(((a{999}){999}){999})", Case::Smart).expect_err("too large");
+        assert_eq!(error.lines().count(), 1);
+    }
+
+    #[test]
+    fn a_very_long_literal_still_matches() {
+        let long = "Lang und länger ".repeat(20_000);
+        check(&long, &Query::literal(&long, Case::Smart), &[0..long.chars().count()]);
+    }
+
+    #[test]
+    fn next_and_previous_wrap_around() {
+        let (buffer, query) = (Buffer::from_text("x.x.x"), Query::literal("x", Case::Smart));
+        assert_eq!(find_next(&buffer, 3, &query), Some(4..5));
+        assert_eq!(find_next(&buffer, 5, &query), Some(0..1));
+        assert_eq!(find_prev(&buffer, 4, &query), Some(2..3));
+        assert_eq!(find_prev(&buffer, 0, &query), Some(4..5));
+        assert_eq!(find_next(&buffer, 0, &Query::literal("y", Case::Smart)), None);
+    }
+
+    fn find_slowly(text: &str, pattern: &str) -> Vec<Range<usize>> {
+        let (text, pattern): (Vec<char>, Vec<char>) = (text.chars().collect(), pattern.chars().collect());
+        let (mut found, mut pos) = (Vec::new(), 0);
+        while pos + pattern.len() <= text.len() {
+            if !pattern.is_empty() && text[pos..pos + pattern.len()] == pattern {
+                found.push(pos..pos + pattern.len());
+                pos += pattern.len();
+            } else {
+                pos += 1;
+            }
+        }
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn search_is_as_the_slow_one(text in samples::text(), at in 0..40_usize, n in 0..3_usize, from in 0..60_usize) {
+            let pattern: String = text.chars().skip(at).take(n).collect();
+            let (buffer, query) = (Buffer::from_text(&text), Query::literal(&pattern, Case::Sensitive));
+            let all = find_slowly(&text, &pattern);
+            prop_assert_eq!(find_all(&buffer, &query, usize::MAX), all.clone());
+            prop_assert_eq!(find_all(&buffer, &query, 1), all.iter().take(1).cloned().collect::<Vec<_>>());
+            let from = from.min(buffer.len());
+            let next = all.iter().find(|found| found.start >= from).or(all.first());
+            let prev = all.iter().rfind(|found| found.start < from).or(all.last());
+            prop_assert_eq!(find_next(&buffer, from, &query), next.cloned());
+            prop_assert_eq!(find_prev(&buffer, from, &query), prev.cloned());
+        }
+    }
+}
