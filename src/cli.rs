@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed (one line on standard error: what, where, what to do), 2 wrong usage.
 
+mod calibrate;
 mod denoise;
 mod fill;
 pub mod golden;
@@ -56,6 +57,8 @@ enum Command {
     Logits(logits::LogitsArgs),
     /// What models there are, and whether a folder holds one that can be loaded
     Models(models::ModelsArgs),
+    /// Fit the constants by which the length of a hole is chosen, for a model
+    Calibrate(calibrate::CalibrateArgs),
     /// The named samplers with their sources
     Samplers,
 }
@@ -237,6 +240,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Denoise(args)) => denoise::run(args, &cli.common),
         Some(Command::Logits(args)) => logits::run(args, &cli.common),
         Some(Command::Models(args)) => models::run(args, &cli.common),
+        Some(Command::Calibrate(args)) => calibrate::run(args, &cli.common),
         Some(Command::Samplers) => samplers(),
         None => edit(cli),
     }

@@ -31,8 +31,6 @@ pub use network::Input;
 pub use tokenizer::Tokenizer;
 pub use weights::TensorReport;
 
-use candle_core::DType;
-use layers::Packing;
 use network::Network;
 
 /// How a model is to be loaded.
@@ -74,8 +72,7 @@ impl Checkpoint {
     /// nobody names, a device that is not there.
     pub fn load(self, name: &str, options: &LoadOptions) -> Result<Model, ModelError> {
         self.check_tensors()?;
-        let (device, dtype) = device::open(options.device, options.dtype)?;
-        let packing = if options.dtype == DtypeChoice::Q8 { Packing::Q8 } else { Packing::Dense };
+        let (device, dtype, packing) = device::open(options.device, options.dtype)?;
         let tokenizer = self.tokenizer(options)?;
         let mask = self.descriptor.mask.or_else(|| tokenizer.as_ref().and_then(Tokenizer::mask));
         let mask = mask.ok_or_else(|| ModelError::NoMask { path: self.path.clone() })?;
@@ -85,7 +82,6 @@ impl Checkpoint {
         let weights = weights.working_on(device.clone(), dtype);
         let pool = device::pool(options.threads)?;
         let network = Network::load(&weights, layout, &backbone, packing, &device)?;
-        debug_assert!(matches!(dtype, DType::F32 | DType::BF16));
         Ok(Model {
             name: name.to_owned(),
             parameters: backbone.parameters(),

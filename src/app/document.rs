@@ -73,11 +73,15 @@ pub struct Document {
 impl Document {
     /// A document that was read.
     pub(crate) fn opened(file: &Opened) -> Self {
+        let mut holes = Holes::new();
+        for (range, length) in &file.holes {
+            holes.add(range.clone(), *length);
+        }
         Self {
             buffer: Buffer::from_text(&file.text),
             history: History::new(),
             selection: Selection::caret(0),
-            holes: Holes::new(),
+            holes,
             temporary: Vec::new(),
             path: file.path.clone(),
             stamp: file.stamp,
@@ -88,7 +92,14 @@ impl Document {
 
     /// An empty document without a name.
     pub(crate) fn empty() -> Self {
-        Self::opened(&Opened { path: None, text: String::new(), stamp: None, at: None, read_only: false })
+        Self::opened(&Opened {
+            path: None,
+            text: String::new(),
+            stamp: None,
+            at: None,
+            read_only: false,
+            holes: Vec::new(),
+        })
     }
 
     /// The text.

@@ -48,6 +48,16 @@ pub struct Session {
     pub(crate) run: Option<Run>,
     pub(crate) proposals: Vec<Proposal>,
     pub(crate) current: usize,
+    /// What typing inside holes has made of them, in order.
+    splits: Vec<Split>,
+}
+
+/// A hole that was split by typing before its cell `cell`.
+#[derive(Debug, Clone, Copy)]
+struct Split {
+    whole: HoleId,
+    cell: usize,
+    sides: [Option<HoleId>; 2],
 }
 
 /// A run that was asked for.
@@ -144,7 +154,8 @@ impl Infill {
     /// Begins a task with its first run.
     pub(crate) fn begin(&mut self, verb: Verb, holes: Vec<HoleId>, options: RunOptions) {
         let run = Run::new(self.new_job(), options, Vec::new());
-        self.session = Some(Session { verb, holes, run: Some(run), proposals: Vec::new(), current: 0 });
+        self.session =
+            Some(Session { verb, holes, run: Some(run), proposals: Vec::new(), current: 0, splits: Vec::new() });
     }
 
     /// Runs the task again. What is on the screen stays there as masks until the first frame, so that nothing jumps.
@@ -207,6 +218,11 @@ impl Session {
 
     /// A hole was split by typing before its cell `cell`; a side without cells is no hole.
     pub(crate) fn split(&mut self, id: HoleId, cell: usize, left: Option<HoleId>, right: Option<HoleId>) {
+        self.splits.push(Split { whole: id, cell, sides: [left, right] });
+        self.divide(id, cell, [left, right]);
+    }
+
+    fn divide(&mut self, id: HoleId, cell: usize, [left, right]: [Option<HoleId>; 2]) {
         let sides: Vec<HoleId> = left.into_iter().chain(right).collect();
         let Some(at) = self.holes.iter().position(|&hole| hole == id) else { return };
         self.holes.splice(at..=at, sides);
@@ -230,6 +246,45 @@ impl Session {
             None => &self.proposals.get(self.current)?.holes,
         };
         Some(cells.iter().find(|cells| cells.id == id)?.cells.len())
+    }
+
+    /// Follows undo and deletion through the splits: halves whose whole is back, or one of which was taken in by the other,
+    /// become one hole again, and a whole that redo has split is divided again.
+    pub(crate) fn follow_splits(&mut self, alive: impl Fn(HoleId) -> bool) {
+        for split in self.splits.clone().into_iter().rev() {
+            let here: Vec<HoleId> =
+                split.sides.into_iter().flatten().filter(|side| self.holes.contains(side)).collect();
+            let left_over: Vec<HoleId> = here.iter().copied().filter(|side| alive(*side)).collect();
+            match left_over.as_slice() {
+                [] if !here.is_empty() && alive(split.whole) => self.join(&here, split.whole),
+                [one] if here.len() == 2 => self.join(&here, *one),
+                _ => {}
+            }
+        }
+        for Split { whole, cell, sides } in self.splits.clone() {
+            let sides = sides.map(|side| side.filter(|id| alive(*id)));
+            if !alive(whole) && self.holes.contains(&whole) && sides.iter().any(Option::is_some) {
+                self.divide(whole, cell, sides);
+            }
+        }
+    }
+
+    fn join(&mut self, sides: &[HoleId], into: HoleId) {
+        let Some(at) = self.holes.iter().position(|hole| sides.contains(hole)) else { return };
+        self.holes.retain(|hole| !sides.contains(hole));
+        self.holes.insert(at, into);
+        if let Some(run) = &mut self.run {
+            // The engine can go on from the cells of one hole only: from the half with more of them.
+            let longest =
+                run.cells.iter().filter(|cells| sides.contains(&cells.id)).max_by_key(|hole| hole.cells.len());
+            let resume = longest.map(|hole| (into, Resume { from: hole.id, cells: 0..hole.cells.len() }));
+            run.resumes.retain(|(hole, _)| !sides.contains(hole));
+            run.resumes.extend(resume.filter(|_| run.known));
+            overlay::join(&mut run.cells, sides, into);
+        }
+        for proposal in &mut self.proposals {
+            overlay::join(&mut proposal.holes, sides, into);
+        }
     }
 
     /// Forgets holes that the document has lost. Whether any was.

@@ -2,12 +2,14 @@
 //!
 //! The shell translates the terminal, the engine and the disk into messages; [`super::App::update`] is the only reader.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::app::key::Key;
 use crate::app::notice::Notice;
 use crate::engine::protocol::Event;
+use crate::text::holes::HoleLength;
 
 /// Something happened.
 #[derive(Debug, Clone)]
@@ -97,6 +99,8 @@ pub struct Opened {
     pub at: Option<(usize, usize)>,
     /// The file cannot be written.
     pub read_only: bool,
+    /// Holes that it comes with: those of the text to try the program on.
+    pub holes: Vec<(Range<usize>, HoleLength)>,
 }
 
 /// A document that was written.

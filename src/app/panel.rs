@@ -213,7 +213,9 @@ impl Question {
         match self {
             Self::Unsaved(_) => &[("s", "save"), ("d", "discard them"), ("esc", "stay")],
             Self::Overwrite(_) => &[("o", "overwrite it"), ("esc", "do not save")],
-            Self::ChangedOnDisk(_) => &[("o", "overwrite it"), ("r", "read it again"), ("esc", "do not save")],
+            Self::ChangedOnDisk(_) => {
+                &[("o", "overwrite it"), ("r", "read it again, losing your changes"), ("esc", "do not save")]
+            }
             Self::Recovery(_) => &[("r", "restore its text"), ("d", "discard it")],
         }
     }

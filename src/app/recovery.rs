@@ -18,6 +18,8 @@ pub struct Recovery {
     /// The text in it, by revision, and when it was written; `None` when there is no file.
     kept: Option<u64>,
     written_at: Option<Duration>,
+    /// The program ends: what is unsaved now was given up by the user.
+    over: bool,
 }
 
 impl Recovery {
@@ -32,7 +34,7 @@ impl Recovery {
 
     fn is_due(&self, document: &Document, now: Duration) -> bool {
         let pause = INTERVAL + Duration::from_secs((document.buffer().len() / CHARS_PER_SECOND) as u64);
-        self.is_behind(document) && self.written_at.is_none_or(|at| now.saturating_sub(at) >= pause)
+        !self.over && self.is_behind(document) && self.written_at.is_none_or(|at| now.saturating_sub(at) >= pause)
     }
 }
 
@@ -48,6 +50,14 @@ impl App {
         } else if !self.document.is_dirty() && self.recovery.kept.is_some() {
             self.forget_recovery();
         }
+    }
+
+    /// The program ends by the user's wish: nothing is kept any more. To be called before [`Effect::Quit`].
+    pub(crate) fn end_recovery(&mut self) {
+        if self.recovery.is_kept() {
+            self.forget_recovery();
+        }
+        self.recovery.over = true;
     }
 
     /// The unsaved text is not wanted any more, or is saved.

@@ -71,6 +71,7 @@ impl App {
     pub(crate) fn sync_run(&mut self) {
         let holes = self.document.holes();
         let Some(session) = self.infill.session_mut() else { return };
+        session.follow_splits(|id| holes.get(id.0).is_some());
         let lost = session.retain(|id| holes.get(id.0).is_some());
         if session.holes.is_empty() {
             self.cancel_job();
@@ -333,7 +334,7 @@ impl App {
 
     pub(crate) fn pause(&mut self) {
         let Some(run) = self.infill.run_mut().filter(|run| run.told.is_some() && !run.keeping) else {
-            self.inform("Nothing is running; r runs again.");
+            self.inform("Nothing is running now.");
             return;
         };
         run.paused = !run.paused;
@@ -343,7 +344,7 @@ impl App {
 
     pub(crate) fn step(&mut self) {
         let Some(run) = self.infill.run_mut().filter(|run| run.told.is_some() && !run.keeping) else {
-            self.inform("Nothing is running; r runs again.");
+            self.inform("Nothing is running now.");
             return;
         };
         let (job, was_paused) = (run.job, run.paused);

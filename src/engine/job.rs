@@ -179,10 +179,14 @@ impl Job {
         };
         let ids: Vec<_> = old.holes.iter().map(|hole| hole.id()).collect();
         let carried = |hole: &super::prompt::HolePlan| -> Vec<Cell> {
-            let Some(resume) = &hole.part.resume else { return Vec::new() };
-            let Some(index) = ids.iter().position(|id| *id == resume.from) else { return Vec::new() };
+            // A hole that names no cells goes on from all of its own.
+            let (from, part) = match &hole.part.resume {
+                Some(resume) => (resume.from, resume.cells.clone()),
+                None => (hole.id(), 0..usize::MAX),
+            };
+            let Some(index) = ids.iter().position(|id| *id == from) else { return Vec::new() };
             let cells = run.canvas().hole_range(index).map(|position| cell_at(run.canvas(), position));
-            cells.skip(resume.cells.start).take(resume.cells.len()).collect()
+            cells.skip(part.start).take(part.len()).collect()
         };
         let cells: Vec<Vec<Cell>> = self.prompt.holes.iter().map(carried).collect();
         let canvas = self.canvas(model, &cells)?;

@@ -22,17 +22,28 @@ pub(crate) enum Packing {
 /// A linear map, y = x Wᵀ + b.
 pub(crate) enum Linear {
     Dense(candle_nn::Linear),
-    Packed { weight: QMatMul, bias: Option<Tensor> },
+    /// `padding` columns of zeros were added to the weight, and are to be added to x.
+    Packed {
+        weight: QMatMul,
+        bias: Option<Tensor>,
+        padding: usize,
+    },
 }
+
+/// candle's fast int8 kernels take whole groups of this many inputs; other widths fall to a path ten times slower
+/// (`reference/cpu.md`).
+const PACKED_GROUP: usize = 256;
 
 impl Linear {
     pub(crate) fn new(weight: Tensor, bias: Option<Tensor>, packing: Packing) -> Result<Self, ModelError> {
-        // Q8_0 works on blocks of 32 inputs; a width that is no multiple stays dense.
-        if packing == Packing::Q8 && weight.dim(1)? % GgmlDType::Q8_0.block_size() == 0 {
-            let packed = QTensor::quantize(&weight.to_dtype(DType::F32)?, GgmlDType::Q8_0)?;
-            return Ok(Self::Packed { weight: QMatMul::from_qtensor(packed)?, bias });
+        if packing == Packing::Dense {
+            return Ok(Self::Dense(candle_nn::Linear::new(weight, bias)));
         }
-        Ok(Self::Dense(candle_nn::Linear::new(weight, bias)))
+        let inputs = weight.dim(1)?;
+        let padding = inputs.next_multiple_of(PACKED_GROUP) - inputs;
+        let weight = weight.to_dtype(DType::F32)?.pad_with_zeros(1, 0, padding)?;
+        let packed = QTensor::quantize(&weight, GgmlDType::Q8_0)?;
+        Ok(Self::Packed { weight: QMatMul::from_qtensor(packed)?, bias, padding })
     }
 
     pub(crate) fn load(weights: &Weights, name: &str, packing: Packing) -> Result<Self, ModelError> {
@@ -44,8 +55,8 @@ impl Linear {
     pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         match self {
             Self::Dense(linear) => linear.forward(x),
-            Self::Packed { weight, bias } => {
-                let y = weight.forward(x)?;
+            Self::Packed { weight, bias, padding } => {
+                let y = weight.forward(&x.pad_with_zeros(D::Minus1, 0, *padding)?)?;
                 match bias {
                     Some(bias) => y.broadcast_add(bias),
                     None => Ok(y),

@@ -99,6 +99,7 @@ pub(crate) fn go_on(app: &mut App, then: Then) {
     match then {
         Then::Quit => {
             app.drop_session();
+            app.end_recovery();
             app.emit(Effect::Quit);
         }
         Then::Open(path) => app.emit(Effect::Open(path)),

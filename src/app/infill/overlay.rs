@@ -96,3 +96,18 @@ pub(crate) fn split(list: &mut Vec<HoleCells>, id: HoleId, at: (usize, usize), s
     };
     list.splice(index..index, parts);
 }
+
+/// Puts the cells over several holes over one.
+pub(crate) fn join(list: &mut Vec<HoleCells>, sides: &[HoleId], into: HoleId) {
+    let Some(at) = list.iter().position(|hole| sides.contains(&hole.id)) else { return };
+    let mut whole = HoleCells { id: into, cells: Vec::new(), widths: Vec::new() };
+    list.retain_mut(|hole| {
+        let joins = sides.contains(&hole.id);
+        if joins {
+            whole.cells.append(&mut hole.cells);
+            whole.widths.append(&mut hole.widths);
+        }
+        !joins
+    });
+    list.insert(at, whole);
+}

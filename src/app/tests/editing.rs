@@ -1,0 +1,211 @@
+//! The editor without a model.
+
+use super::{Desk, check};
+use crate::app::effect::{Effect, Expect};
+use crate::app::message::{Message, Mouse, MouseKind, SaveError, SavedFile, Stamp};
+use crate::app::panel::Panel;
+
+#[test]
+fn characters_type_and_replace_the_selection() {
+    check("a[|]c", "b", "ab[|]c");
+    check("a[b|]c", "x", "ax[|]c");
+    check("[|]", "\"a_b\"", "a b[|]");
+    check("a[|]c", "?", "a?[|]c");
+}
+
+#[test]
+fn deleting_takes_graphemes_words_lines() {
+    check("ae\u{301}[|]", "backspace", "a[|]");
+    check("one two[|]", "ctrl-backspace", "one [|]");
+    check("[|]one two", "ctrl-delete", "[|] two");
+    check("a\nb[|]b\nc", "ctrl-k", "a\n[|]c");
+    check("[|]", "backspace", "[|]");
+    check("a[bc|]d", "delete", "a[|]d");
+}
+
+#[test]
+fn motions_and_selection() {
+    check("one [|]two", "ctrl-left", "[|]one two");
+    check("a[b|]c", "left", "a[|]bc");
+    check("a[|]bc", "shift-right shift-right", "a[bc|]");
+    check("  a[|]", "home", "  [|]a");
+    check("  [|]a", "home", "[|]  a");
+    check("ab\nc[|]", "ctrl-home", "[|]ab\nc");
+    check("ab[|]\nc\nde", "down down", "ab\nc\nde[|]");
+    check("a[|]b", "ctrl-a", "[ab|]");
+}
+
+#[test]
+fn typing_is_undone_in_groups_and_redone() {
+    check("[|]", "\"ab\" ctrl-z", "[|]");
+    check("[|]", "\"ab\" ctrl-z ctrl-y", "ab[|]");
+    check("[|]c", "\"ab\" right \"d\" ctrl-z", "abc[|]");
+    check("[|]", "\"ab\" ctrl-z ctrl-shift-z", "ab[|]");
+}
+
+#[test]
+fn enter_and_tab_follow_the_file() {
+    check("  a[|]", "enter", "  a\n  [|]");
+    check("a\r\n b[|]", "enter", "a\r\n b\r\n [|]");
+    check("ab[|]", "tab", "ab  [|]");
+    check("\tx\n[|]", "tab", "\tx\n\t[|]");
+    check("[a\nb|]", "tab", "    [a\n    b|]");
+    check("    a[|]", "backtab", "a[|]");
+}
+
+#[test]
+fn holes_are_marked_unmarked_and_undone() {
+    check("a[bc|]d", "alt-m", "a⟦bc⟧[|]d");
+    check("a⟦b[|]c⟧d", "alt-m", "ab[|]cd");
+    check("a[|]d", "f4", "a[|]⟦⟧d");
+    check("a[|]⟦⟧d", "x", "ax[|]⟦⟧d");
+    check("a[bc|]d", "alt-m ctrl-z", "a[bc|]d");
+    check("[|]a⟦b⟧c⟦d⟧", "alt-j alt-j", "a⟦b⟧c[|]⟦d⟧");
+    let mut desk = Desk::new("a[bc|]d");
+    desk.keys("alt-m");
+    assert!(!desk.app.document().is_dirty(), "a mark is not a change of the file");
+}
+
+#[test]
+fn cut_copy_and_paste() {
+    let mut desk = Desk::new("a[bc|]d");
+    desk.keys("ctrl-x");
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::SetClipboard(text) if text == "bc")));
+    desk.keys("end ctrl-v");
+    desk.send(Message::Clipboard(None));
+    assert_eq!(desk.drawing(), "adbc[|]");
+    desk.send(Message::Paste("x\ry\r\nz".into()));
+    assert_eq!(desk.text(), "adbcx\ny\nz");
+}
+
+#[test]
+fn find_moves_with_what_is_typed() {
+    let mut desk = Desk::new("[|]one two one");
+    desk.keys("ctrl-f \"on\"");
+    assert_eq!(desk.drawing(), "[on|]e two one");
+    assert_eq!(desk.app.find().count(desk.app.document().selection()), "1 of 2");
+    desk.keys("enter f3");
+    assert_eq!(desk.drawing(), "one two [on|]e");
+    desk.keys("shift-f3 esc ctrl-f \"z\"");
+    assert_eq!(desk.app.find().count(desk.app.document().selection()), "no match");
+    desk.keys("esc");
+    assert_eq!(desk.text(), "one two one");
+}
+
+#[test]
+fn prompts_say_what_is_wrong_and_stay() {
+    let mut desk = Desk::new("[|]a\nb\nc");
+    desk.keys("ctrl-l \"x\" enter");
+    assert!(matches!(desk.app.panel(), Panel::Prompt(prompt) if prompt.complaint.is_some()));
+    desk.keys("backspace \"3\" enter");
+    assert_eq!(desk.drawing(), "a\nb\n[|]c");
+    desk.keys("ctrl-p \"select_all\" enter");
+    assert_eq!(desk.drawing(), "[a\nb\nc|]");
+    assert!(matches!(desk.app.panel(), Panel::None));
+}
+
+#[test]
+fn quit_asks_about_unsaved_changes() {
+    let mut desk = Desk::new("[|]");
+    desk.keys("x ctrl-q");
+    assert!(matches!(desk.app.panel(), Panel::Question(_)));
+    desk.keys("y esc");
+    assert!(matches!(desk.app.panel(), Panel::None));
+    desk.keys("ctrl-q s");
+    let Some(Effect::Save(request)) = desk.effects.last().cloned() else { panic!("no save") };
+    assert_eq!((request.contents.text(), request.expect), ("x".into(), Expect::Nothing));
+    let stamp = Stamp { modified: None, len: 1 };
+    let file = SavedFile { path: request.path, stamp, revision: request.contents.revision() };
+    let effects = desk.send(Message::Saved(Ok(file)));
+    assert!(matches!(&effects[..], [Effect::RemoveRecovery { .. }, Effect::Quit]), "{effects:?}");
+}
+
+#[test]
+fn discarded_changes_leave_no_recovery_file() {
+    let mut desk = Desk::new("[|]");
+    desk.keys("x ctrl-q");
+    desk.now += std::time::Duration::from_secs(10);
+    desk.send(Message::Tick);
+    desk.keys("d");
+    assert!(matches!(&desk.effects[..], [.., Effect::RemoveRecovery { .. }, Effect::Quit]), "{:?}", desk.effects);
+}
+
+#[test]
+fn recovered_text_is_offered_and_undone_as_one_step() {
+    let found = crate::app::message::Recovered { text: "more".into(), when: "a minute ago".into() };
+    let mut desk = Desk::new("[|]some");
+    desk.send(Message::RecoveryFound(found.clone()));
+    desk.keys("x r");
+    assert_eq!((desk.text(), desk.app.document().is_dirty()), ("more".into(), true));
+    desk.keys("ctrl-z");
+    assert_eq!(desk.text(), "some");
+    desk.send(Message::RecoveryFound(found));
+    desk.keys("d");
+    assert!(matches!(desk.effects.last(), Some(Effect::RemoveRecovery { .. })));
+}
+
+#[test]
+fn a_file_that_another_program_wrote_is_not_overwritten_unasked() {
+    let mut desk = Desk::new("[|]");
+    desk.keys("x ctrl-s");
+    desk.send(Message::Saved(Err(SaveError::ChangedOnDisk("a.txt".into()))));
+    desk.keys("o");
+    assert!(matches!(desk.effects.last(), Some(Effect::Save(request)) if request.expect == Expect::Anything));
+    desk.send(Message::Saved(Err(SaveError::Failed("the disk is full".into()))));
+    assert_eq!(desk.notice(), "the disk is full");
+    assert!(desk.app.document().is_dirty());
+}
+
+#[test]
+fn unsaved_text_is_kept_safe_at_most_every_two_seconds() {
+    let mut desk = Desk::new("[|]");
+    let writes =
+        |desk: &Desk| desk.effects.iter().filter(|effect| matches!(effect, Effect::WriteRecovery { .. })).count();
+    desk.keys("\"abc\"");
+    assert_eq!(writes(&desk), 1);
+    assert!(desk.app.wants_ticks());
+    desk.now += std::time::Duration::from_secs(2);
+    desk.send(Message::Tick);
+    assert_eq!(writes(&desk), 2);
+    desk.send(Message::Tick);
+    assert_eq!(writes(&desk), 2);
+    desk.keys("ctrl-z");
+    assert!(matches!(desk.effects.last(), Some(Effect::RemoveRecovery { .. })));
+}
+
+#[test]
+fn notices_go_with_the_next_key_or_with_time() {
+    let mut desk = Desk::new("[|]");
+    desk.keys("ctrl-z");
+    assert_eq!(desk.notice(), "There is nothing to undo.");
+    desk.now += std::time::Duration::from_secs(6);
+    desk.send(Message::Tick);
+    assert_eq!(desk.notice(), "");
+    desk.keys("ctrl-z a");
+    assert_eq!(desk.notice(), "");
+}
+
+#[test]
+fn the_mouse_puts_the_caret_and_selects() {
+    let mut desk = Desk::new("[|]one two\nthree");
+    let x = crate::app::layout::geometry(&desk.app).text.x;
+    let mouse = |kind, column, row, clicks| Message::Mouse(Mouse { kind, column, row, clicks, shift: false });
+    desk.send(mouse(MouseKind::Down, x + 2, 2, 1));
+    assert_eq!(desk.drawing(), "one two\nth[|]ree");
+    desk.send(mouse(MouseKind::Drag, x + 4, 1, 1));
+    assert_eq!(desk.drawing(), "one [|two\nth]ree");
+    desk.send(mouse(MouseKind::Up, x + 4, 1, 1));
+    desk.send(mouse(MouseKind::Down, x + 5, 1, 2));
+    assert_eq!(desk.drawing(), "one [two|]\nthree");
+    desk.send(mouse(MouseKind::Down, x + 30, 9, 1));
+    assert_eq!(desk.drawing(), "one two\nthree[|]");
+}
+
+#[test]
+fn help_scrolls_and_any_other_key_closes_it() {
+    let mut desk = Desk::new("[|]");
+    desk.keys("f1 down pagedown");
+    assert!(matches!(desk.app.panel(), Panel::Help(11)));
+    desk.keys("esc x");
+    assert_eq!(desk.text(), "x");
+}

@@ -1,0 +1,181 @@
+//! The engine's thread: it owns the model, takes commands between passes, and tells what happens.
+//!
+//! One job at a time. A cancel is seen inside a pass, within one layer, through [`Interrupt`]; everything else waits for
+//! the pass to end. A panic in the model ends the job, not the thread.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvError, TryRecvError};
+
+use super::brain::Brain;
+use super::job::{Job, Turn};
+use super::protocol::{Command, Event, JobId, Outcome};
+use crate::diffusion::DenoiseError;
+
+/// Which job must stop in the middle of a pass: all up to this number, plus one. Set by the engine's handle the
+/// moment a command that ends a job is sent, before the thread can read it.
+#[derive(Debug, Default)]
+pub(super) struct Interrupt(AtomicU64);
+
+impl Interrupt {
+    /// Asks every job up to this one to stop.
+    pub(super) fn raise(&self, job: JobId) {
+        self.0.fetch_max(job.0.saturating_add(1), Ordering::Relaxed);
+    }
+
+    fn concerns(&self, job: JobId) -> bool {
+        self.0.load(Ordering::Relaxed) > job.0
+    }
+}
+
+/// What the thread needs.
+pub(super) struct Worker {
+    pub(super) brain: Brain,
+    pub(super) commands: Receiver<Command>,
+    pub(super) interrupt: Arc<Interrupt>,
+    pub(super) tell: Box<dyn FnMut(Event)>,
+}
+
+/// A job with what the user asked of it.
+struct Running {
+    id: JobId,
+    job: Job,
+    paused: bool,
+    /// Steps still allowed while paused.
+    allowed: usize,
+}
+
+impl Worker {
+    /// Works until the handle is dropped.
+    pub(super) fn work(mut self) {
+        let mut running = None;
+        // No more commands can come once the handle is gone.
+        while self.turn(&mut running).is_ok() {}
+    }
+
+    /// Takes what commands there are, then makes one pass; waits when there is nothing to do.
+    fn turn(&mut self, running: &mut Option<Running>) -> Result<(), RecvError> {
+        let waits = running.as_ref().is_none_or(|running| running.paused && running.allowed == 0);
+        if waits {
+            let command = self.commands.recv()?;
+            self.obey(command, running);
+        }
+        loop {
+            match self.commands.try_recv() {
+                Ok(command) => self.obey(command, running),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return Err(RecvError),
+            }
+        }
+        if let Some(mut current) = running.take_if(|running| !running.paused || running.allowed > 0) {
+            current.allowed = current.allowed.saturating_sub(1);
+            *running = self.advance(current);
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self, command: Command, running: &mut Option<Running>) {
+        let concerned = |running: &Option<Running>, job: JobId| running.as_ref().is_some_and(|it| it.id == job);
+        match command {
+            Command::Start(request) => {
+                self.end(running, |_| Outcome::Cancelled);
+                let id = request.job;
+                match self.guarded(|worker| worker.brain.job(&request)) {
+                    Ok(job) => {
+                        let started = Running { id, job, paused: false, allowed: 0 };
+                        self.show(&started);
+                        *running = Some(started);
+                    }
+                    Err(error) => self.ended(id, failure(error)),
+                }
+            }
+            Command::Rebase { job, parts } if concerned(running, job) => {
+                let Some(mut current) = running.take() else { return };
+                match self.guarded(|worker| worker.brain.rebase(&mut current.job, &parts)) {
+                    Ok(()) => {
+                        self.show(&current);
+                        *running = Some(current);
+                    }
+                    Err(error) => self.ended(job, failure(error)),
+                }
+            }
+            Command::Pause(job) | Command::Step(job) | Command::Resume(job) if concerned(running, job) => {
+                let Some(current) = running.as_mut() else { return };
+                current.paused = !matches!(command, Command::Resume(_));
+                current.allowed += usize::from(matches!(command, Command::Step(_)));
+                let frame = current.job.frame(&self.brain.model, current.paused);
+                (self.tell)(Event::Frame(Arc::new(frame)));
+            }
+            Command::Keep(job) if concerned(running, job) => {
+                let Some(mut current) = running.take() else { return };
+                let kept = self.guarded(|worker| worker.brain.keep(&mut current.job, &|| false));
+                let outcome = match kept {
+                    Ok(()) => Outcome::Kept(Arc::new(current.job.frame(&self.brain.model, false))),
+                    Err(error) => failure(error),
+                };
+                self.ended(job, outcome);
+            }
+            Command::Cancel(job) if concerned(running, job) => self.end(running, |_| Outcome::Cancelled),
+            // Commands for a job that has ended meanwhile.
+            _ => {}
+        }
+    }
+
+    fn advance(&mut self, mut current: Running) -> Option<Running> {
+        let interrupt = self.interrupt.clone();
+        let id = current.id;
+        let stop = move || interrupt.concerns(id);
+        match self.guarded(|worker| worker.brain.advance(&mut current.job, &stop)) {
+            Ok(Turn::More) => {
+                self.show(&current);
+                Some(current)
+            }
+            Ok(Turn::Done) => {
+                let frame = Arc::new(current.job.frame(&self.brain.model, false));
+                self.ended(id, Outcome::Finished(frame));
+                None
+            }
+            Err(error) => {
+                self.ended(id, failure(error));
+                None
+            }
+        }
+    }
+
+    /// Runs a piece of work behind a wall: a panic in the model is a failed job.
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, DenoiseError>) -> Result<T, DenoiseError> {
+        catch_unwind(AssertUnwindSafe(|| work(self))).unwrap_or_else(|panic| {
+            let why = panic_message(panic.as_ref());
+            Err(DenoiseError::Failed(format!("the model stopped with a defect of its own ({why}); your text is untouched")))
+        })
+    }
+
+    fn show(&mut self, running: &Running) {
+        let frame = running.job.frame(&self.brain.model, running.paused && running.allowed == 0);
+        (self.tell)(Event::Frame(Arc::new(frame)));
+    }
+
+    fn end(&mut self, running: &mut Option<Running>, outcome: impl FnOnce(&Running) -> Outcome) {
+        if let Some(ended) = running.take() {
+            self.ended(ended.id, outcome(&ended));
+        }
+    }
+
+    fn ended(&mut self, job: JobId, outcome: Outcome) {
+        (self.tell)(Event::Ended { job, outcome });
+    }
+}
+
+fn failure(error: DenoiseError) -> Outcome {
+    match error {
+        DenoiseError::Cancelled => Outcome::Cancelled,
+        DenoiseError::Failed(message) => Outcome::Failed(message),
+    }
+}
+
+/// What a panic said.
+pub(super) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no reason given".into())
+}

@@ -1,0 +1,180 @@
+//! The outside world: the event loop, the terminal, files, recovery, the clipboard and signals.
+//!
+//! Read [`run`], then `session` (the loop: wait, take everything in, draw once) and `terminal` (what is switched on and how
+//! it is surely switched off again). `disk` is the one thread that touches files, in order, so that neither a slow disk
+//! nor a slow `fsync` delays a key. `input` reads keys on a thread of its own.
+//!
+//! Invariants:
+//! - No decisions: everything the user can decide is `app`'s. What happens outside becomes a message, what `app` wishes is
+//!   carried out in order.
+//! - The terminal is as it was found after a return, a panic, SIGTERM, SIGHUP and while suspended; unsaved text is in a
+//!   recovery file after all of them but a return.
+//! - When nothing happens, nothing wakes up.
+//!
+//! Limits: Unix only. A document is held in memory as a whole.
+
+mod clipboard;
+mod disk;
+mod files;
+mod input;
+mod recovery;
+mod save;
+mod session;
+mod signals;
+mod terminal;
+
+use std::io::{self, IsTerminal, Read, Write};
+use std::ops::Range;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use anyhow::{Context, anyhow, bail};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+
+use crate::app::message::{Message, Opened};
+use crate::app::notice::{Notice, Severity};
+use crate::app::settings::Settings;
+use crate::engine::protocol::{Command, Event};
+use crate::shell::disk::Disk;
+use crate::shell::recovery::Store;
+use crate::shell::session::{Ending, Parts, Session};
+use crate::shell::signals::Signals;
+use crate::shell::terminal::Terminal;
+use crate::text::holes::HoleLength;
+
+/// A file named on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileArg {
+    /// Which file.
+    pub path: PathBuf,
+    /// Where to put the caret: line and column, 1-based.
+    pub at: Option<(usize, usize)>,
+}
+
+impl FileArg {
+    /// Reads `FILE`, `FILE:LINE` or `FILE:LINE:COL`. A file whose name ends like that wins.
+    pub fn parse(text: &str) -> Self {
+        files::parse_argument(text)
+    }
+}
+
+/// A document that is in no file: the built-in text, or standard input.
+#[derive(Debug, Clone, Default)]
+pub struct InitialDocument {
+    /// Its text.
+    pub text: String,
+    /// Its holes, in characters.
+    pub holes: Vec<(Range<usize>, HoleLength)>,
+    /// Where saving puts it without asking; usually nowhere.
+    pub name: Option<PathBuf>,
+}
+
+/// How the loop and the engine's thread talk. Plain functions and values, so that this floor needs no network.
+pub struct EngineLink {
+    /// Gives the engine a command; does not wait.
+    pub send: Box<dyn Fn(Command) + Send>,
+    /// What the engine tells.
+    pub events: UnboundedReceiver<Event>,
+}
+
+/// Everything the editor starts from.
+pub struct Start {
+    /// The settings, with a seed.
+    pub settings: Settings,
+    /// Files to open; the first is shown.
+    pub files: Vec<FileArg>,
+    /// What is shown when there is no file.
+    pub document: Option<InitialDocument>,
+    /// Starts the engine; called once the first frame is drawn.
+    pub connect: Box<dyn FnOnce() -> EngineLink>,
+}
+
+/// Fails with a sentence unless standard output is a terminal.
+pub fn require_terminal() -> anyhow::Result<()> {
+    if io::stdout().is_terminal() {
+        return Ok(());
+    }
+    bail!("standard output is not a terminal; the editor needs one, `lacuna fill` works without")
+}
+
+/// Reads standard input to its end, as a document. Call [`require_terminal`] first: reading may take long.
+pub fn read_standard_input() -> anyhow::Result<InitialDocument> {
+    let mut bytes = Vec::new();
+    io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
+    let text = files::decode(bytes).map_err(|why| anyhow!("standard input {why}"))?;
+    Ok(InitialDocument { text, ..InitialDocument::default() })
+}
+
+/// Runs the editor until the user quits. An error is one sentence, and the terminal is as it was.
+pub fn run(start: Start) -> anyhow::Result<()> {
+    require_terminal()?;
+    let (opened, others) = first_document(&start.files, start.document)?;
+    let mut store = Store::of_user();
+    let recovered = store.find(opened.path.as_deref(), &opened.text, SystemTime::now());
+
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the event loop; too many files may be open")?;
+    let context = runtime.enter();
+    let signals = Signals::listen().context("cannot listen for signals")?;
+    let (replies, from_outside) = mpsc::unbounded_channel();
+    let disk = Disk::start(store, replies.clone()).context("cannot start the thread that saves files")?;
+    let terminal =
+        Terminal::enter().map_err(|e| anyhow!("there is no terminal to draw on and to read keys from ({e})"))?;
+    let keys = input::read_keys().context("cannot start the thread that reads keys")?;
+
+    let mut session =
+        Session::new(start.settings, Parts { terminal, disk, signals, keys, replies, from_outside });
+    let connect = start.connect;
+    let ended = panic::catch_unwind(AssertUnwindSafe(|| {
+        session.begin(opened);
+        if let Some(recovered) = recovered {
+            session.update(Message::RecoveryFound(recovered));
+        }
+        if let Some(notice) = others {
+            session.update(Message::Notice(notice));
+        }
+        runtime.block_on(session.run(connect))
+    }));
+    drop(context);
+    finish(session, ended)
+}
+
+/// Leaves nothing behind: text in the recovery file unless the user quit, the terminal as it was, files written.
+fn finish(mut session: Session, ended: std::thread::Result<Ending>) -> anyhow::Result<()> {
+    let kept = !matches!(ended, Ok(Ending::Quit)) && session.keep_unsaved();
+    session.close();
+    if kept {
+        // Nowhere to say it when standard error is gone, too.
+        let _ = writeln!(io::stderr(), "lacuna: the unsaved text is kept and will be offered when the file is opened again");
+    }
+    match ended {
+        Ok(Ending::Quit) => Ok(()),
+        Ok(Ending::Signal(signal)) => {
+            // Whoever waits for us is to see that a signal ended us.
+            signal_hook::low_level::emulate_default_handler(signal).context("ended by a signal")
+        }
+        Ok(Ending::TerminalLost(error)) => Err(anyhow!("the terminal is gone ({error})")),
+        Err(panic) => panic::resume_unwind(panic),
+    }
+}
+
+/// The document to begin with, and a word about files that are not shown.
+fn first_document(
+    files: &[FileArg],
+    document: Option<InitialDocument>,
+) -> anyhow::Result<(Opened, Option<Notice>)> {
+    if let Some((first, others)) = files.split_first() {
+        let opened = files::open(&first.path, first.at).map_err(|why| anyhow!(why))?;
+        let notice = (!others.is_empty()).then(|| {
+            let names: Vec<String> = others.iter().map(|file| file.path.display().to_string()).collect();
+            let names = names.join(", ");
+            Notice::new(Severity::Warning, format!("One file is edited at a time; not opened: {names}."))
+        });
+        return Ok((opened, notice));
+    }
+    let InitialDocument { text, holes: _, name } = document.unwrap_or_default();
+    Ok((Opened { path: name, text, stamp: None, at: None, read_only: false }, None))
+}

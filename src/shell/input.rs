@@ -1,0 +1,201 @@
+//! What the terminal reports, as messages of `app`, and the thread that reads it.
+//!
+//! Keys are read on a thread of their own rather than through crossterm's `EventStream`: on a sequence that has arrived
+//! only in part, and when the terminal hangs up, crossterm 0.29 stays inside its reading call, and the loop must not be
+//! there with it. Keys come from standard input if that is a terminal, else from `/dev/tty`.
+
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use crossterm::event::{self, Event, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::app::key::{Key, KeyCode, Modifiers};
+use crate::app::message::{Message, Mouse, MouseKind};
+
+/// A second click within this time is a double click.
+const DOUBLE_CLICK: Duration = Duration::from_millis(400);
+
+/// What the terminal reports, in order. An error is the last item.
+pub(crate) type Keys = UnboundedReceiver<io::Result<Event>>;
+
+/// Starts the thread that reads the terminal. It ends with the process.
+pub(crate) fn read_keys() -> io::Result<Keys> {
+    let (sender, keys) = unbounded_channel();
+    thread::Builder::new().name("keys".to_owned()).spawn(move || {
+        loop {
+            let event = event::read();
+            let is_last = event.is_err();
+            if sender.send(event).is_err() || is_last {
+                return;
+            }
+        }
+    })?;
+    Ok(keys)
+}
+
+/// Translates events; remembers the last click to count clicks.
+#[derive(Debug, Default)]
+pub(crate) struct Translator {
+    click: Option<Click>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Click {
+    at: Duration,
+    cell: (u16, u16),
+    count: u8,
+}
+
+impl Translator {
+    /// The message for an event that came at `now`, if it is one that `app` knows.
+    pub(crate) fn message(&mut self, event: Event, now: Duration) -> Option<Message> {
+        match event {
+            Event::Key(key) if key.kind != KeyEventKind::Release => {
+                let held = Modifiers {
+                    ctrl: key.modifiers.contains(KeyModifiers::CONTROL),
+                    alt: key.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::META),
+                    shift: key.modifiers.contains(KeyModifiers::SHIFT),
+                };
+                Some(Message::Key(Key::new(key_code(key.code)?, held)))
+            }
+            Event::Mouse(mouse) => self.mouse(mouse, now).map(Message::Mouse),
+            Event::Paste(text) => Some(Message::Paste(text)),
+            Event::Resize(width, height) => Some(Message::Resize { width, height }),
+            Event::Key(_) | Event::FocusGained | Event::FocusLost => None,
+        }
+    }
+
+    fn mouse(&mut self, mouse: MouseEvent, now: Duration) -> Option<Mouse> {
+        let kind = match mouse.kind {
+            MouseEventKind::Down(MouseButton::Left) => MouseKind::Down,
+            MouseEventKind::Drag(MouseButton::Left) => MouseKind::Drag,
+            MouseEventKind::Up(MouseButton::Left) => MouseKind::Up,
+            MouseEventKind::ScrollUp => MouseKind::ScrollUp,
+            MouseEventKind::ScrollDown => MouseKind::ScrollDown,
+            _ => return None,
+        };
+        if kind == MouseKind::Down {
+            self.count_click((mouse.column, mouse.row), now);
+        }
+        Some(Mouse {
+            kind,
+            column: mouse.column,
+            row: mouse.row,
+            clicks: self.click.map_or(1, |click| click.count),
+            shift: mouse.modifiers.contains(KeyModifiers::SHIFT),
+        })
+    }
+
+    fn count_click(&mut self, cell: (u16, u16), now: Duration) {
+        let count = match self.click {
+            Some(last) if last.cell == cell && now.saturating_sub(last.at) <= DOUBLE_CLICK => last.count % 3 + 1,
+            _ => 1,
+        };
+        self.click = Some(Click { at: now, cell, count });
+    }
+}
+
+fn key_code(code: event::KeyCode) -> Option<KeyCode> {
+    Some(match code {
+        event::KeyCode::Char(c) => KeyCode::Char(c),
+        event::KeyCode::Enter => KeyCode::Enter,
+        event::KeyCode::Tab => KeyCode::Tab,
+        event::KeyCode::BackTab => KeyCode::BackTab,
+        event::KeyCode::Backspace => KeyCode::Backspace,
+        event::KeyCode::Delete => KeyCode::Delete,
+        event::KeyCode::Left => KeyCode::Left,
+        event::KeyCode::Right => KeyCode::Right,
+        event::KeyCode::Up => KeyCode::Up,
+        event::KeyCode::Down => KeyCode::Down,
+        event::KeyCode::Home => KeyCode::Home,
+        event::KeyCode::End => KeyCode::End,
+        event::KeyCode::PageUp => KeyCode::PageUp,
+        event::KeyCode::PageDown => KeyCode::PageDown,
+        event::KeyCode::Esc => KeyCode::Esc,
+        event::KeyCode::Insert => KeyCode::Insert,
+        event::KeyCode::F(n) => KeyCode::F(n),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crossterm::event::KeyEvent;
+
+    use super::*;
+
+    fn name_of(code: event::KeyCode, modifiers: KeyModifiers) -> Option<String> {
+        let event = Event::Key(KeyEvent::new(code, modifiers));
+        match Translator::default().message(event, Duration::ZERO)? {
+            Message::Key(key) => Some(key.to_string()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn keys_come_out_in_normal_form() {
+        use event::KeyCode as C;
+        let cases = [
+            (C::Char('s'), KeyModifiers::CONTROL, "ctrl-s"),
+            (C::Char('A'), KeyModifiers::SHIFT, "A"),
+            (C::Char('m'), KeyModifiers::ALT, "alt-m"),
+            (C::Enter, KeyModifiers::ALT, "alt-enter"),
+            (C::BackTab, KeyModifiers::SHIFT, "backtab"),
+            (C::Right, KeyModifiers::SHIFT | KeyModifiers::CONTROL, "ctrl-shift-right"),
+            (C::F(5), KeyModifiers::NONE, "f5"),
+            (C::Char(' '), KeyModifiers::CONTROL, "ctrl-space"),
+        ];
+        for (code, modifiers, name) in cases {
+            assert_eq!(name_of(code, modifiers).as_deref(), Some(name));
+        }
+        assert_eq!(name_of(C::CapsLock, KeyModifiers::NONE), None);
+    }
+
+    #[test]
+    fn releases_are_no_keys_and_repeats_are() {
+        let with = |kind| Event::Key(KeyEvent::new_with_kind(event::KeyCode::Char('x'), KeyModifiers::NONE, kind));
+        let mut translator = Translator::default();
+        assert!(translator.message(with(KeyEventKind::Release), Duration::ZERO).is_none());
+        assert!(translator.message(with(KeyEventKind::Repeat), Duration::ZERO).is_some());
+        assert!(translator.message(Event::FocusGained, Duration::ZERO).is_none());
+    }
+
+    /// Clicks at (milliseconds, column) and how many each is.
+    fn counts(clicks: &[(u64, u16)]) -> Vec<u8> {
+        let mut translator = Translator::default();
+        let mut click = |kind, ms, column| {
+            let event = Event::Mouse(MouseEvent { kind, column, row: 3, modifiers: KeyModifiers::NONE });
+            match translator.message(event, Duration::from_millis(ms)) {
+                Some(Message::Mouse(mouse)) => mouse,
+                other => panic!("no mouse message but {other:?}"),
+            }
+        };
+        clicks
+            .iter()
+            .map(|&(ms, column)| {
+                let down = click(MouseEventKind::Down(MouseButton::Left), ms, column);
+                let up = click(MouseEventKind::Up(MouseButton::Left), ms + 20, column);
+                assert_eq!((down.kind, up.kind, up.row, up.column), (MouseKind::Down, MouseKind::Up, 3, column));
+                assert_eq!(down.clicks, up.clicks);
+                down.clicks
+            })
+            .collect()
+    }
+
+    #[test]
+    fn clicks_are_counted_at_one_cell_and_in_time() {
+        assert_eq!(counts(&[(0, 5), (200, 5), (400, 5), (600, 5)]), [1, 2, 3, 1]);
+        assert_eq!(counts(&[(0, 5), (401, 5)]), [1, 1]);
+        assert_eq!(counts(&[(0, 5), (400, 5)]), [1, 2]);
+        assert_eq!(counts(&[(0, 5), (100, 6), (200, 6)]), [1, 1, 2]);
+    }
+
+    #[test]
+    fn other_buttons_are_left_alone() {
+        let kind = MouseEventKind::Down(MouseButton::Right);
+        let event = Event::Mouse(MouseEvent { kind, column: 1, row: 1, modifiers: KeyModifiers::NONE });
+        assert!(Translator::default().message(event, Duration::ZERO).is_none());
+    }
+}

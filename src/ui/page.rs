@@ -1,0 +1,107 @@
+//! The text area: rows as the layout made them, the margin with line numbers, and the words of an empty document.
+//!
+//! Nothing is laid out here. Columns of a row count from the left edge of the text before scrolling; a glyph that the
+//! window cuts in two leaves blanks.
+
+use ratatui::buffer::Buffer;
+
+use crate::app::App;
+use crate::app::keymap::{self, Context};
+use crate::app::layout::{Row, Screen};
+use crate::app::view::Area;
+use crate::ui::pen;
+use crate::ui::theme::Theme;
+
+/// Windows narrower than this have no signs for lines that go on beyond them.
+const SIGNS_FROM: u16 = 10;
+
+/// Draws the text and its margin.
+pub(crate) fn draw(app: &App, theme: &Theme, screen: &Screen, buffer: &mut Buffer) {
+    let area = screen.geometry.text;
+    let document = app.document();
+    let here = document.buffer().line_of(document.caret());
+    for (row, y) in screen.rows.iter().zip(area.y..area.y.saturating_add(area.height)) {
+        if area.x > 0 {
+            margin(row, row.line == Some(here), (theme, area.x, y), buffer);
+        }
+        let left = app.view().left();
+        text(row, (area, y, left), theme, buffer);
+        if !app.settings().soft_wrap && area.width >= SIGNS_FROM {
+            if left > 0 && row.width() > 0 {
+                pen::glyph(buffer, (area.x, y), theme.glyphs.beyond_left, 1, theme.page.aside);
+            }
+            if row.width() > left + usize::from(area.width) {
+                let last = area.x + area.width - 1;
+                pen::glyph(buffer, (last, y), theme.glyphs.beyond_right, 1, theme.page.aside);
+            }
+        }
+    }
+    if document.buffer().is_empty() && !document.is_dirty() && document.holes().is_empty() {
+        welcome(theme, area, buffer);
+    }
+}
+
+/// Where the cursor stands: column and row of the screen.
+pub(crate) fn cursor(screen: &Screen) -> Option<(u16, u16)> {
+    let (row, column) = screen.caret?;
+    let area = screen.geometry.text;
+    Some((area.x.saturating_add(column as u16), area.y.saturating_add(row as u16)))
+}
+
+fn margin(row: &Row, is_here: bool, (theme, width, y): (&Theme, u16, u16), buffer: &mut Buffer) {
+    let bar = width.saturating_sub(2);
+    if let Some(line) = row.line
+        && bar > 0
+    {
+        let style = if is_here { theme.page.number_here } else { theme.page.number };
+        let number = format!("{:>1$}", line + 1, usize::from(bar.saturating_sub(1)));
+        pen::put(buffer, (0, y), &number, usize::from(bar), style);
+    }
+    if row.holds_hole {
+        let runs = row.glyphs.iter().any(|glyph| glyph.cell.is_some());
+        let style = if runs { theme.page.bar_run } else { theme.page.bar_hole };
+        pen::glyph(buffer, (bar, y), theme.glyphs.margin, 1, style);
+    }
+}
+
+fn text(row: &Row, (area, y, left): (Area, u16, usize), theme: &Theme, buffer: &mut Buffer) {
+    let right = left + usize::from(area.width);
+    let mut column = 0;
+    let x = |column: usize| area.x + (column - left) as u16;
+    for glyph in &row.glyphs {
+        let (start, end) = (column, column + glyph.width);
+        column = end;
+        let (from, to) = (start.max(left), end.min(right));
+        if from >= to {
+            continue;
+        }
+        let style = theme.glyph(glyph.look, glyph.marks);
+        if (from, to) == (start, end) {
+            pen::glyph(buffer, (x(start), y), &glyph.text, glyph.width, style);
+        } else {
+            pen::blank(buffer, (x(from), y), to - from, style);
+        }
+    }
+    if row.break_selected && (left..right).contains(&column) {
+        pen::blank(buffer, (x(column), y), 1, theme.page.selected);
+    }
+}
+
+/// Tells a newcomer what to do, below the caret's row, while there is nothing else to see.
+fn welcome(theme: &Theme, area: Area, buffer: &mut Buffer) {
+    let key = |command| {
+        let mut keys = keymap::keys_of(command).filter(|binding| binding.context == Context::Text);
+        keys.next().map_or("", |binding| binding.key)
+    };
+    let lines = [
+        format!("Type or paste a text, or open a file with {}.", key("open")),
+        format!("{} puts a hole where words are missing; {} fills it.", key("hole"), key("run")),
+        format!("{} shows all keys and what the marks on the screen mean.", key("help")),
+    ];
+    let columns = usize::from(area.width.saturating_sub(1)).max(1);
+    let rows = lines.iter().flat_map(|line| pen::wrapped(line, columns));
+    let (first, end) = (area.y.saturating_add(2), area.y.saturating_add(area.height));
+    for (row, y) in rows.zip(first..end) {
+        pen::put(buffer, (area.x, y), &row, columns, theme.page.aside);
+    }
+}

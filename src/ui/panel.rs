@@ -1,0 +1,129 @@
+//! What is open in front of the text: a prompt with its list of commands, or a question.
+//!
+//! Both take the status row, or the last row of a window that has none. A question's answers are hints; what is wrong
+//! with an input stands above it; the list of commands grows upwards from it.
+
+use ratatui::buffer::Buffer;
+
+use crate::app::App;
+use crate::app::command::Command;
+use crate::app::find::Find;
+use crate::app::keymap;
+use crate::app::panel::{Asked, Prompt, Question};
+use crate::app::view::Geometry;
+use crate::text::measure;
+use crate::ui::pen;
+use crate::ui::theme::Theme;
+
+/// As many commands are listed at once.
+const LISTED: usize = 12;
+
+/// Columns that the input of a prompt keeps, whatever stands before it.
+const LEAST_INPUT: usize = 12;
+
+/// The row of panels.
+fn row(geometry: Geometry, buffer: &Buffer) -> u16 {
+    geometry.status.unwrap_or(buffer.area.height.saturating_sub(1))
+}
+
+/// Draws a question.
+pub(crate) fn question(question: &Question, (theme, geometry): (&Theme, Geometry), buffer: &mut Buffer) {
+    let y = row(geometry, buffer);
+    let text = match geometry.hints {
+        Some(_) => question.text(),
+        // Without a row for them the answers come first: they must not be cut.
+        None => {
+            let answers: Vec<String> = question.choices().iter().map(|(key, does)| format!("{key} {does}")).collect();
+            format!("{}? {}", answers.join(", "), question.text())
+        }
+    };
+    pen::sentence(buffer, y, theme.glyphs.warning, &text, theme.words.warning);
+}
+
+/// Draws a prompt; returns column and row of the cursor.
+pub(crate) fn prompt(
+    app: &App,
+    prompt: &Prompt,
+    (theme, geometry): (&Theme, Geometry),
+    buffer: &mut Buffer,
+) -> Option<(u16, u16)> {
+    let y = row(geometry, buffer);
+    let columns = usize::from(buffer.area.width);
+    pen::blank(buffer, (0, y), columns, theme.words.plain);
+    let label = pen::shorten(prompt.label(), columns.saturating_sub(LEAST_INPUT));
+    let after = pen::put(buffer, (u16::from(columns > LEAST_INPUT), y), &label, columns, theme.words.strong);
+    let x = if label.is_empty() { 0 } else { after + 2 };
+    let count = match prompt.asked {
+        Asked::Find { .. } if !prompt.input.text().is_empty() && Find::is_counted(app.document().buffer()) => {
+            app.find().count(app.document().selection())
+        }
+        _ => String::new(),
+    };
+    let mut room = columns.saturating_sub(usize::from(x) + 1);
+    if !count.is_empty() && room > pen::width(&count) + LEAST_INPUT {
+        room -= pen::width(&count) + 2;
+        let at = columns.saturating_sub(pen::width(&count) + 1) as u16;
+        pen::put(buffer, (at, y), &count, columns, theme.words.quiet);
+    }
+    if let Asked::Palette { selected } = prompt.asked
+        && y > 0
+    {
+        palette(&prompt.palette(), selected, (theme, y - 1), buffer);
+    }
+    if let Some(complaint) = &prompt.complaint
+        && y > 0
+    {
+        pen::sentence(buffer, y - 1, theme.glyphs.error, complaint, theme.words.error);
+    }
+    Some((x + input(prompt, (x, y, room), theme, buffer), y))
+}
+
+/// Draws what was typed, scrolled so that the caret is seen; returns the caret's column in it.
+fn input(prompt: &Prompt, (x, y, room): (u16, u16, usize), theme: &Theme, buffer: &mut Buffer) -> u16 {
+    let text = prompt.input.text();
+    let before: String = text.chars().take(prompt.input.caret()).collect();
+    let caret = pen::width(&before);
+    let left = (caret + 1).saturating_sub(room.max(1));
+    let mut column = 0;
+    for grapheme in measure::graphemes(text, 0, 0, 1) {
+        let start = column;
+        column += grapheme.width;
+        if start >= left && column <= left + room {
+            pen::glyph(buffer, (x + (start - left) as u16, y), &grapheme.text, grapheme.width, theme.words.plain);
+        }
+    }
+    caret.saturating_sub(left) as u16
+}
+
+/// Draws the list of commands above the prompt, its last row at `bottom`.
+fn palette(list: &[&Command], selected: usize, (theme, bottom): (&Theme, u16), buffer: &mut Buffer) {
+    let columns = usize::from(buffer.area.width);
+    let rows = list.len().min(LISTED).min(usize::from(bottom));
+    let first = (selected + 1).saturating_sub(rows).min(list.len() - rows);
+    let top = bottom.saturating_sub(rows as u16);
+    pen::fill(buffer, (0, top), theme.glyphs.rule, columns, theme.words.rule);
+    let said = match list.len() {
+        0 => " no command fits ".to_owned(),
+        n => format!(" {} of {n} commands ", selected.min(n - 1) + 1),
+    };
+    pen::put(buffer, (2, top), &said, columns.saturating_sub(4), theme.words.quiet);
+    let key_of = |command: &Command| keymap::keys_of(command.name).next().map_or("", |binding| binding.key);
+    let names = list.iter().map(|command| pen::width(command.name)).max().unwrap_or(0).min(columns / 2);
+    let keys = list.iter().map(|command| pen::width(key_of(command))).max().unwrap_or(0);
+    for (i, y) in (first..first + rows).zip(top + 1..) {
+        let command = list[i];
+        let is_chosen = i == selected;
+        let style = |usual| if is_chosen { theme.words.chosen } else { usual };
+        pen::blank(buffer, (0, y), columns, style(theme.words.plain));
+        if is_chosen {
+            pen::put(buffer, (1, y), theme.glyphs.chosen, columns, theme.words.chosen);
+        }
+        pen::put(buffer, (3, y), command.name, names, style(theme.words.plain));
+        let at = names + 5;
+        pen::put(buffer, (at as u16, y), key_of(command), columns.saturating_sub(at + 1), style(theme.words.key));
+        let at = at + keys + 2;
+        if columns > at + LEAST_INPUT {
+            pen::put(buffer, (at as u16, y), command.doc, columns - at - 1, style(theme.words.quiet));
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The lines around the text: header, rule, status and hints. What they say comes from [`crate::app::status`].
+//!
+//! The rule carries the progress bar at its right end and the cell at the caret at its left. When room is short, whole
+//! pieces go, the least important first; only then are words cut.
+
+use ratatui::buffer::Buffer;
+
+use crate::app::App;
+use crate::app::infill::{Run, Stage};
+use crate::app::notice::Severity;
+use crate::app::panel::{Asked, Panel};
+use crate::app::status::{Hint, Progress, Status};
+use crate::app::view::Geometry;
+use crate::ui::theme::Theme;
+use crate::ui::{help, pen};
+
+/// Columns of the progress bar in a wide and in a narrow window.
+const BAR: [usize; 2] = [20, 8];
+
+/// A window is wide from this many columns on.
+const WIDE: usize = 60;
+
+/// What stands between the pieces of an activity.
+const BETWEEN: &str = " · ";
+
+/// Draws header, rule, status and hints.
+pub(crate) fn draw(app: &App, words: &Status, (theme, geometry): (&Theme, Geometry), buffer: &mut Buffer) {
+    if let Some(y) = geometry.header {
+        header(words, theme, y, buffer);
+    }
+    if let Some(y) = geometry.rule {
+        rule(words, theme, y, buffer);
+    }
+    if let Some(y) = geometry.hints {
+        let hints = panel_hints(app.panel());
+        match (hints.as_slice(), words.hints.split_last()) {
+            ([], Some((last, first))) => draw_hints(first, Some(last), (theme, y), buffer),
+            (hints, _) => draw_hints(hints, None, (theme, y), buffer),
+        }
+    }
+    let Some(y) = geometry.status else { return };
+    match (app.panel(), &words.notice) {
+        (Panel::Help(top), _) => {
+            let text = help::place(*top);
+            pen::put(buffer, (1, y), &text, usize::from(buffer.area.width).saturating_sub(2), theme.words.plain);
+        }
+        (_, Some(notice)) => {
+            let (sign, style) = match notice.severity {
+                Severity::Info => (theme.glyphs.info, theme.words.plain),
+                Severity::Warning => (theme.glyphs.warning, theme.words.warning),
+                Severity::Error => (theme.glyphs.error, theme.words.error),
+            };
+            pen::sentence(buffer, y, sign, &notice.text, style);
+        }
+        _ => activity(app, words, (theme, y), buffer),
+    }
+}
+
+/// Name on the left, place and model on the right.
+fn header(words: &Status, theme: &Theme, y: u16, buffer: &mut Buffer) {
+    let columns = usize::from(buffer.area.width);
+    let flag = if words.read_only { "  read only" } else { "" };
+    let extra = pen::width(flag) + 2 * usize::from(words.dirty);
+    let least = pen::width(&words.name).min(14) + extra + 4;
+    let both = format!("{}   {}", words.place, words.model);
+    let right = [both.as_str(), words.place.as_str(), ""]
+        .into_iter()
+        .find(|right| least + pen::width(right) <= columns)
+        .unwrap_or_default();
+    let free = columns.saturating_sub(pen::width(right) + extra + if right.is_empty() { 2 } else { 4 });
+    let mut x = pen::put(buffer, (u16::from(columns > 2), y), &words.name, free.max(1), theme.words.strong);
+    if words.dirty {
+        x = pen::put(buffer, (x + 1, y), theme.glyphs.dirty, 1, theme.words.progress);
+    }
+    pen::put(buffer, (x, y), flag, columns, theme.words.quiet);
+    let at = columns.saturating_sub(pen::width(right) + 1) as u16;
+    if !right.is_empty() {
+        pen::put(buffer, (at, y), right, columns, theme.words.quiet);
+    }
+}
+
+fn rule(words: &Status, theme: &Theme, y: u16, buffer: &mut Buffer) {
+    let columns = usize::from(buffer.area.width);
+    pen::fill(buffer, (0, y), theme.glyphs.rule, columns, theme.words.rule);
+    let mut right = columns;
+    if let Some(Progress { done, of }) = words.progress {
+        let bar = BAR[usize::from(columns < WIDE)];
+        let percent = format!(" {:>3} % ", done * 100 / of.max(1));
+        let whole = bar + pen::width(&percent) + 1;
+        if whole + 1 < columns {
+            right = columns - whole - 1;
+            let x = right as u16;
+            let full = bar * done / of.max(1);
+            pen::blank(buffer, (x, y), 1, theme.words.plain);
+            pen::fill(buffer, (x + 1, y), theme.glyphs.done, full, theme.words.progress);
+            pen::put(buffer, (x + 1 + bar as u16, y), &percent, columns, theme.words.plain);
+        }
+    }
+    if let Some(cell) = &words.cell
+        && right > 16
+    {
+        let said = format!(" {} ", pen::shorten(cell, right - 6));
+        pen::put(buffer, (2, y), &said, right - 4, theme.words.plain);
+    }
+}
+
+/// The sign and the words of what is going on.
+fn activity(app: &App, words: &Status, (theme, y): (&Theme, u16), buffer: &mut Buffer) {
+    if words.activity.is_empty() {
+        return;
+    }
+    let glyphs = &theme.glyphs;
+    let (sign, style) = match app.infill().stage() {
+        Stage::Idle => (glyphs.hole, theme.page.bar_hole),
+        Stage::Waiting => (glyphs.waiting, theme.words.progress),
+        Stage::Running if app.infill().run().is_some_and(Run::is_paused) => (glyphs.paused, theme.words.progress),
+        Stage::Running => (glyphs.running, theme.words.progress),
+        Stage::Review => (glyphs.review, theme.words.progress),
+    };
+    let columns = usize::from(buffer.area.width);
+    let x = pen::put(buffer, (u16::from(columns > 2), y), sign, columns, style);
+    let room = columns.saturating_sub(usize::from(x) + 2);
+    pen::put(buffer, (x + 1, y), &condensed(&words.activity, room), room.max(1), theme.words.plain);
+}
+
+/// Leaves out pieces of an activity until it fits: those before the last first, which is the seed, then that.
+fn condensed(activity: &str, columns: usize) -> String {
+    let mut pieces: Vec<&str> = activity.split(BETWEEN).collect();
+    while pieces.len() > 1 && pen::width(&pieces.join(BETWEEN)) > columns {
+        let leaves = if pieces.len() > 2 { pieces.len() - 2 } else { 1 };
+        pieces.remove(leaves);
+    }
+    pen::shorten(&pieces.join(BETWEEN), columns)
+}
+
+/// The keys of a panel; none where there is no panel.
+fn panel_hints(panel: &Panel) -> Vec<Hint> {
+    let hints = |pairs: &[(&'static str, &'static str)]| pairs.iter().map(|&(key, does)| Hint { key, does }).collect();
+    match panel {
+        Panel::None => Vec::new(),
+        Panel::Question(question) => hints(question.choices()),
+        Panel::Help(_) => hints(&[("esc", "close"), ("up down", "scroll"), ("pageup pagedown", "by pages")]),
+        Panel::Prompt(prompt) => match prompt.asked {
+            Asked::Find { .. } => hints(&[("enter", "stay there"), ("esc", "go back"), ("up down", "other matches")]),
+            Asked::Palette { .. } => hints(&[("enter", "do it"), ("esc", "leave"), ("up down", "choose")]),
+            Asked::Strength => hints(&[("enter", "rewrite"), ("esc", "leave"), ("up down", "more or less")]),
+            Asked::Open => hints(&[("enter", "open"), ("esc", "leave")]),
+            Asked::SaveAs => hints(&[("enter", "save"), ("esc", "leave")]),
+            Asked::Line => hints(&[("enter", "go there"), ("esc", "leave")]),
+            Asked::Length { .. } | Asked::Seed => hints(&[("enter", "set it"), ("esc", "leave")]),
+        },
+    }
+}
+
+/// Keys and what they do, as many as fit, from the left. `last`, which leads to all the others, is kept the longest and
+/// stands at the right edge when something is missing.
+fn draw_hints(hints: &[Hint], last: Option<&Hint>, (theme, y): (&Theme, u16), buffer: &mut Buffer) {
+    let columns = usize::from(buffer.area.width);
+    let width = |hint: &Hint| pen::width(hint.key) + 1 + pen::width(hint.does);
+    let whole: usize = hints.iter().chain(last).map(|hint| width(hint) + 3).sum();
+    let gap = if whole < columns { 3 } else { 2 };
+    let mut room = columns.saturating_sub(2);
+    let kept = last.filter(|hint| width(hint) <= room);
+    room -= kept.map_or(0, |hint| width(hint) + gap);
+    let mut x = 1;
+    let mut draw = |x: u16, hint: &Hint| {
+        let x = pen::put(buffer, (x, y), hint.key, columns, theme.words.key);
+        pen::put(buffer, (x + 1, y), hint.does, columns, theme.words.quiet)
+    };
+    let mut all = true;
+    for hint in hints {
+        let needs = width(hint) + if x == 1 { 0 } else { gap };
+        if needs > room {
+            all = false;
+            break;
+        }
+        room -= needs;
+        let at = if x == 1 { x } else { x + gap as u16 };
+        x = draw(at, hint);
+    }
+    if let Some(hint) = kept {
+        let right = columns.saturating_sub(width(hint) + 1) as u16;
+        let at = if x == 1 { 1 } else { x + gap as u16 };
+        draw(if all { at } else { right }, hint);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_of_an_activity_go_before_its_words() {
+        let whole = "filling 2 holes   step 7/16 · 9 of 21 left · 7 passes · 0.4 s · 31 tok/s · seed 4821";
+        assert_eq!(condensed(whole, 90), whole);
+        assert_eq!(condensed(whole, 77), "filling 2 holes   step 7/16 · 9 of 21 left · 7 passes · 0.4 s · seed 4821");
+        assert_eq!(condensed(whole, 50), "filling 2 holes   step 7/16 · seed 4821");
+        assert_eq!(condensed(whole, 30), "filling 2 holes   step 7/16");
+        assert_eq!(condensed(whole, 12), "filling 2 h…");
+    }
+}

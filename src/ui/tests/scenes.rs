@@ -1,0 +1,230 @@
+//! States of the program to be drawn, each made by the messages that lead to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::app::App;
+use crate::app::effect::Effect;
+use crate::app::key::Key;
+use crate::app::message::{Message, Opened, Recovered, SaveError};
+use crate::app::settings::Settings;
+use crate::engine::protocol::{
+    Cell, CellState, Command, Event, Frame, HoleFrame, HoleId, JobId, ModelInfo, Outcome, Part, Phase,
+};
+
+pub(crate) const STORY: &str = "The keeper had not spoken to anyone in eleven days\nwhen the wind fell, and he ran down to the\nwater. \
+                                Nobody aboard had seen the light, so he\ncalled again, louder.\n\nNo answer.\n";
+
+/// The program and the last run that it asked for.
+pub(crate) struct Scene {
+    pub(crate) app: App,
+    job: JobId,
+    holes: Vec<HoleId>,
+}
+
+impl Scene {
+    /// A program with a model and no document.
+    pub(crate) fn empty() -> Self {
+        let app = App::new(Settings { seed: 4821, ..Settings::default() });
+        let mut scene = Self { app, job: JobId(0), holes: Vec::new() };
+        let info = ModelInfo { name: "lacuna-135m".into(), device: "cpu".into(), ..ModelInfo::default() };
+        scene.send(Message::Engine(Event::Ready(info)));
+        scene
+    }
+
+    /// A document with the caret at line and column.
+    pub(crate) fn with(text: &str, at: (usize, usize)) -> Self {
+        let mut scene = Self::empty();
+        let path = Some("lighthouse.md".into());
+        scene.send(Message::Opened(Ok(Opened { path, text: text.into(), holes: Vec::new(), stamp: None, at: Some(at), read_only: false })));
+        scene
+    }
+
+    pub(crate) fn send(&mut self, message: Message) {
+        for effect in self.app.update(Duration::from_secs(1), message) {
+            let Effect::Engine(Command::Start(request)) = effect else { continue };
+            self.job = request.job;
+            let id = |part: &Part| if let Part::Hole(hole) = part { Some(hole.id) } else { None };
+            self.holes = request.parts.iter().filter_map(id).collect();
+        }
+    }
+
+    /// Presses keys separated by blanks; `key*3` three times; `"words"` are typed, `_` for a blank.
+    pub(crate) fn keys(mut self, keys: &str) -> Self {
+        for word in keys.split(' ') {
+            let names: Vec<String> = match (word.strip_prefix('"'), word.split_once('*')) {
+                (Some(typed), _) => {
+                    typed.trim_end_matches('"').chars().map(|c| c.to_string().replace('_', "space")).collect()
+                }
+                (_, Some((key, times))) => vec![key.to_owned(); times.parse().unwrap()],
+                _ => vec![word.to_owned()],
+            };
+            for name in names {
+                let key: Key = name.parse().unwrap();
+                self.send(Message::Key(key));
+            }
+        }
+        self
+    }
+
+    /// A frame of the run: for each hole, cells separated by blanks, see [`cell`].
+    fn frame_of(&self, holes: &[&str]) -> Arc<Frame> {
+        let hole = |(&id, cells): (&HoleId, &&str)| HoleFrame {
+            id,
+            cells: cells.split_whitespace().map(cell).collect(),
+            mean_logprob: None,
+        };
+        let holes: Vec<HoleFrame> = self.holes.iter().zip(holes).map(hole).collect();
+        let cells = || holes.iter().flat_map(|hole| &hole.cells);
+        Arc::new(Frame {
+            job: self.job,
+            step: 7,
+            steps: Some(16),
+            phase: Phase::Denoising,
+            masks_left: cells().filter(|cell| !cell.state.is_written()).count(),
+            masks_total: cells().count(),
+            nfe: 8,
+            seconds: 0.4,
+            holes,
+        })
+    }
+
+    pub(crate) fn frame(mut self, holes: &[&str]) -> Self {
+        let frame = self.frame_of(holes);
+        self.send(Message::Engine(Event::Frame(frame)));
+        self
+    }
+
+    pub(crate) fn finish(mut self, holes: &[&str]) -> Self {
+        let outcome = Outcome::Finished(self.frame_of(holes));
+        self.send(Message::Engine(Event::Ended { job: self.job, outcome }));
+        self
+    }
+
+    pub(crate) fn sent(mut self, message: Message) -> Self {
+        self.send(message);
+        self
+    }
+}
+
+/// `+text` committed, `*text` just now, `?text` a likely guess, `~text` an unlikely one, `!text` taken back, `=text` the
+/// document's own, `-` masked; `_` is a blank, `/` a line break.
+fn cell(word: &str) -> Cell {
+    let (state, probability) = match word.chars().next() {
+        Some('+') => (CellState::Committed, 0.9),
+        Some('*') => (CellState::JustCommitted, 0.8),
+        Some('?') => (CellState::Tentative, 0.5),
+        Some('~') => (CellState::Tentative, 0.1),
+        Some('!') => (CellState::Remasked, 0.2),
+        Some('#') => (CellState::Pinned, 1.0),
+        Some('=') => (CellState::Original, 0.7),
+        _ => (CellState::Masked, 0.0),
+    };
+    let text = word[1..].replace('_', " ").replace('/', "\n");
+    let alternatives = vec![("_ship".replace('_', " "), 0.12), (" tug".to_owned(), 0.04)];
+    Cell { text, state, probability, alternatives }
+}
+
+const ONE_FRAME: [&str; 2] = ["+the ?_storm -", "*had *_heard +_him ~_or !_her #_all -"];
+
+pub(crate) fn text() -> Scene {
+    Scene::with(STORY, (2, 6))
+}
+
+pub(crate) fn selection() -> Scene {
+    text().keys("shift-down")
+}
+
+pub(crate) fn hole() -> Scene {
+    text().keys("shift-right*13 alt-m ctrl-l \"3:22\" enter shift-right*18 alt-m ctrl-l \"6:4\" enter alt-m")
+}
+
+fn two_holes() -> Scene {
+    text().keys("shift-right*13 alt-m ctrl-l \"3:22\" enter shift-right*18 alt-m")
+}
+
+pub(crate) fn run() -> Scene {
+    two_holes().keys("f5").frame(&ONE_FRAME)
+}
+
+/// The keys steer a run that is paused, and the caret stands at one of its cells.
+pub(crate) fn inspect() -> Scene {
+    run().keys("space left*6")
+}
+
+pub(crate) fn review() -> Scene {
+    two_holes().keys("f5").finish(&["+the +_storm +_broke", "+had +_heard +_him +_call"])
+}
+
+pub(crate) fn rewrite() -> Scene {
+    text().keys("shift-right*13 f5 enter").finish(&["=the +_storm =_fell"])
+}
+
+pub(crate) fn find() -> Scene {
+    text().keys("ctrl-f \"the\"")
+}
+
+pub(crate) fn complaint() -> Scene {
+    two_holes().keys("alt-l \"many\" enter")
+}
+
+pub(crate) fn question() -> Scene {
+    text().keys("\"x\" ctrl-q")
+}
+
+pub(crate) fn palette() -> Scene {
+    text().keys("ctrl-p \"hole\" down")
+}
+
+pub(crate) fn help() -> Scene {
+    text().keys("f1")
+}
+
+pub(crate) fn marks() -> Scene {
+    text().keys("f1 down*11")
+}
+
+pub(crate) fn error() -> Scene {
+    text().sent(Message::Saved(Err(SaveError::Failed(
+        "lighthouse.md could not be saved: no space is left on the disk; free some, or save elsewhere with alt-s.".into(),
+    ))))
+}
+
+pub(crate) fn recovery() -> Scene {
+    text().sent(Message::RecoveryFound(Recovered { text: "x".into(), when: "12 minutes ago".into() }))
+}
+
+pub(crate) fn sideways() -> Scene {
+    let long = "a long line without an end, ".repeat(12);
+    Scene::with(&format!("short\n{long}\n\t灯台守は誰とも話さなかった\n"), (2, 1)).keys("alt-z end")
+}
+
+pub(crate) fn wide() -> Scene {
+    Scene::with("灯台守 👨‍👩‍👧 a\u{301} ｶﾞ \u{202e}x\u{85}\ty\u{0} ❤️ end\nnext\n", (1, 1)).keys("shift-right*4")
+}
+
+/// Where the states come from.
+pub(crate) type Made = fn() -> Scene;
+
+/// All of them with their names.
+pub(crate) const ALL: [(&str, Made); 19] = [
+    ("empty", Scene::empty),
+    ("text", text),
+    ("selection", selection),
+    ("hole", hole),
+    ("run", run),
+    ("inspect", inspect),
+    ("review", review),
+    ("rewrite", rewrite),
+    ("strength", || text().keys("shift-right*13 f5")),
+    ("find", find),
+    ("complaint", complaint),
+    ("question", question),
+    ("palette", palette),
+    ("help", help),
+    ("marks", marks),
+    ("error", error),
+    ("recovery", recovery),
+    ("sideways", sideways),
+    ("wide", wide),
+];
