@@ -91,7 +91,12 @@ impl Drop for Engine {
     }
 }
 
-fn run(options: EngineOptions, commands: Receiver<Command>, interrupt: Arc<Interrupt>, mut tell: Box<dyn FnMut(Event)>) {
+fn run(
+    options: EngineOptions,
+    commands: Receiver<Command>,
+    interrupt: Arc<Interrupt>,
+    mut tell: Box<dyn FnMut(Event)>,
+) {
     tell(Event::Loading { model: options.name.clone() });
     let loaded = catch_unwind(AssertUnwindSafe(|| load(&options)));
     let loaded = loaded.unwrap_or_else(|panic| {

@@ -54,4 +54,3 @@ pub mod engine;
 pub mod model;
 
 pub mod text;
-

@@ -123,7 +123,8 @@ impl Checkpoint {
     fn vocabulary(&self, mask: u32, tokenizer: Option<&Tokenizer>) -> Result<Vocabulary, ModelError> {
         let size = self.backbone.vocab;
         if mask as usize >= size {
-            let why = format!("mask id {mask} is outside the {size} rows of the network; give another with --mask-id N");
+            let why =
+                format!("mask id {mask} is outside the {size} rows of the network; give another with --mask-id N");
             return Err(ModelError::Input(format!("{}: {why}", self.path.display())));
         }
         let mut banned = vec![mask];
@@ -167,7 +168,8 @@ impl Model {
     /// # Errors
     /// A sentence when the checkpoint came without one.
     pub fn tokenizer(&self) -> Result<&Tokenizer, ModelError> {
-        let why = || format!("{} has no tokenizer.json, which work on text needs; give one with --tokenizer", self.name);
+        let why =
+            || format!("{} has no tokenizer.json, which work on text needs; give one with --tokenizer", self.name);
         self.tokenizer.as_ref().ok_or_else(|| ModelError::Input(why()))
     }
 

@@ -125,8 +125,7 @@ pub fn run(start: Start) -> anyhow::Result<()> {
         Terminal::enter().map_err(|e| anyhow!("there is no terminal to draw on and to read keys from ({e})"))?;
     let keys = input::read_keys().context("cannot start the thread that reads keys")?;
 
-    let mut session =
-        Session::new(start.settings, Parts { terminal, disk, signals, keys, replies, from_outside });
+    let mut session = Session::new(start.settings, Parts { terminal, disk, signals, keys, replies, from_outside });
     let connect = start.connect;
     let ended = panic::catch_unwind(AssertUnwindSafe(|| {
         session.begin(opened);
@@ -148,7 +147,10 @@ fn finish(mut session: Session, ended: std::thread::Result<Ending>) -> anyhow::R
     session.close();
     if kept {
         // Nowhere to say it when standard error is gone, too.
-        let _ = writeln!(io::stderr(), "lacuna: the unsaved text is kept and will be offered when the file is opened again");
+        let _ = writeln!(
+            io::stderr(),
+            "lacuna: the unsaved text is kept and will be offered when the file is opened again"
+        );
     }
     match ended {
         Ok(Ending::Quit) => Ok(()),
@@ -162,10 +164,7 @@ fn finish(mut session: Session, ended: std::thread::Result<Ending>) -> anyhow::R
 }
 
 /// The document to begin with, and a word about files that are not shown.
-fn first_document(
-    files: &[FileArg],
-    document: Option<InitialDocument>,
-) -> anyhow::Result<(Opened, Option<Notice>)> {
+fn first_document(files: &[FileArg], document: Option<InitialDocument>) -> anyhow::Result<(Opened, Option<Notice>)> {
     if let Some((first, others)) = files.split_first() {
         let opened = files::open(&first.path, first.at).map_err(|why| anyhow!(why))?;
         let notice = (!others.is_empty()).then(|| {
@@ -175,6 +174,6 @@ fn first_document(
         });
         return Ok((opened, notice));
     }
-    let InitialDocument { text, holes: _, name } = document.unwrap_or_default();
-    Ok((Opened { path: name, text, stamp: None, at: None, read_only: false }, None))
+    let InitialDocument { text, holes, name } = document.unwrap_or_default();
+    Ok((Opened { path: name, text, stamp: None, at: None, read_only: false, holes }, None))
 }

@@ -12,9 +12,6 @@ pub(crate) mod pen;
 pub(crate) mod status;
 pub mod theme;
 
-#[cfg(test)]
-mod tests;
-
 use ratatui::Frame;
 
 use crate::app::App;
@@ -39,9 +36,12 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
             panel::question(question, (theme, screen.geometry), buffer);
             None
         }
-        Panel::Prompt(prompt) => panel::prompt(app, prompt, (theme, screen.geometry), buffer),
+        Panel::Prompt(prompt) => Some(panel::prompt(app, prompt, (theme, screen.geometry), buffer)),
     };
     if let Some((x, y)) = cursor.filter(|&(x, y)| x < buffer.area.width && y < buffer.area.height) {
         frame.set_cursor_position((x, y));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,9 +58,19 @@ pub const MARKS: &[(&str, Look, &str)] = &[
     ("┃", Look::Text, "in the margin: this line holds a hole, a run or a proposal"),
 ];
 
+/// What a newcomer needs. A test holds the keys in it against the table.
+const IN_SHORT: [&str; 4] = [
+    "A hole is a place where the model writes. alt-m makes one of the selection, or where words are missing.",
+    "f5 fills all holes. With no hole it rewrites the selection; with no selection it refines the paragraph.",
+    "What it writes is a proposal and not in your text until enter accepts it; ctrl-z takes it back in one step.",
+    "While it has the keys, the keys below steer it; f6 gives them to the text and back.",
+];
+
 /// The page.
 pub fn page() -> Vec<Line> {
-    let mut page = vec![Line::Heading("While the run or a proposal has the keys")];
+    let mut page = vec![Line::Heading("In short")];
+    page.extend(IN_SHORT.map(Line::Text));
+    page.extend([Line::Gap, Line::Heading("While the run or a proposal has the keys")]);
     page.extend(keys(Context::Run));
     page.extend([Line::Gap, Line::Heading("What the marks mean")]);
     page.extend(MARKS.iter().map(|&(sample, look, meaning)| Line::Mark { sample, look, meaning }));
@@ -95,6 +105,17 @@ mod tests {
         for wanted in COMMANDS {
             let there = page.iter().any(|line| matches!(line, Line::Key { command, .. } if *command == wanted.name));
             assert!(there, "{} is missing", wanted.name);
+        }
+    }
+
+    #[test]
+    fn keys_in_short_are_those_of_the_table() {
+        let text = IN_SHORT.join(" ");
+        for (key, command) in
+            [("alt-m", "hole"), ("f5", "run"), ("enter", "run-accept"), ("ctrl-z", "undo"), ("f6", "focus")]
+        {
+            assert!(text.contains(key), "{key} is not mentioned");
+            assert!(keys_of(command).any(|binding| binding.key == key), "{key} is not {command}");
         }
     }
 

@@ -179,14 +179,14 @@ fn cell(app: &App) -> Option<String> {
 
 fn hints(app: &App) -> Vec<Hint> {
     let hint = |key, does| Hint { key, does };
-    let help = hint("?", "marks and keys");
+    let help = hint("?", "help");
     match (app.focus(), app.infill().stage()) {
-        (Context::Run, Stage::Waiting) => vec![hint("esc", "drop"), hint("f6", "text"), help],
+        (Context::Run, Stage::Waiting) => vec![hint("esc", "drop"), hint("f6", "to the text"), help],
         (Context::Run, Stage::Running) => {
             let paused = app.infill().run().is_some_and(Run::is_paused);
-            let mut hints = vec![hint("space", if paused { "go on" } else { "pause" }), hint(".", "step")];
-            hints.extend([hint("enter", "keep"), hint("esc", "drop"), hint("r", "again"), hint("i", "type here")]);
-            hints.extend([hint("f6", "text"), help]);
+            let mut hints = vec![hint("space", if paused { "go on" } else { "pause" })];
+            hints.extend([hint("enter", "keep"), hint("esc", "drop"), hint("r", "again"), hint(".", "step")]);
+            hints.extend([hint("i", "type here"), hint("f6", "to the text"), help]);
             hints
         }
         (Context::Run, Stage::Review) => {
@@ -194,7 +194,7 @@ fn hints(app: &App) -> Vec<Hint> {
             if app.infill().session().is_some_and(|session| session.proposals().0 > 1) {
                 hints.extend([hint("[", "previous"), hint("]", "next")]);
             }
-            hints.extend([hint("i", "type here"), hint("f6", "text"), help]);
+            hints.extend([hint("i", "type here"), hint("f6", "to the text"), help]);
             hints
         }
         (_, Stage::Idle) => idle_hints(app),
@@ -212,5 +212,10 @@ fn idle_hints(app: &App) -> Vec<Hint> {
         (true, true) => "rewrite",
         (true, false) => "refine",
     };
-    vec![hint("alt-m", mark), hint("f5", run), hint("ctrl-s", "save"), hint("ctrl-q", "quit"), hint("f1", "help")]
+    let mut hints = vec![hint("alt-m", mark)];
+    // Without text or hole there is nothing to run on.
+    let runs = !app.document().buffer().is_empty() || !app.document().holes().is_empty();
+    hints.extend(runs.then(|| hint("f5", run)));
+    hints.extend([hint("ctrl-s", "save"), hint("ctrl-q", "quit"), hint("f1", "help")]);
+    hints
 }

@@ -55,7 +55,8 @@ impl Desk {
             }
         }
         let mut app = App::new(Settings { seed: 7, ..Settings::default() });
-        let opened = Opened { path: Some("a.txt".into()), text, stamp: None, at: None, read_only: false, holes: Vec::new() };
+        let opened =
+            Opened { path: Some("a.txt".into()), text, stamp: None, at: None, read_only: false, holes: Vec::new() };
         app.update(Duration::ZERO, Message::Opened(Ok(opened)));
         for range in holes {
             app.document.edit_holes(Duration::ZERO, |all| _ = all.add(range, HoleLength::Auto));

@@ -32,7 +32,8 @@ pub(crate) fn run(args: &CalibrateArgs, common: &Common) -> anyhow::Result<()> {
         // Progress is a courtesy; a closed standard error is no reason to stop.
         let _ = write!(std::io::stderr(), "\r{done} of {} holes", args.holes);
     };
-    let fitted = brain.calibrate(&text, args.holes, common.seed.unwrap_or(1), progress).map_err(|message| anyhow!(message))?;
+    let fitted =
+        brain.calibrate(&text, args.holes, common.seed.unwrap_or(1), progress).map_err(|message| anyhow!(message))?;
     let _ = writeln!(std::io::stderr());
     let bias = fitted.bias;
     print(&format!(

@@ -35,8 +35,7 @@ pub(crate) fn run(args: &DenoiseArgs, common: &Common) -> anyhow::Result<()> {
     }
     let mut trace = common.trace.as_deref().map(TraceFile::create).transpose()?;
     let started = Instant::now();
-    let mut run =
-        Run::new(canvas, sampler, &model.vocabulary().clone(), model.shift(), Seeded(common.seed()));
+    let mut run = Run::new(canvas, sampler, &model.vocabulary().clone(), model.shift(), Seeded(common.seed()));
     while !run.is_done() {
         let report = one_step(&mut run, &mut model)?;
         if let Some(trace) = &mut trace {
@@ -50,8 +49,7 @@ pub(crate) fn run(args: &DenoiseArgs, common: &Common) -> anyhow::Result<()> {
 /// One step of a run that nobody watches: only the rows that a rule reads.
 pub(crate) fn one_step<D: Draw>(run: &mut Run<D>, model: &mut Model) -> anyhow::Result<StepReport> {
     let rows = run.rows_needed();
-    let logits =
-        if rows.is_empty() { Logits::none() } else { model.logits(run.canvas().ids(), &rows, &|| false)? };
+    let logits = if rows.is_empty() { Logits::none() } else { model.logits(run.canvas().ids(), &rows, &|| false)? };
     run.advance(&logits).map_err(|error| anyhow!(error))
 }
 

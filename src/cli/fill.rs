@@ -56,7 +56,9 @@ pub(crate) fn run(args: &FillArgs, common: &Common) -> anyhow::Result<()> {
     let mut trace = common.trace.as_deref().map(TraceFile::create).transpose()?;
     let (frame, tokens) = brain
         .run(&request, |step| match &mut trace {
-            Some(trace) => trace.write(step.step - 1, step.ids, step.edits, step.nfe).map_err(|error| format!("{error:#}")),
+            Some(trace) => {
+                trace.write(step.step - 1, step.ids, step.edits, step.nfe).map_err(|error| format!("{error:#}"))
+            }
             None => Ok(()),
         })
         .map_err(|message| anyhow!(message))?;

@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 
 use super::denoise::one_step;
 use super::{Common, Precision, cores, print};
+use crate::diffusion::Denoiser;
 use crate::diffusion::canvas::Canvas;
 use crate::diffusion::rng::Seeded;
 use crate::diffusion::run::Run;
 use crate::diffusion::spec::{self, Overrides as Settings};
-use crate::diffusion::Denoiser;
 use crate::model::{Checkpoint, Input, LoadOptions, Model};
 
 /// How far a logit may be from the reference's.
@@ -125,7 +125,12 @@ pub fn check(dir: &Path, options: &LoadOptions) -> anyhow::Result<Report> {
             let what = entry_name(path, index, case);
             let verdict = check_case(&model, dir, case, &mut report.cases.max_abs_diff);
             let counts = &mut report.cases;
-            let skipped = count(verdict, what, [&mut counts.passed, &mut counts.failed, &mut counts.skipped], &mut report.failures);
+            let skipped = count(
+                verdict,
+                what,
+                [&mut counts.passed, &mut counts.failed, &mut counts.skipped],
+                &mut report.failures,
+            );
             report.skipped.extend(skipped);
         }
     }
@@ -134,7 +139,12 @@ pub fn check(dir: &Path, options: &LoadOptions) -> anyhow::Result<Report> {
             let what = entry_name(path, index, trace);
             let verdict = check_trace(&mut model, trace);
             let counts = &mut report.traces;
-            let skipped = count(verdict, what, [&mut counts.passed, &mut counts.failed, &mut counts.skipped], &mut report.failures);
+            let skipped = count(
+                verdict,
+                what,
+                [&mut counts.passed, &mut counts.failed, &mut counts.skipped],
+                &mut report.failures,
+            );
             report.skipped.extend(skipped);
         }
     }
@@ -202,7 +212,11 @@ fn check_case(model: &Model, dir: &Path, case: &Value, max_abs_diff: &mut f32) -
             expected.extend(whole.as_ref().map(|whole| whole[offset..offset + vocab].to_vec()));
             for expected in expected {
                 let Some(distance) = distance(found, &expected) else {
-                    return Ok(Verdict::Failed(format!("row {row} has {} logits, the reference {}", vocab, expected.len())));
+                    return Ok(Verdict::Failed(format!(
+                        "row {row} has {} logits, the reference {}",
+                        vocab,
+                        expected.len()
+                    )));
                 };
                 compared += 1;
                 *max_abs_diff = max_abs_diff.max(distance);
@@ -326,7 +340,8 @@ fn optional_batch<T: serde::de::DeserializeOwned>(value: &Value) -> anyhow::Resu
 /// The `logits` tensor of a safetensors file, all of it.
 fn whole_logits(path: &Path, expected: usize) -> anyhow::Result<Vec<f32>> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let file = safetensors::SafeTensors::deserialize(&bytes).with_context(|| format!("{} is damaged", path.display()))?;
+    let file =
+        safetensors::SafeTensors::deserialize(&bytes).with_context(|| format!("{} is damaged", path.display()))?;
     let view = file.tensor("logits").with_context(|| format!("{} has no tensor logits", path.display()))?;
     let (values, rest) = view.data().as_chunks::<4>();
     if view.dtype() != safetensors::Dtype::F32 || !rest.is_empty() || values.len() != expected {
@@ -338,7 +353,8 @@ fn whole_logits(path: &Path, expected: usize) -> anyhow::Result<Vec<f32>> {
 /// The largest distance between two rows; none when their lengths differ. NaN where one is NaN.
 fn distance(found: &[f32], expected: &[f32]) -> Option<f32> {
     let distances = found.iter().zip(expected).map(|(found, expected)| (found - expected).abs());
-    let largest = distances.fold(0.0, |largest: f32, next| if next.is_nan() { next } else { largest.max(next) });
+    let largest = distances
+        .fold(0.0, |largest: f32, next| if largest.is_nan() || next.is_nan() { f32::NAN } else { largest.max(next) });
     (found.len() == expected.len()).then_some(largest)
 }
 

@@ -62,13 +62,8 @@ pub(crate) fn run(args: &LogitsArgs, common: &Common) -> anyhow::Result<()> {
         &args.rows
     };
     let visible: Option<Vec<bool>> = file.attention_mask.map(|mask| mask.iter().map(|seen| *seen != 0).collect());
-    let input = Input {
-        ids: &file.ids,
-        positions: file.position_ids.as_deref(),
-        visible: visible.as_deref(),
-        attention,
-        rows,
-    };
+    let input =
+        Input { ids: &file.ids, positions: file.position_ids.as_deref(), visible: visible.as_deref(), attention, rows };
     let data = model.forward(&input, &|| false)?;
     let rows: Vec<&[f32]> = data.chunks(model.vocabulary_size()).collect();
     print(&format!("{}\n", json!({ "logits": rows })))

@@ -47,10 +47,8 @@ pub(crate) fn run(args: &ModelsArgs, common: &Common) -> anyhow::Result<()> {
 fn list(common: &Common) -> anyhow::Result<()> {
     let models = catalog::installed();
     if common.json {
-        let models: Vec<_> = models
-            .iter()
-            .map(|model| json!({ "name": model.name, "path": model.path, "bytes": model.size }))
-            .collect();
+        let models: Vec<_> =
+            models.iter().map(|model| json!({ "name": model.name, "path": model.path, "bytes": model.size })).collect();
         return print(&format!("{}\n", json!({ "models": models })));
     }
     let mut out = String::new();
@@ -86,8 +84,7 @@ fn show(name: &str, common: &Common) -> anyhow::Result<()> {
         ("logit shift", how.shift.to_string()),
     ];
     if common.json {
-        let map: serde_json::Map<_, _> =
-            facts.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+        let map: serde_json::Map<_, _> = facts.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
         return print(&format!("{}\n", serde_json::Value::Object(map)));
     }
     print(&facts.iter().map(|(key, value)| format!("{key:<12} {value}\n")).collect::<String>())

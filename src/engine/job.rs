@@ -166,8 +166,7 @@ impl Job {
 
     /// The document changed: the same job on new parts, each hole going on from the cells that it names.
     pub(crate) fn rebase(&mut self, parts: &[Part], model: &Model, spaced: &Arc<[bool]>) -> Result<(), DenoiseError> {
-        let prompt =
-            Prompt::new(parts, model, spaced).map_err(|error| DenoiseError::Failed(error.to_string()))?;
+        let prompt = Prompt::new(parts, model, spaced).map_err(|error| DenoiseError::Failed(error.to_string()))?;
         let old = std::mem::replace(&mut self.prompt, prompt);
         let Stage::Denoising(run) = &self.stage else {
             // Lengths and scores of the old text say little about the new: begin again.

@@ -135,14 +135,14 @@ impl Prompt {
     /// The canvas with these words masked. With `keep_spaces`, a word that began with a space must again.
     pub(crate) fn remask(&self, canvas: &Canvas, words: &[std::ops::Range<usize>], keep_spaces: bool) -> Canvas {
         let chosen = |position: usize| words.iter().any(|word| word.contains(&position));
-        let mut masked =
-            rebuilt(canvas, |position, cell| if chosen(position) { Cell::Masked } else { cell });
+        let mut masked = rebuilt(canvas, |position, cell| if chosen(position) { Cell::Masked } else { cell });
         let spaced = |position: usize| {
             let id = canvas.ids().get(position).copied().unwrap_or_default();
             self.spaced.get(id as usize).copied().unwrap_or(false)
         };
         let first_of_hole = |position: usize| {
-            let leads = |(index, hole): (usize, &HolePlan)| hole.leading_space && canvas.hole_range(index).start == position;
+            let leads =
+                |(index, hole): (usize, &HolePlan)| hole.leading_space && canvas.hole_range(index).start == position;
             self.holes.iter().enumerate().any(leads)
         };
         for word in words {

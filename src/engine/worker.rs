@@ -147,7 +147,9 @@ impl Worker {
     fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, DenoiseError>) -> Result<T, DenoiseError> {
         catch_unwind(AssertUnwindSafe(|| work(self))).unwrap_or_else(|panic| {
             let why = panic_message(panic.as_ref());
-            Err(DenoiseError::Failed(format!("the model stopped with a defect of its own ({why}); your text is untouched")))
+            Err(DenoiseError::Failed(format!(
+                "the model stopped with a defect of its own ({why}); your text is untouched"
+            )))
         })
     }
 

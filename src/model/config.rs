@@ -268,7 +268,8 @@ impl Backbone {
         if self.head_dim % 2 != 0 {
             return wrong("head width", format!("is {}, and rotary positions need an even one", self.head_dim));
         }
-        if !(self.norm_eps.is_finite() && self.norm_eps >= 0.0 && self.rope_theta.is_finite() && self.rope_theta > 0.0) {
+        if !(self.norm_eps.is_finite() && self.norm_eps >= 0.0 && self.rope_theta.is_finite() && self.rope_theta > 0.0)
+        {
             return wrong("rms_norm_eps or rope_theta", "is not a positive number".into());
         }
         Ok(())

@@ -69,13 +69,10 @@ fn has_int8_dot() -> bool {
     return cfg!(target_arch = "aarch64");
 }
 
-fn open_gpu(
-    name: &str,
-    built_in: bool,
-    open: impl Fn() -> candle_core::Result<Device>,
-) -> Result<Device, ModelError> {
+fn open_gpu(name: &str, built_in: bool, open: impl Fn() -> candle_core::Result<Device>) -> Result<Device, ModelError> {
     if !built_in {
-        let message = format!("this lacuna was built without {name}; build it with `cargo build --release --features {name}`");
+        let message =
+            format!("this lacuna was built without {name}; build it with `cargo build --release --features {name}`");
         return Err(ModelError::Device(message));
     }
     open().map_err(|error| {
@@ -100,5 +97,7 @@ pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool, ModelError> {
         .num_threads(threads.max(1))
         .thread_name(|index| format!("lacuna-model-{index}"))
         .build()
-        .map_err(|error| ModelError::Device(format!("cannot start {threads} threads ({error}); use a smaller --threads")))
+        .map_err(|error| {
+            ModelError::Device(format!("cannot start {threads} threads ({error}); use a smaller --threads"))
+        })
 }

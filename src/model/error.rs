@@ -116,7 +116,8 @@ fn describe_tensors(missing: &[String], misshapen: &[Misshapen]) -> String {
         parts.push(format!("tensor {first}{more} is missing"));
     }
     if let Some(first) = misshapen.first() {
-        let more = if misshapen.len() > 1 { format!(", and {} more differ", misshapen.len() - 1) } else { String::new() };
+        let more =
+            if misshapen.len() > 1 { format!(", and {} more differ", misshapen.len() - 1) } else { String::new() };
         parts.push(format!(
             "tensor {} has shape {:?} where the configuration says {:?}{more}",
             first.name, first.found, first.expected

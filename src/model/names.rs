@@ -49,11 +49,10 @@ const NAMES: [(Place, [&str; 3]); 14] = [
     (Output, ["model.layers.#.self_attn.o_proj", "model.transformer.blocks.#.attn_out", "blk.#.attn_output"]),
     (QueryNorm, ["model.layers.#.self_attn.q_norm", "model.transformer.blocks.#.q_norm", "blk.#.attn_q_norm"]),
     (KeyNorm, ["model.layers.#.self_attn.k_norm", "model.transformer.blocks.#.k_norm", "blk.#.attn_k_norm"]),
-    (FeedForwardNorm, [
-        "model.layers.#.post_attention_layernorm",
-        "model.transformer.blocks.#.ff_norm",
-        "blk.#.ffn_norm",
-    ]),
+    (
+        FeedForwardNorm,
+        ["model.layers.#.post_attention_layernorm", "model.transformer.blocks.#.ff_norm", "blk.#.ffn_norm"],
+    ),
     (Gate, ["model.layers.#.mlp.gate_proj", "model.transformer.blocks.#.ff_proj", "blk.#.ffn_gate"]),
     (Up, ["model.layers.#.mlp.up_proj", "model.transformer.blocks.#.up_proj", "blk.#.ffn_up"]),
     (Down, ["model.layers.#.mlp.down_proj", "model.transformer.blocks.#.ff_out", "blk.#.ffn_down"]),

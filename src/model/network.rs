@@ -98,8 +98,7 @@ impl Network {
                 &in_order
             }
         };
-        let rotary =
-            Rotary::new(positions, self.shape.head_dim, self.shape.rope_theta, self.shape.rope, &self.device)?;
+        let rotary = Rotary::new(positions, self.shape.head_dim, self.shape.rope_theta, self.shape.rope, &self.device)?;
         let bias = attention_bias(input.attention, input.visible, n, &self.device)?;
         let ids = Tensor::new(input.ids, &self.device)?;
         let mut x = self.embedding.index_select(&ids, 0)?; // (n, d)
@@ -137,7 +136,9 @@ impl Network {
         }
         let lengths = [input.positions.map(<[usize]>::len), input.visible.map(<[bool]>::len)];
         if lengths.into_iter().flatten().any(|length| length != n) {
-            return Err(ModelError::Input(format!("position_ids and attention_mask need one entry for each of {n} ids")));
+            return Err(ModelError::Input(format!(
+                "position_ids and attention_mask need one entry for each of {n} ids"
+            )));
         }
         Ok(())
     }

@@ -294,7 +294,7 @@ impl Session {
     }
 
     fn copy_through_terminal(&mut self, text: &str) {
-        let written = self.terminal.write(&self.clipboard.sequence(text));
+        let written = Terminal::write(&self.clipboard.sequence(text));
         self.note(written);
     }
 

@@ -58,9 +58,8 @@ impl Terminal {
         style::force_color_output(true);
         let is_ours = Arc::new(AtomicBool::new(false));
         restore_on_panic(is_ours.clone());
-        switch_on(&is_ours)?;
         let collected = Collected::default();
-        match new_screen(&collected) {
+        match switch_on(&is_ours).and_then(|()| new_screen(&collected)) {
             Ok(screen) => Ok(Self { screen, collected, is_ours }),
             Err(error) => {
                 switch_off(&is_ours);
@@ -71,7 +70,7 @@ impl Terminal {
 
     /// Columns and rows.
     pub(crate) fn size(&self) -> io::Result<(u16, u16)> {
-        terminal::size()
+        self.screen.size().map(|size| (size.width, size.height))
     }
 
     /// Draws a frame; only cells that changed are written.
@@ -86,7 +85,7 @@ impl Terminal {
     }
 
     /// Writes a control sequence between two frames.
-    pub(crate) fn write(&mut self, sequence: &str) -> io::Result<()> {
+    pub(crate) fn write(sequence: &str) -> io::Result<()> {
         write_all(sequence.as_bytes())
     }
 

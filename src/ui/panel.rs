@@ -21,6 +21,9 @@ const LISTED: usize = 12;
 /// Columns that the input of a prompt keeps, whatever stands before it.
 const LEAST_INPUT: usize = 12;
 
+/// Columns that a command's sentence needs to be worth showing.
+const LEAST_DOC: usize = 30;
+
 /// The row of panels.
 fn row(geometry: Geometry, buffer: &Buffer) -> u16 {
     geometry.status.unwrap_or(buffer.area.height.saturating_sub(1))
@@ -29,14 +32,12 @@ fn row(geometry: Geometry, buffer: &Buffer) -> u16 {
 /// Draws a question.
 pub(crate) fn question(question: &Question, (theme, geometry): (&Theme, Geometry), buffer: &mut Buffer) {
     let y = row(geometry, buffer);
-    let text = match geometry.hints {
-        Some(_) => question.text(),
+    let mut text = question.text();
+    if geometry.hints.is_none() {
         // Without a row for them the answers come first: they must not be cut.
-        None => {
-            let answers: Vec<String> = question.choices().iter().map(|(key, does)| format!("{key} {does}")).collect();
-            format!("{}? {}", answers.join(", "), question.text())
-        }
-    };
+        let answers: Vec<String> = question.choices().iter().map(|(key, does)| format!("{key} {does}")).collect();
+        text = format!("{}? {text}", answers.join(", "));
+    }
     pen::sentence(buffer, y, theme.glyphs.warning, &text, theme.words.warning);
 }
 
@@ -46,7 +47,7 @@ pub(crate) fn prompt(
     prompt: &Prompt,
     (theme, geometry): (&Theme, Geometry),
     buffer: &mut Buffer,
-) -> Option<(u16, u16)> {
+) -> (u16, u16) {
     let y = row(geometry, buffer);
     let columns = usize::from(buffer.area.width);
     pen::blank(buffer, (0, y), columns, theme.words.plain);
@@ -68,14 +69,14 @@ pub(crate) fn prompt(
     if let Asked::Palette { selected } = prompt.asked
         && y > 0
     {
-        palette(&prompt.palette(), selected, (theme, y - 1), buffer);
+        palette(&prompt.palette(), selected, (theme, geometry.text.y, y - 1), buffer);
     }
     if let Some(complaint) = &prompt.complaint
         && y > 0
     {
         pen::sentence(buffer, y - 1, theme.glyphs.error, complaint, theme.words.error);
     }
-    Some((x + input(prompt, (x, y, room), theme, buffer), y))
+    (x + input(prompt, (x, y, room), theme, buffer), y)
 }
 
 /// Draws what was typed, scrolled so that the caret is seen; returns the caret's column in it.
@@ -95,10 +96,10 @@ fn input(prompt: &Prompt, (x, y, room): (u16, u16, usize), theme: &Theme, buffer
     caret.saturating_sub(left) as u16
 }
 
-/// Draws the list of commands above the prompt, its last row at `bottom`.
-fn palette(list: &[&Command], selected: usize, (theme, bottom): (&Theme, u16), buffer: &mut Buffer) {
+/// Draws the list of commands above the prompt, from row `least` at the highest to row `bottom`.
+fn palette(list: &[&Command], selected: usize, (theme, least, bottom): (&Theme, u16, u16), buffer: &mut Buffer) {
     let columns = usize::from(buffer.area.width);
-    let rows = list.len().min(LISTED).min(usize::from(bottom));
+    let rows = list.len().min(LISTED).min(usize::from(bottom.saturating_sub(least)));
     let first = (selected + 1).saturating_sub(rows).min(list.len() - rows);
     let top = bottom.saturating_sub(rows as u16);
     pen::fill(buffer, (0, top), theme.glyphs.rule, columns, theme.words.rule);
@@ -122,7 +123,7 @@ fn palette(list: &[&Command], selected: usize, (theme, bottom): (&Theme, u16), b
         let at = names + 5;
         pen::put(buffer, (at as u16, y), key_of(command), columns.saturating_sub(at + 1), style(theme.words.key));
         let at = at + keys + 2;
-        if columns > at + LEAST_INPUT {
+        if columns > at + LEAST_DOC {
             pen::put(buffer, (at as u16, y), command.doc, columns - at - 1, style(theme.words.quiet));
         }
     }

@@ -146,7 +146,8 @@ mod tests {
         let end = put(&mut buffer, (0, 0), "ｶﾞx", 8, Style::new());
         assert_eq!(usize::from(end), width("ｶﾞx"));
         assert_eq!(buffer[(end - 1, 0)].symbol(), "x");
-        let shown: usize = Buffer::empty(buffer.area).diff(&buffer).iter().filter(|(.., cell)| cell.symbol() == "x").count();
+        let shown: usize =
+            Buffer::empty(buffer.area).diff(&buffer).iter().filter(|(.., cell)| cell.symbol() == "x").count();
         assert_eq!(shown, 1, "the glyph behind it is drawn");
     }
 }

@@ -62,8 +62,9 @@ fn header(words: &Status, theme: &Theme, y: u16, buffer: &mut Buffer) {
     let flag = if words.read_only { "  read only" } else { "" };
     let extra = pen::width(flag) + 2 * usize::from(words.dirty);
     let least = pen::width(&words.name).min(14) + extra + 4;
-    let both = format!("{}   {}", words.place, words.model);
-    let right = [both.as_str(), words.place.as_str(), ""]
+    let brief = words.place.split(' ').next().unwrap_or_default();
+    let [whole, shorter] = [words.place.as_str(), brief].map(|place| format!("{place}   {}", words.model));
+    let right = [whole.as_str(), shorter.as_str(), words.place.as_str(), brief, ""]
         .into_iter()
         .find(|right| least + pen::width(right) <= columns)
         .unwrap_or_default();
@@ -130,7 +131,12 @@ fn condensed(activity: &str, columns: usize) -> String {
         let leaves = if pieces.len() > 2 { pieces.len() - 2 } else { 1 };
         pieces.remove(leaves);
     }
-    pen::shorten(&pieces.join(BETWEEN), columns)
+    let left = pieces.join(BETWEEN);
+    // What it is about goes before how far it is.
+    match left.split_once("   ") {
+        Some((_, how_far)) if pen::width(&left) > columns => pen::shorten(how_far, columns),
+        _ => pen::shorten(&left, columns),
+    }
 }
 
 /// The keys of a panel; none where there is no panel.
@@ -161,7 +167,7 @@ fn draw_hints(hints: &[Hint], last: Option<&Hint>, (theme, y): (&Theme, u16), bu
     let gap = if whole < columns { 3 } else { 2 };
     let mut room = columns.saturating_sub(2);
     let kept = last.filter(|hint| width(hint) <= room);
-    room -= kept.map_or(0, |hint| width(hint) + gap);
+    room = room.saturating_sub(kept.map_or(0, |hint| width(hint) + gap));
     let mut x = 1;
     let mut draw = |x: u16, hint: &Hint| {
         let x = pen::put(buffer, (x, y), hint.key, columns, theme.words.key);
@@ -196,6 +202,7 @@ mod tests {
         assert_eq!(condensed(whole, 77), "filling 2 holes   step 7/16 · 9 of 21 left · 7 passes · 0.4 s · seed 4821");
         assert_eq!(condensed(whole, 50), "filling 2 holes   step 7/16 · seed 4821");
         assert_eq!(condensed(whole, 30), "filling 2 holes   step 7/16");
-        assert_eq!(condensed(whole, 12), "filling 2 h…");
+        assert_eq!(condensed(whole, 12), "step 7/16");
+        assert_eq!(condensed("2 holes marked", 8), "2 holes…");
     }
 }

@@ -373,10 +373,12 @@ mod tests {
     #[test]
     fn hues_can_be_read_on_black_and_on_white() {
         let Palette { hole, just_committed, committed, proposed, remasked, pinned, matched, .. } = FULL;
-        for style in [hole, just_committed, committed, proposed, remasked, pinned, matched]
-            .into_iter()
-            .chain([FULL.current_match, FULL.run, FULL.warning, FULL.error])
-        {
+        for style in [hole, just_committed, committed, proposed, remasked, pinned, matched].into_iter().chain([
+            FULL.current_match,
+            FULL.run,
+            FULL.warning,
+            FULL.error,
+        ]) {
             let fg = style.fg.unwrap();
             match style.bg {
                 Some(bg) => assert!(contrast(fg, bg) > 4.5, "{style:?}"),
@@ -389,7 +391,8 @@ mod tests {
     fn signs_are_one_column_wide() {
         let Glyphs { margin, rule, done, dirty, chosen, running, paused, waiting, review, .. } = GLYPHS;
         let rest = [GLYPHS.hole, GLYPHS.info, GLYPHS.warning, GLYPHS.error, GLYPHS.beyond_left, GLYPHS.beyond_right];
-        for sign in [margin, rule, done, dirty, chosen, running, paused, waiting, review, ELLIPSIS].iter().chain(&rest) {
+        for sign in [margin, rule, done, dirty, chosen, running, paused, waiting, review, ELLIPSIS].iter().chain(&rest)
+        {
             assert_eq!(crate::ui::pen::width(sign), 1, "{sign}");
         }
     }

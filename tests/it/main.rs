@@ -1,1 +1,10 @@
-//! tmp
+//! The one integration binary. Each module says what goes there.
+
+/// The import law and the tidiness rules, held against every source file.
+mod architecture;
+/// The command line, as a script would use it: the real binary in a temporary folder.
+mod cli;
+/// Networks against the golden numbers of their reference implementations, and the default model against its own.
+mod network;
+/// What every module here needs.
+mod support;

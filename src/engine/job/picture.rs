@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::diffusion::TokenId;
 use crate::diffusion::canvas::{Canvas, Edit, EditAct, Kind};
 use crate::diffusion::run::{Guess, Run, StepReport};
-use crate::diffusion::TokenId;
 use crate::engine::prompt::{HolePlan, Prompt};
 use crate::engine::protocol::{Cell, CellState, HoleFrame};
 use crate::engine::spell::spell;
@@ -99,7 +99,9 @@ impl Picture {
                 Some(guess) => (CellState::Tentative, guess.probability),
                 None => (CellState::Masked, self.guesses.get(&position).map_or(0.0, |guess| guess.probability)),
             },
-            Kind::Committed { step, probability } if Some(step) == self.last_step && self.considered.contains_key(&position) => {
+            Kind::Committed { step, probability }
+                if Some(step) == self.last_step && self.considered.contains_key(&position) =>
+            {
                 (CellState::JustCommitted, probability)
             }
             Kind::Committed { probability, .. } => (CellState::Committed, probability),

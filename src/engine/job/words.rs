@@ -73,8 +73,17 @@ mod tests {
     use super::*;
 
     fn canvas() -> Canvas {
-        let hole = [Cell::Original(1), Cell::Committed { id: 2, probability: 0.5 }, Cell::Committed { id: 3, probability: 0.5 }];
-        Canvas::builder(99).fixed(&[7, 8]).hole_from(hole).hole_from([Cell::Committed { id: 4, probability: 0.5 }]).fixed(&[9]).build()
+        let hole = [
+            Cell::Original(1),
+            Cell::Committed { id: 2, probability: 0.5 },
+            Cell::Committed { id: 3, probability: 0.5 },
+        ];
+        Canvas::builder(99)
+            .fixed(&[7, 8])
+            .hole_from(hole)
+            .hole_from([Cell::Committed { id: 4, probability: 0.5 }])
+            .fixed(&[9])
+            .build()
     }
 
     #[test]

@@ -36,7 +36,14 @@ impl Scene {
     pub(crate) fn with(text: &str, at: (usize, usize)) -> Self {
         let mut scene = Self::empty();
         let path = Some("lighthouse.md".into());
-        scene.send(Message::Opened(Ok(Opened { path, text: text.into(), holes: Vec::new(), stamp: None, at: Some(at), read_only: false })));
+        scene.send(Message::Opened(Ok(Opened {
+            path,
+            text: text.into(),
+            holes: Vec::new(),
+            stamp: None,
+            at: Some(at),
+            read_only: false,
+        })));
         scene
     }
 
@@ -181,12 +188,13 @@ pub(crate) fn help() -> Scene {
 }
 
 pub(crate) fn marks() -> Scene {
-    text().keys("f1 down*11")
+    text().keys("f1 down*17")
 }
 
 pub(crate) fn error() -> Scene {
     text().sent(Message::Saved(Err(SaveError::Failed(
-        "lighthouse.md could not be saved: no space is left on the disk; free some, or save elsewhere with alt-s.".into(),
+        "lighthouse.md could not be saved: no space is left on the disk; free some, or save elsewhere with alt-s."
+            .into(),
     ))))
 }
 

@@ -1,0 +1,225 @@
+//! The thread that touches files: one job after the other, in the order they were given, each answered by a message.
+//!
+//! Order is what makes it safe: a recovery file is removed after the save that made it needless, never before.
+
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::SystemTime;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::app::effect::SaveRequest;
+use crate::app::message::{Message, SaveError, Stamp};
+use crate::app::notice::{Notice, Severity};
+use crate::shell::recovery::Store;
+use crate::shell::session::Reply;
+use crate::shell::{files, save};
+use crate::text::buffer::Buffer;
+
+/// Something to be done with files.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Answered with [`Message::Opened`], and with [`Message::RecoveryFound`] if there is something.
+    Open(PathBuf),
+    /// Answered with [`Message::Saved`].
+    Save(SaveRequest),
+    /// Answered only if it fails, and then once.
+    WriteRecovery { path: Option<PathBuf>, contents: Buffer },
+    /// Not answered.
+    RemoveRecovery { path: Option<PathBuf> },
+    /// Answered with [`Message::DiskChanged`] if the file is another, once for each other file.
+    Compare { path: PathBuf, stamp: Stamp },
+}
+
+/// The thread.
+pub(crate) struct Disk {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Disk {
+    /// Starts the thread.
+    pub(crate) fn start(store: Store, replies: UnboundedSender<Reply>) -> io::Result<Self> {
+        let (jobs, queue) = mpsc::channel();
+        let mut worker = Worker { store, replies, complained: false, told: None };
+        let thread = thread::Builder::new().name("disk".to_owned()).spawn(move || worker.run(&queue))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Gives it a job; does not wait.
+    pub(crate) fn send(&self, job: Job) {
+        if let Some(jobs) = &self.jobs {
+            let sent = jobs.send(job);
+            debug_assert!(sent.is_ok(), "the thread lives until it is told to finish");
+        }
+    }
+
+    /// Waits until everything is done.
+    pub(crate) fn finish(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // It catches its panics.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Worker {
+    store: Store,
+    replies: UnboundedSender<Reply>,
+    /// The user was told that recovery files cannot be written.
+    complained: bool,
+    /// The foreign change that the user was told of.
+    told: Option<(PathBuf, Stamp)>,
+}
+
+impl Worker {
+    fn run(&mut self, queue: &Receiver<Job>) {
+        while let Ok(job) = queue.recv() {
+            let failure = answer_to_failure(&job);
+            if panic::catch_unwind(AssertUnwindSafe(|| self.carry_out(job))).is_err() {
+                self.reply(failure);
+            }
+        }
+    }
+
+    fn reply(&self, message: Message) {
+        // At the end of the program nobody listens any more.
+        let _ = self.replies.send(Reply::Message(message));
+    }
+
+    fn carry_out(&mut self, job: Job) {
+        match job {
+            Job::Open(path) => self.open(&files::expand_home(&path)),
+            Job::Save(mut request) => {
+                request.path = files::expand_home(&request.path);
+                let saved = save::save(&request, self.store.folder());
+                self.reply(Message::Saved(saved));
+            }
+            Job::WriteRecovery { path, contents } => {
+                let written = self.store.write(path.as_deref(), &contents, SystemTime::now());
+                if let Err(why) = written
+                    && !std::mem::replace(&mut self.complained, true)
+                {
+                    self.reply(Message::Notice(Notice::new(Severity::Warning, why)));
+                }
+            }
+            Job::RemoveRecovery { path } => self.store.remove(path.as_deref()),
+            Job::Compare { path, stamp } => self.compare(&path, stamp),
+        }
+    }
+
+    fn open(&mut self, path: &Path) {
+        match files::open(path, None) {
+            Ok(opened) => {
+                let recovered = self.store.find(opened.path.as_deref(), &opened.text, SystemTime::now());
+                self.reply(Message::Opened(Ok(opened)));
+                if let Some(recovered) = recovered {
+                    self.reply(Message::RecoveryFound(recovered));
+                }
+            }
+            Err(why) => self.reply(Message::Opened(Err(format!("{why}.")))),
+        }
+    }
+
+    fn compare(&mut self, path: &Path, known: Stamp) {
+        // A file that is gone is simply written again.
+        let Ok(metadata) = path.metadata() else { return };
+        let found = Some((path.to_owned(), files::stamp(&metadata)));
+        if found.as_ref().is_some_and(|(_, stamp)| *stamp == known) {
+            self.told = None;
+        } else if self.told != found {
+            self.told = found;
+            self.reply(Message::DiskChanged);
+        }
+    }
+}
+
+/// What `app` hears when a job panics: it must not wait for an answer for ever.
+fn answer_to_failure(job: &Job) -> Message {
+    let why = |path: &Path, what: &str| {
+        format!("{} was not {what}: this is a mistake in lacuna; try another name.", path.display())
+    };
+    match job {
+        Job::Open(path) => Message::Opened(Err(why(path, "opened"))),
+        Job::Save(request) => Message::Saved(Err(SaveError::Failed(why(&request.path, "saved")))),
+        Job::WriteRecovery { .. } | Job::RemoveRecovery { .. } | Job::Compare { .. } => Message::Notice(Notice::new(
+            Severity::Warning,
+            "The recovery file could not be written: this is a mistake in lacuna; save often.",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+    use super::*;
+    use crate::app::effect::Expect;
+
+    fn start() -> (Disk, UnboundedReceiver<Reply>, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let recovery = folder.path().join("recovery");
+        fs::create_dir(&recovery).unwrap();
+        let (replies, answers) = unbounded_channel();
+        (Disk::start(Store::at(&recovery), replies).unwrap(), answers, folder)
+    }
+
+    fn next(answers: &mut UnboundedReceiver<Reply>) -> Message {
+        match answers.blocking_recv() {
+            Some(Reply::Message(message)) => message,
+            other => panic!("no message but {other:?}"),
+        }
+    }
+
+    #[test]
+    fn jobs_are_done_in_order_and_all_of_them() {
+        let (mut disk, mut answers, folder) = start();
+        let path = folder.path().join("a.txt");
+        let contents = Buffer::from_text("text");
+        disk.send(Job::WriteRecovery { path: Some(path.clone()), contents: contents.clone() });
+        disk.send(Job::Save(SaveRequest { path: path.clone(), contents, expect: Expect::Nothing }));
+        disk.send(Job::RemoveRecovery { path: Some(path.clone()) });
+        disk.send(Job::Open(path.clone()));
+        disk.finish();
+        assert!(matches!(next(&mut answers), Message::Saved(Ok(_))));
+        assert!(matches!(next(&mut answers), Message::Opened(Ok(opened)) if opened.text == "text"));
+        assert_eq!(fs::read_dir(folder.path().join("recovery")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_foreign_change_is_told_once() {
+        let (mut disk, mut answers, folder) = start();
+        let path = folder.path().join("a.txt");
+        fs::write(&path, "one").unwrap();
+        let stamp = files::stamp(&path.metadata().unwrap());
+        let compare = |disk: &Disk| disk.send(Job::Compare { path: path.clone(), stamp });
+        compare(&disk);
+        disk.send(Job::Open(folder.path().to_owned()));
+        assert!(matches!(next(&mut answers), Message::Opened(Err(_))), "unchanged is not worth a word");
+        fs::write(&path, "two, longer").unwrap();
+        compare(&disk);
+        compare(&disk);
+        assert!(matches!(next(&mut answers), Message::DiskChanged));
+        disk.finish();
+        drop(disk);
+        assert!(answers.blocking_recv().is_none());
+    }
+
+    #[test]
+    fn recovery_that_fails_is_told_once() {
+        let (mut disk, mut answers, folder) = start();
+        fs::remove_dir(folder.path().join("recovery")).unwrap();
+        for _ in 0..3 {
+            disk.send(Job::WriteRecovery { path: None, contents: Buffer::from_text("x") });
+        }
+        disk.finish();
+        assert!(matches!(next(&mut answers), Message::Notice(_)));
+        assert!(answers.blocking_recv().is_none());
+    }
+}

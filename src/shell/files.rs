@@ -1,0 +1,199 @@
+//! Reading documents: names as they are typed, bytes that must be UTF-8 text, and what tells a file from a later one.
+//!
+//! Everything that goes wrong is one sentence: what, where, what to do. A byte order mark, `"\r\n"` and a missing last
+//! newline are text like any other and stay as they are. Saving is in [`super::save`].
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use directories::BaseDirs;
+
+use crate::app::message::{Opened, Stamp};
+use crate::shell::FileArg;
+
+/// See [`FileArg::parse`].
+pub(crate) fn parse_argument(text: &str) -> FileArg {
+    let whole = FileArg { path: PathBuf::from(text), at: None };
+    if whole.path.exists() {
+        return whole;
+    }
+    let text = text.strip_suffix(':').unwrap_or(text);
+    let number = |text: &str| text.parse::<usize>().ok().filter(|&n| n > 0);
+    let Some((rest, last)) = text.rsplit_once(':').and_then(|(rest, last)| Some((rest, number(last)?))) else {
+        return whole;
+    };
+    let (path, at) = match rest.rsplit_once(':').and_then(|(path, line)| Some((path, number(line)?))) {
+        Some((path, line)) => (path, (line, last)),
+        None => (rest, (last, 1)),
+    };
+    if path.is_empty() { whole } else { FileArg { path: PathBuf::from(path), at: Some(at) } }
+}
+
+/// A path as typed at a prompt, where no other shell has put the home folder for `~`.
+pub(crate) fn expand_home(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), BaseDirs::new()) {
+        (Ok(rest), Some(user)) => user.home_dir().join(rest),
+        _ => path.to_owned(),
+    }
+}
+
+/// What tells this file from a later one.
+pub(crate) fn stamp(metadata: &Metadata) -> Stamp {
+    let modified = metadata.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    Stamp { modified, len: metadata.len() }
+}
+
+/// Reads a document. A file that does not exist is a new, empty one. The error is a sentence.
+pub(crate) fn open(path: &Path, at: Option<(usize, usize)>) -> Result<Opened, String> {
+    let name = path.display();
+    let metadata = match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Ok(Opened { path: Some(path.to_owned()), at, ..nothing() });
+        }
+        other => other.map_err(|error| unreadable(path, &error))?,
+    };
+    if metadata.is_dir() {
+        return Err(format!("{name} is a folder; name a file in it"));
+    }
+    if !metadata.is_file() {
+        return Err(format!("{name} is a device or a pipe and not a file; a pipe can be read as standard input"));
+    }
+    let (bytes, stamp) = read(path).map_err(|error| unreadable(path, &error))?;
+    let text = decode(bytes).map_err(|why| format!("{name} {why}"))?;
+    let (path, read_only) = (Some(path.to_owned()), is_read_only(path));
+    Ok(Opened { path, text, stamp: Some(stamp), at, read_only, ..nothing() })
+}
+
+fn nothing() -> Opened {
+    Opened { path: None, text: String::new(), stamp: None, at: None, read_only: false, holes: Vec::new() }
+}
+
+/// The stamp is taken before reading: what is written in between is then noticed when saving.
+fn read(path: &Path) -> io::Result<(Vec<u8>, Stamp)> {
+    let mut file = File::open(path)?;
+    let stamp = stamp(&file.metadata()?);
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(stamp.len as usize).map_err(|_| ErrorKind::OutOfMemory)?;
+    file.read_to_end(&mut bytes)?;
+    Ok((bytes, stamp))
+}
+
+/// The text of a file; the error says what is wrong with it and goes after the file's name.
+pub(crate) fn decode(bytes: Vec<u8>) -> Result<String, String> {
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let found = match error.as_bytes().get(..2) {
+            Some([0xff, 0xfe] | [0xfe, 0xff]) => "it looks like UTF-16".to_owned(),
+            _ => format!("the byte at offset {at} is 0x{:02x}", error.as_bytes().get(at).copied().unwrap_or_default()),
+        };
+        format!("is not UTF-8 text: {found}; convert it to UTF-8 first")
+    })?;
+    match text.find('\0') {
+        Some(at) => Err(format!("is not a text: there is a zero byte at offset {at}; only text can be edited")),
+        None => Ok(text),
+    }
+}
+
+fn is_read_only(path: &Path) -> bool {
+    // Only asked for, nothing is written: that takes owner, groups, access lists and the file system into account.
+    let refused = OpenOptions::new().write(true).open(path).err().map(|error| error.kind());
+    matches!(refused, Some(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    let name = path.display();
+    match error.kind() {
+        ErrorKind::PermissionDenied => format!("{name} cannot be read: you are not allowed to; check its permissions"),
+        ErrorKind::NotADirectory => format!("{name} cannot be read: a part of that path is a file; check the path"),
+        ErrorKind::OutOfMemory => format!("{name} cannot be read: it does not fit into memory"),
+        ErrorKind::InvalidFilename => format!("{name} cannot be read: that is no valid name; check the path"),
+        _ => format!("{name} cannot be read: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn bytes_come_in_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        for text in ["", "a\r\nb\r\n", "no newline", "\u{feff}with a mark\n", "lone \r and \u{2028}"] {
+            let path = folder.path().join("a.txt");
+            fs::write(&path, text).unwrap();
+            let opened = open(&path, Some((2, 1))).unwrap();
+            assert_eq!((opened.text.as_str(), opened.at), (text, Some((2, 1))));
+            assert_eq!(opened.stamp.map(|stamp| stamp.len), Some(text.len() as u64));
+        }
+    }
+
+    #[test]
+    fn missing_file_is_a_new_document() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new.txt");
+        let opened = open(&path, None).unwrap();
+        assert_eq!((opened.path, opened.stamp, opened.text), (Some(path.clone()), None, String::new()));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_with_the_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |bytes: &[u8]| {
+            let path = folder.path().join("b");
+            fs::write(&path, bytes).unwrap();
+            let why = open(&path, None).unwrap_err();
+            assert!(why.starts_with(&path.display().to_string()), "{why}");
+            why
+        };
+        assert!(refused(b"abc\xffdef").contains("the byte at offset 3 is 0xff"));
+        assert!(refused(b"half a character \xc3").contains("offset 17 is 0xc3"));
+        assert!(refused(b"\xff\xfeh\0i\0").contains("UTF-16"));
+        assert!(refused(b"\x7fELF\0\0").contains("zero byte at offset 4"));
+    }
+
+    #[test]
+    fn folders_devices_and_dead_ends_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(open(folder.path(), None).unwrap_err().contains("is a folder"));
+        assert!(open(Path::new("/dev/zero"), None).unwrap_err().contains("device"));
+        let file = folder.path().join("file");
+        fs::write(&file, "x").unwrap();
+        assert!(open(&file.join("below"), None).unwrap_err().contains("part of that path"));
+        let circle = folder.path().join("circle");
+        symlink(&circle, &circle).unwrap();
+        assert!(open(&circle, None).unwrap_err().contains("symbolic links"));
+    }
+
+    #[test]
+    fn arguments_carry_line_and_column() {
+        let parsed = |text: &str| {
+            let FileArg { path, at } = FileArg::parse(text);
+            (path.display().to_string(), at)
+        };
+        assert_eq!(parsed("a.txt"), ("a.txt".to_owned(), None));
+        assert_eq!(parsed("a.txt:12"), ("a.txt".to_owned(), Some((12, 1))));
+        assert_eq!(parsed("a.txt:12:5"), ("a.txt".to_owned(), Some((12, 5))));
+        assert_eq!(parsed("a.txt:12:"), ("a.txt".to_owned(), Some((12, 1))));
+        assert_eq!(parsed("a.txt:x"), ("a.txt:x".to_owned(), None));
+        assert_eq!(parsed("a.txt:0"), ("a.txt:0".to_owned(), None));
+        assert_eq!(parsed(":3"), (":3".to_owned(), None));
+        let folder = tempfile::tempdir().unwrap();
+        let odd = folder.path().join("odd:7");
+        fs::write(&odd, "").unwrap();
+        assert_eq!(FileArg::parse(&odd.display().to_string()), FileArg { path: odd, at: None });
+    }
+
+    #[test]
+    fn tilde_is_the_home_folder_only_as_a_whole_part() {
+        assert_eq!(expand_home(Path::new("a/~/b")), Path::new("a/~/b"));
+        assert_eq!(expand_home(Path::new("~x/b")), Path::new("~x/b"));
+        if let Some(user) = BaseDirs::new() {
+            assert_eq!(expand_home(Path::new("~/b")), user.home_dir().join("b"));
+        }
+    }
+}
