@@ -76,7 +76,9 @@ impl Engine {
             _ => {}
         }
         // A thread that has ended has said why before; there is nobody left to tell.
-        let _ = self.commands.as_ref().map(|commands| commands.send(command));
+        if let Some(commands) = &self.commands {
+            let _ = commands.send(command);
+        }
     }
 }
 

@@ -68,6 +68,18 @@ pub struct InitialDocument {
     pub holes: Vec<(Range<usize>, HoleLength)>,
     /// Where saving puts it without asking; usually nowhere.
     pub name: Option<PathBuf>,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// Where a document that is in no file comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Source {
+    /// From the program itself: unsaved text of an earlier session may take its place.
+    #[default]
+    BuiltIn,
+    /// From the user, who wants to see this and nothing else.
+    Input,
 }
 
 /// How the loop and the engine's thread talk. Plain functions and values, so that this floor needs no network.
@@ -103,15 +115,18 @@ pub fn read_standard_input() -> anyhow::Result<InitialDocument> {
     let mut bytes = Vec::new();
     io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
     let text = files::decode(bytes).map_err(|why| anyhow!("standard input {why}"))?;
-    Ok(InitialDocument { text, ..InitialDocument::default() })
+    Ok(InitialDocument { text, source: Source::Input, ..InitialDocument::default() })
 }
 
 /// Runs the editor until the user quits. An error is one sentence, and the terminal is as it was.
 pub fn run(start: Start) -> anyhow::Result<()> {
     require_terminal()?;
-    let (opened, others) = first_document(&start.files, start.document)?;
+    let First { opened, source, notice } = first_document(&start.files, start.document.unwrap_or_default())?;
     let mut store = Store::of_user();
-    let recovered = store.find(opened.path.as_deref(), &opened.text, SystemTime::now());
+    let recovered = match source {
+        Source::BuiltIn => store.find(opened.path.as_deref(), &opened.text, SystemTime::now()),
+        Source::Input => None,
+    };
 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -132,7 +147,7 @@ pub fn run(start: Start) -> anyhow::Result<()> {
         if let Some(recovered) = recovered {
             session.update(Message::RecoveryFound(recovered));
         }
-        if let Some(notice) = others {
+        if let Some(notice) = notice {
             session.update(Message::Notice(notice));
         }
         runtime.block_on(session.run(connect))
@@ -163,17 +178,25 @@ fn finish(mut session: Session, ended: std::thread::Result<Ending>) -> anyhow::R
     }
 }
 
-/// The document to begin with, and a word about files that are not shown.
-fn first_document(files: &[FileArg], document: Option<InitialDocument>) -> anyhow::Result<(Opened, Option<Notice>)> {
-    if let Some((first, others)) = files.split_first() {
-        let opened = files::open(&first.path, first.at).map_err(|why| anyhow!(why))?;
-        let notice = (!others.is_empty()).then(|| {
-            let names: Vec<String> = others.iter().map(|file| file.path.display().to_string()).collect();
-            let names = names.join(", ");
-            Notice::new(Severity::Warning, format!("One file is edited at a time; not opened: {names}."))
-        });
-        return Ok((opened, notice));
-    }
-    let InitialDocument { text, holes, name } = document.unwrap_or_default();
-    Ok((Opened { path: name, text, stamp: None, at: None, read_only: false, holes }, None))
+/// What to begin with.
+struct First {
+    opened: Opened,
+    source: Source,
+    /// A word about files that are not shown.
+    notice: Option<Notice>,
+}
+
+fn first_document(files: &[FileArg], document: InitialDocument) -> anyhow::Result<First> {
+    let Some((first, others)) = files.split_first() else {
+        let InitialDocument { text, holes, name, source } = document;
+        let opened = Opened { path: name, text, stamp: None, at: None, read_only: false, holes };
+        return Ok(First { opened, source, notice: None });
+    };
+    let opened = files::open(&first.path, first.at).map_err(|why| anyhow!(why))?;
+    let names: Vec<String> = others.iter().map(|file| file.path.display().to_string()).collect();
+    let notice = (!names.is_empty()).then(|| {
+        let text = format!("One file is edited at a time; not opened: {}.", names.join(", "));
+        Notice::new(Severity::Warning, text)
+    });
+    Ok(First { opened, source: Source::BuiltIn, notice })
 }

@@ -220,8 +220,7 @@ fn check_case(model: &Model, dir: &Path, case: &Value, max_abs_diff: &mut f32) -
                 };
                 compared += 1;
                 *max_abs_diff = max_abs_diff.max(distance);
-                // Written so that a NaN fails.
-                if !(distance <= LOGIT_TOLERANCE) {
+                if distance.is_nan() || distance > LOGIT_TOLERANCE {
                     return Ok(Verdict::Failed(format!("row {row} is {distance:.1e} from the reference")));
                 }
             }

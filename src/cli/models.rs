@@ -96,11 +96,15 @@ fn check(dir: &std::path::Path, common: &Common) -> anyhow::Result<()> {
     let TensorReport { missing, misshapen, unused } = checkpoint.report();
     let ok = missing.is_empty() && misshapen.is_empty();
     let mut out = String::new();
-    missing.iter().for_each(|name| out += &format!("missing    {name}\n"));
+    for name in &missing {
+        out += &format!("missing    {name}\n");
+    }
     for tensor in &misshapen {
         out += &format!("misshapen  {}: {:?} where {:?} is asked for\n", tensor.name, tensor.found, tensor.expected);
     }
-    unused.iter().for_each(|name| out += &format!("unused     {name}\n"));
+    for name in &unused {
+        out += &format!("unused     {name}\n");
+    }
     if common.json {
         let misshapen: Vec<_> = misshapen
             .iter()

@@ -261,11 +261,11 @@ impl Backbone {
                 return wrong(key, format!("is {size}, which no network has"));
             }
         }
-        if self.heads % self.kv_heads != 0 {
+        if !self.heads.is_multiple_of(self.kv_heads) {
             let why = format!("{} do not divide the {} heads", self.kv_heads, self.heads);
             return wrong("number of key/value heads", why);
         }
-        if self.head_dim % 2 != 0 {
+        if !self.head_dim.is_multiple_of(2) {
             return wrong("head width", format!("is {}, and rotary positions need an even one", self.head_dim));
         }
         if !(self.norm_eps.is_finite() && self.norm_eps >= 0.0 && self.rope_theta.is_finite() && self.rope_theta > 0.0)

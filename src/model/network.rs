@@ -90,14 +90,8 @@ impl Network {
             return Ok(Vec::new());
         }
         let n = input.ids.len();
-        let in_order: Vec<usize>;
-        let positions = match input.positions {
-            Some(positions) => positions,
-            None => {
-                in_order = (0..n).collect();
-                &in_order
-            }
-        };
+        let in_order: Vec<usize> = (0..n).collect();
+        let positions = input.positions.unwrap_or(&in_order);
         let rotary = Rotary::new(positions, self.shape.head_dim, self.shape.rope_theta, self.shape.rope, &self.device)?;
         let bias = attention_bias(input.attention, input.visible, n, &self.device)?;
         let ids = Tensor::new(input.ids, &self.device)?;

@@ -16,9 +16,8 @@ use std::time::Duration;
 use crossterm::cursor::{Hide, Show};
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
-    EnableMouseCapture,
 };
-use crossterm::style::{Attribute, SetAttribute};
+use crossterm::style::{Attribute, Print, SetAttribute};
 use crossterm::terminal::{
     BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
 };
@@ -26,6 +25,10 @@ use crossterm::{queue, style, terminal};
 use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 use signal_hook::consts::SIGSTOP;
+
+/// Mouse reports in SGR form. Crossterm's own command also asks for every motion without a button, which would wake us
+/// whenever the mouse crosses the window; its command to switch the mouse off covers these.
+const BUTTONS_AND_DRAGS: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 
 type Collected = Rc<RefCell<Vec<u8>>>;
 
@@ -131,7 +134,7 @@ fn switch_on(is_ours: &AtomicBool) -> io::Result<()> {
     queue!(
         bytes,
         EnterAlternateScreen,
-        EnableMouseCapture,
+        Print(BUTTONS_AND_DRAGS),
         EnableBracketedPaste,
         EnableFocusChange,
         Hide,

@@ -1,4 +1,5 @@
 //! The one integration binary. Each module says what goes there.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where and stop")]
 
 /// The import law and the tidiness rules, held against every source file.
 mod architecture;

@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn restoring_gives_the_old_tokens_back() {
-        let restored = restore(&canvas(), &[3..5], &[7, 8, 1, 20, 30, 40, 9]);
+        let restored = restore(&canvas(), &[3..4, 4..5], &[7, 8, 1, 20, 30, 40, 9]);
         assert_eq!(restored.ids(), [7, 8, 1, 20, 30, 4, 9]);
         assert_eq!(restored.kind(3), Kind::Original);
     }

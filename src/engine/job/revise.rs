@@ -1,0 +1,85 @@
+//! Rewrite and refine: how likely is each word, given both sides, and what follows from that.
+
+use std::ops::Range;
+
+use super::picture::Picture;
+use super::{Cancelled, Job, Purpose, Stage, words};
+use crate::diffusion::canvas::{Cell, Kind};
+use crate::diffusion::run::Run;
+use crate::diffusion::score::{self, FOLDS, Scoring};
+use crate::diffusion::{DenoiseError, Denoiser};
+use crate::engine::prompt::HolePlan;
+use crate::engine::protocol::Verb;
+use crate::model::Model;
+
+/// Refine masks words whose tokens are on average less likely than this (`reference/decoding.md` 4.2).
+const WEAK: f64 = 0.1;
+/// Refine masks at most this share of a paragraph's tokens.
+const WEAK_SHARE: f64 = 0.25;
+
+impl Job {
+    pub(super) fn choose(&mut self, model: &Model) -> Result<Stage, DenoiseError> {
+        let original = |hole: &HolePlan| hole.original.iter().map(|id| Cell::Original(*id)).collect();
+        let cells: Vec<Vec<Cell>> = self.prompt.holes.iter().map(original).collect();
+        let canvas = self.canvas(model, &cells)?;
+        let words = words::of_holes(&canvas, model);
+        if words.is_empty() {
+            return Err(DenoiseError::Failed("there are no words to change here; select or write some first".into()));
+        }
+        let scoring = Scoring::new(canvas.ids().to_vec(), &words, FOLDS, canvas.mask(), model.shift());
+        self.picture = Picture::new(canvas);
+        Ok(Stage::Scoring { scoring, fold: 0, purpose: Purpose::Choose })
+    }
+
+    pub(super) fn judge(&mut self, run: Box<Run>, model: &Model) -> Stage {
+        let canvas = run.canvas();
+        let changed = words::runs(canvas, |kind| matches!(kind, Kind::Committed { .. }));
+        let scoring = Scoring::new(canvas.ids().to_vec(), &changed, FOLDS, canvas.mask(), model.shift());
+        let (old, log_probabilities) = (self.picture.old_ids.clone(), self.picture.old_log_probabilities.clone());
+        Stage::Scoring { scoring, fold: 0, purpose: Purpose::Judge { old, log_probabilities, changed, run } }
+    }
+
+    pub(super) fn score_fold(
+        &mut self,
+        mut scoring: Scoring,
+        fold: usize,
+        purpose: Purpose,
+        model: &mut Model,
+        cancelled: Cancelled<'_>,
+    ) -> Result<Stage, DenoiseError> {
+        let logits = model.logits(&scoring.canvas(fold), &scoring.rows(fold), cancelled)?;
+        self.passes += 1;
+        scoring.report(fold, &logits, model.vocabulary());
+        if fold + 1 < scoring.fold_count() {
+            return Ok(Stage::Scoring { scoring, fold: fold + 1, purpose });
+        }
+        Ok(match purpose {
+            Purpose::Choose => self.mask_chosen(scoring.log_probabilities(), model),
+            Purpose::Judge { old, log_probabilities, changed, run } => {
+                let new = scoring.log_probabilities();
+                let worse = |word: &&Range<usize>| {
+                    score::mean(word, new).unwrap_or(f64::NEG_INFINITY)
+                        <= score::mean(word, &log_probabilities).unwrap_or(f64::NEG_INFINITY)
+                };
+                let worse: Vec<Range<usize>> = changed.iter().filter(worse).cloned().collect();
+                self.picture.canvas = words::restore(run.canvas(), &worse, &old);
+                Stage::Done
+            }
+        })
+    }
+
+    fn mask_chosen(&mut self, log_probabilities: &[Option<f64>], model: &Model) -> Stage {
+        let canvas = self.picture.canvas.clone();
+        let words = words::of_holes(&canvas, model);
+        let chosen = match self.verb {
+            Verb::Rewrite { strength } => score::rewrite(&words, log_probabilities, strength),
+            Verb::Fill | Verb::Refine => score::weakest(&words, log_probabilities, WEAK, WEAK_SHARE),
+        };
+        let chosen: Vec<Range<usize>> = chosen.into_iter().filter_map(|index| words.get(index).cloned()).collect();
+        let masked = self.prompt.remask(&canvas, &chosen, matches!(self.verb, Verb::Refine));
+        let stage = self.begin(masked, model);
+        self.picture.old_ids = canvas.ids().to_vec();
+        self.picture.old_log_probabilities = log_probabilities.to_vec();
+        stage
+    }
+}
