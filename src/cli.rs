@@ -4,6 +4,7 @@
 
 mod calibrate;
 mod denoise;
+mod edit;
 mod fill;
 pub mod golden;
 mod logits;
@@ -242,12 +243,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Models(args)) => models::run(args, &cli.common),
         Some(Command::Calibrate(args)) => calibrate::run(args, &cli.common),
         Some(Command::Samplers) => samplers(),
-        None => edit(cli),
+        None => edit::run(&cli.files, &cli.common),
     }
-}
-
-fn edit(_cli: &Cli) -> anyhow::Result<()> {
-    Err(anyhow!("no editor yet"))
 }
 
 fn samplers() -> anyhow::Result<()> {

@@ -53,5 +53,6 @@ pub mod diffusion;
 pub mod engine;
 pub mod model;
 
+pub mod shell;
 pub mod text;
 pub mod ui;

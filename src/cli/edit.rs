@@ -1,0 +1,106 @@
+//! `lacuna [FILE...]`: the editor, with the engine behind it.
+
+use std::io::IsTerminal;
+
+use anyhow::{anyhow, bail};
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::markers::{Segment, parse};
+use super::{Common, Precision, Usage, cores};
+use crate::app::settings::Settings;
+use crate::engine::protocol::{Event, Length};
+use crate::engine::{Engine, EngineOptions, catalog};
+use crate::shell::{self, EngineLink, FileArg, InitialDocument, Start};
+use crate::text::holes::HoleLength;
+
+/// The text that a newcomer tries the program on.
+const WELCOME: &str = include_str!("../../assets/welcome.md");
+
+pub(super) fn run(files: &[String], common: &Common) -> anyhow::Result<()> {
+    common.sampler()?;
+    if common.json || common.trace.is_some() {
+        bail!(Usage("--json and --trace are for `lacuna fill` and `lacuna denoise`; the editor takes neither".into()));
+    }
+    shell::require_terminal()?;
+    let (document, files) = documents(files)?;
+    let seed = common.seed();
+    let settings = Settings { seed, run: common.run_options(seed), ..Settings::default() };
+    let path = catalog::find(&common.model);
+    let name = path.as_ref().ok().and_then(|path| path.file_name()).map_or_else(
+        || common.model.clone(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    // One core stays free, so that a key is drawn while the model computes.
+    let load = common.load_options(Precision::Fast, cores().saturating_sub(1).max(1));
+    let options = EngineOptions { name, path, load };
+    shell::run(Start { settings, files, document, connect: Box::new(move || connect(options)) })
+}
+
+/// What is opened first: standard input, the files named, or the welcome text.
+fn documents(files: &[String]) -> anyhow::Result<(Option<InitialDocument>, Vec<FileArg>)> {
+    let (dashes, names): (Vec<&String>, Vec<&String>) = files.iter().partition(|file| *file == "-");
+    let piped = names.is_empty() && !std::io::stdin().is_terminal();
+    let document = if !dashes.is_empty() || piped {
+        Some(shell::read_standard_input()?)
+    } else if names.is_empty() {
+        Some(welcome()?)
+    } else {
+        None
+    };
+    Ok((document, names.into_iter().map(|name| FileArg::parse(name)).collect()))
+}
+
+/// The welcome text with its holes, in characters.
+fn welcome() -> anyhow::Result<InitialDocument> {
+    let mut document = InitialDocument::default();
+    let mut at = 0;
+    for segment in parse(WELCOME).map_err(|message| anyhow!(message))? {
+        match segment {
+            Segment::Text(text) => {
+                at += text.chars().count();
+                document.text.push_str(&text);
+            }
+            Segment::Hole(length) => {
+                let length = match length {
+                    Length::Auto => HoleLength::Auto,
+                    Length::Fixed(tokens) => HoleLength::Fixed(tokens),
+                    Length::Range(least, most) => HoleLength::Range(least, most),
+                };
+                document.holes.push((at..at, length));
+            }
+        }
+    }
+    Ok(document)
+}
+
+/// Starts the engine and the two ways to it.
+fn connect(options: EngineOptions) -> EngineLink {
+    let (told, events) = unbounded_channel();
+    let tell = {
+        let told = told.clone();
+        // Nobody listens any more when the editor is closing.
+        move |event| drop(told.send(event))
+    };
+    let engine = Engine::start(options, tell);
+    match engine {
+        Ok(engine) => EngineLink { send: Box::new(move |command| engine.send(command)), events },
+        Err(error) => {
+            let message = format!("the system gives no thread for the model ({error}); close some programs and try again");
+            let _ = told.send(Event::Unavailable(message));
+            EngineLink { send: Box::new(|_| ()), events }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::welcome;
+
+    #[test]
+    fn the_welcome_text_has_holes_and_no_markers() {
+        let document = welcome().unwrap();
+        assert_eq!(document.holes.len(), 3);
+        assert!(!document.text.contains("[MASK"));
+        assert!(document.text.lines().all(|line| line.len() <= 72), "it must fit a narrow terminal");
+    }
+}
