@@ -26,6 +26,8 @@ pub struct Input {
     text: String,
     /// The caret, in characters.
     caret: usize,
+    /// The text was offered and not touched yet: the first key typed replaces it.
+    offered: bool,
 }
 
 /// What is being asked for.
@@ -98,7 +100,19 @@ impl Input {
     pub(crate) fn new(text: impl Into<String>) -> Self {
         let text = text.into();
         let caret = text.chars().count();
-        Self { text, caret }
+        Self { text, caret, offered: false }
+    }
+
+    /// The same, offered: what is typed first replaces it, moving the caret keeps it.
+    pub(crate) fn offered(text: impl Into<String>) -> Self {
+        Self { offered: true, ..Self::new(text) }
+    }
+
+    fn replace_offer(&mut self) {
+        if std::mem::take(&mut self.offered) {
+            self.text.clear();
+            self.caret = 0;
+        }
     }
 
     /// What was typed.
@@ -117,6 +131,7 @@ impl Input {
 
     /// Types a text; line breaks and other control characters are left out.
     pub(crate) fn insert(&mut self, text: &str) {
+        self.replace_offer();
         let clean: String = text.chars().filter(|c| !c.is_control()).collect();
         let at = self.byte(self.caret);
         self.text.insert_str(at, &clean);
@@ -125,11 +140,13 @@ impl Input {
 
     /// Moves the caret, to the end at most.
     pub(crate) fn go(&mut self, caret: usize) {
+        self.offered = false;
         self.caret = caret.min(self.text.chars().count());
     }
 
     /// Deletes from the caret to `to`.
     pub(crate) fn delete_to(&mut self, to: usize) {
+        self.replace_offer();
         let to = to.min(self.text.chars().count());
         let range = self.byte(self.caret.min(to))..self.byte(self.caret.max(to));
         self.text.replace_range(range, "");
@@ -146,7 +163,7 @@ impl Input {
 
 impl Prompt {
     pub(crate) fn new(asked: Asked, text: impl Into<String>) -> Self {
-        Self { asked, input: Input::new(text), complaint: None }
+        Self { asked, input: Input::offered(text), complaint: None }
     }
 
     /// What stands before the input.
@@ -224,6 +241,21 @@ impl Question {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_offered_is_replaced_by_the_first_key_and_kept_by_a_motion() {
+        let mut input = Input::offered("40");
+        input.insert("6");
+        input.insert("0");
+        assert_eq!(input.text(), "60");
+        let mut input = Input::offered("draft.md");
+        input.go(5);
+        input.insert("2");
+        assert_eq!(input.text(), "draft2.md");
+        let mut input = Input::offered("40");
+        input.delete_to(1);
+        assert_eq!(input.text(), "");
+    }
 
     #[test]
     fn palette_puts_names_before_descriptions() {

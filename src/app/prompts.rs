@@ -73,7 +73,7 @@ impl App {
             Asked::Palette { selected } => *selected = selected.saturating_add_signed(by),
             Asked::Strength => {
                 let strength = prompt.input.text().trim().parse().unwrap_or(40) - 10 * by.signum();
-                prompt.input = Input::new(strength.clamp(10, 100).to_string());
+                prompt.input = Input::offered(strength.clamp(10, 100).to_string());
             }
             Asked::Find { .. } if by < 0 => view::find_previous(self),
             Asked::Find { .. } => view::find_next(self),

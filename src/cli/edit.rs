@@ -26,10 +26,11 @@ pub(super) fn run(files: &[String], common: &Common) -> anyhow::Result<()> {
     let seed = common.seed();
     let settings = Settings { seed, run: common.run_options(seed), ..Settings::default() };
     let path = catalog::find(&common.model);
-    let name = path.as_ref().ok().and_then(|path| path.file_name()).map_or_else(
-        || common.model.clone(),
-        |name| name.to_string_lossy().into_owned(),
-    );
+    let name = path
+        .as_ref()
+        .ok()
+        .and_then(|path| path.file_name())
+        .map_or_else(|| common.model.clone(), |name| name.to_string_lossy().into_owned());
     // One core stays free, so that a key is drawn while the model computes.
     let load = common.load_options(Precision::Fast, cores().saturating_sub(1).max(1));
     let options = EngineOptions { name, path, load };
@@ -85,7 +86,8 @@ fn connect(options: EngineOptions) -> EngineLink {
     match engine {
         Ok(engine) => EngineLink { send: Box::new(move |command| engine.send(command)), events },
         Err(error) => {
-            let message = format!("the system gives no thread for the model ({error}); close some programs and try again");
+            let message =
+                format!("the system gives no thread for the model ({error}); close some programs and try again");
             let _ = told.send(Event::Unavailable(message));
             EngineLink { send: Box::new(|_| ()), events }
         }

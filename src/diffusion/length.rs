@@ -73,6 +73,40 @@ pub fn phi(logits: &Logits, canvas: &Canvas, hole: usize, vocabulary: &Vocabular
     sum / masked.len().max(1) as f64
 }
 
+/// What is known about a hole's length before any pass: a log-normal belief.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prior {
+    /// The most plausible length.
+    pub typical: f64,
+    /// Standard deviation of the logarithm; infinite where nothing is known.
+    pub spread: f64,
+}
+
+impl Prior {
+    /// Nothing is known: the paper's rule.
+    pub const NONE: Self = Self { typical: 1.0, spread: f64::INFINITY };
+
+    /// The logarithm of the belief, up to a constant.
+    fn log(&self, length: usize) -> f64 {
+        -0.5 * ((length as f64 / self.typical).ln() / self.spread).powi(2)
+    }
+}
+
+/// How much a pass is believed beside the [`Prior`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evidence {
+    /// What `ln(Phi / B)` is multiplied with: 1 beside no prior, less for models whose confidence says little of lengths.
+    pub weight: f64,
+    /// How many lengths are tried between grid points, per hole, at most [`REFINEMENTS`].
+    pub refinements: usize,
+}
+
+impl Default for Evidence {
+    fn default() -> Self {
+        Self { weight: 1.0, refinements: REFINEMENTS }
+    }
+}
+
 /// A length to be tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
@@ -86,6 +120,8 @@ pub struct Candidate {
 #[derive(Debug, Clone)]
 pub struct LengthSearch {
     bias: LengthBias,
+    evidence: Evidence,
+    priors: Vec<Prior>,
     ranges: Vec<(usize, usize)>,
     lengths: Vec<usize>,
     hole: usize,
@@ -104,9 +140,27 @@ impl LengthSearch {
         };
         let ranges: Vec<(usize, usize)> = ranges.iter().map(ends).collect();
         let lengths = ranges.iter().map(|&(least, most)| FIRST_LENGTH.clamp(least, most)).collect();
-        let mut search = Self { bias, ranges, lengths, hole: 0, tried: Vec::new(), refined: 0, done: 0 };
+        let priors = vec![Prior::NONE; ranges.len()];
+        let evidence = Evidence::default();
+        let mut search =
+            Self { bias, evidence, priors, ranges, lengths, hole: 0, tried: Vec::new(), refined: 0, done: 0 };
         search.settle();
         search
+    }
+
+    /// The same search with what is known beforehand, one prior per hole; the lengths that others stand at before they
+    /// have been searched are the typical ones.
+    pub fn with_priors(mut self, priors: &[Prior], evidence: Evidence) -> Self {
+        for (index, prior) in priors.iter().enumerate().take(self.ranges.len()) {
+            let (least, most) = self.ranges[index];
+            self.priors[index] = *prior;
+            if prior.spread.is_finite() {
+                self.lengths[index] = (prior.typical.round().max(1.0) as usize).clamp(least, most);
+            }
+        }
+        self.evidence = Evidence { refinements: evidence.refinements.min(REFINEMENTS), ..evidence };
+        self.settle();
+        self
     }
 
     /// What to try next; none when the search is over. Asking twice gives the same answer.
@@ -120,7 +174,8 @@ impl LengthSearch {
     /// Takes the `Phi` of the hole that the current candidate names.
     pub fn report(&mut self, phi: f64) {
         let Some(length) = self.next_length() else { return };
-        let score = phi / self.bias.at(length);
+        let prior = self.priors.get(self.hole).copied().unwrap_or(Prior::NONE);
+        let score = self.evidence.weight * (phi.max(1e-9) / self.bias.at(length)).ln() + prior.log(length);
         self.refined += usize::from(self.next_coarse().is_none());
         let at = self.tried.partition_point(|&(other, _)| other < length);
         self.tried.insert(at, (length, if score.is_nan() { f64::NEG_INFINITY } else { score }));
@@ -140,7 +195,7 @@ impl LengthSearch {
     /// Lengths tried so far, and an upper bound of how many will have been in the end.
     pub fn progress(&self) -> (usize, usize) {
         let open = self.ranges.iter().skip(self.hole).filter(|(least, most)| least < most);
-        let most: usize = open.map(|&range| coarse(range).count() + REFINEMENTS).sum();
+        let most: usize = open.map(|&range| coarse(range).count() + self.evidence.refinements).sum();
         (self.done, self.done + most.saturating_sub(self.tried.len()))
     }
 
@@ -168,7 +223,7 @@ impl LengthSearch {
 
     /// Half way across the wider of the gaps beside the best length; the shorter side if they are equal.
     fn next_refinement(&self) -> Option<usize> {
-        let best = self.best_tried().filter(|_| self.refined < REFINEMENTS)?;
+        let best = self.best_tried().filter(|_| self.refined < self.evidence.refinements)?;
         let length = self.tried[best].0;
         let neighbours = [best.checked_sub(1), Some(best + 1)].into_iter().flatten();
         let gaps = neighbours.filter_map(|index| Some(self.tried.get(index)?.0));
@@ -282,7 +337,7 @@ fn solve(mut rows: [[f64; 4]; 3], subset: u8) -> [f64; 3] {
 
 #[cfg(test)]
 mod tests {
-    use super::{FORWARDS_PER_HOLE, LengthBias, LengthSearch, fit, phi};
+    use super::{Evidence, FORWARDS_PER_HOLE, LengthBias, LengthSearch, Prior, fit, phi};
     use crate::diffusion::Logits;
     use crate::diffusion::canvas::Canvas;
     use crate::diffusion::vocabulary::Vocabulary;
@@ -329,6 +384,30 @@ mod tests {
         assert_eq!(first.next_candidate().unwrap().lengths, [1, 8]);
         first.report(0.5);
         assert_eq!(first.next_candidate().unwrap().lengths, [2, 8]);
+    }
+
+    #[test]
+    fn a_prior_decides_where_the_passes_say_nothing_and_gives_way_where_they_do() {
+        let flat = LengthBias { a: 0.0, b: 1.0, c: 0.0, d: 1.0, e: 1.0 };
+        let prior = Prior { typical: 6.0, spread: 0.7 };
+        let best = |phi: fn(usize) -> f64| {
+            let evidence = Evidence { weight: 1.0, refinements: 0 };
+            let mut search = LengthSearch::new(&[1..=24], flat).with_priors(&[prior], evidence);
+            while let Some(candidate) = search.next_candidate() {
+                search.report(phi(candidate.lengths[0]));
+            }
+            search.best()
+        };
+        assert_eq!(best(|_| 0.5), [6]);
+        assert_eq!(best(|length| if length == 12 { 0.9 } else { 0.1 }), [12]);
+    }
+
+    #[test]
+    fn holes_that_wait_stand_at_their_typical_length() {
+        let prior = Prior { typical: 3.2, spread: 0.5 };
+        let search = LengthSearch::new(&[1..=8, 2..=8], LengthBias::default())
+            .with_priors(&[Prior::NONE, prior], Evidence::default());
+        assert_eq!(search.next_candidate().unwrap().lengths, [1, 3]);
     }
 
     #[test]

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use super::job::{Job, Step, Turn};
-use super::lengths;
+use super::lengths::Lengths;
 use super::prompt::spaced_tokens;
 use super::protocol::{Frame, ModelInfo, Part, Request};
-use crate::diffusion::length::LengthBias;
 use crate::diffusion::{DenoiseError, Denoiser};
 use crate::model::{Model, ModelError};
 
@@ -14,7 +13,7 @@ use crate::model::{Model, ModelError};
 pub struct Brain {
     pub(super) model: Model,
     spaced: Arc<[bool]>,
-    bias: LengthBias,
+    lengths: Lengths,
 }
 
 impl Brain {
@@ -24,8 +23,8 @@ impl Brain {
     /// A sentence when it came without a tokenizer.
     pub fn new(model: Model) -> Result<Self, ModelError> {
         let spaced = spaced_tokens(model.tokenizer()?, model.vocabulary_size());
-        let bias = lengths::bias_of(&model.name);
-        Ok(Self { model, spaced, bias })
+        let lengths = Lengths::of_model(&model.name);
+        Ok(Self { model, spaced, lengths })
     }
 
     /// What the status line says of it.
@@ -64,7 +63,7 @@ impl Brain {
     }
 
     pub(super) fn job(&self, request: &Request) -> Result<Job, DenoiseError> {
-        Job::new(request, &self.model, &self.spaced, self.bias)
+        Job::new(request, &self.model, &self.spaced, self.lengths)
     }
 
     pub(super) fn advance(

@@ -14,10 +14,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::prompt::Prompt;
+use super::lengths::Lengths;
+use super::prompt::{HolePlan, Prompt};
 use super::protocol::{Frame, JobId, Part, Phase, Request, RunOptions, Verb};
 use crate::diffusion::canvas::{Canvas, Cell, Edit, Kind};
-use crate::diffusion::length::{LengthBias, LengthSearch, phi};
+use crate::diffusion::length::{LengthSearch, phi};
 use crate::diffusion::rng::Seeded;
 use crate::diffusion::run::Run;
 use crate::diffusion::sampler::Sampler;
@@ -27,8 +28,6 @@ use crate::diffusion::{DenoiseError, Denoiser, Logits, row_of};
 use crate::model::Model;
 use picture::Picture;
 
-/// Longest hole that auto length tries, where the window leaves room for it.
-const LONGEST_AUTO: usize = 32;
 /// What asks, between layers, whether to stop.
 pub(crate) type Cancelled<'a> = &'a (dyn Fn() -> bool + Sync);
 
@@ -75,7 +74,7 @@ pub(crate) struct Job {
     prompt: Prompt,
     sampler: Sampler,
     options: RunOptions,
-    bias: LengthBias,
+    lengths: Lengths,
     stage: Stage,
     picture: Picture,
     /// Passes made outside of the current run: measuring, scoring, runs before a rebase.
@@ -94,7 +93,7 @@ impl Job {
         request: &Request,
         model: &Model,
         spaced: &Arc<[bool]>,
-        bias: LengthBias,
+        lengths: Lengths,
     ) -> Result<Self, DenoiseError> {
         let failed = |message: String| DenoiseError::Failed(message);
         let prompt = Prompt::new(&request.parts, model, spaced).map_err(|error| failed(error.to_string()))?;
@@ -108,7 +107,7 @@ impl Job {
             prompt,
             sampler,
             options: request.options.clone(),
-            bias,
+            lengths,
             stage: Stage::Done,
             picture: Picture::default(),
             passes: 0,
@@ -173,7 +172,7 @@ impl Job {
             return Ok(());
         };
         let ids: Vec<_> = old.holes.iter().map(|hole| hole.id()).collect();
-        let carried = |hole: &super::prompt::HolePlan| -> Vec<Cell> {
+        let carried = |hole: &HolePlan| -> Vec<Cell> {
             // A hole that names no cells goes on from all of its own.
             let (from, part) = match &hole.part.resume {
                 Some(resume) => (resume.from, resume.cells.clone()),
@@ -233,9 +232,16 @@ impl Job {
     // Fill: how long is each hole?
 
     fn measure(&mut self, model: &Model) -> Result<Stage, DenoiseError> {
-        let longest = self.prompt.longest_hole().min(LONGEST_AUTO);
-        let ranges: Vec<_> = self.prompt.holes.iter().map(|hole| hole.bounds(longest)).map(|(a, b)| a..=b).collect();
-        let search = LengthSearch::new(&ranges, self.bias);
+        let room = self.prompt.longest_hole();
+        let held: Vec<usize> = self.prompt.holes.iter().map(|hole| hole.original.len()).collect();
+        let range = |(hole, held): (&HolePlan, &usize)| {
+            let (least, most) = self.lengths.auto(*held);
+            let (least, most) = hole.bounds((least.min(room), most.min(room)));
+            least..=most
+        };
+        let ranges: Vec<_> = self.prompt.holes.iter().zip(&held).map(range).collect();
+        let priors: Vec<_> = held.iter().map(|held| self.lengths.prior_of(*held)).collect();
+        let search = LengthSearch::new(&ranges, self.lengths.bias).with_priors(&priors, self.lengths.evidence);
         let canvas = self.masked_canvas(model, &search.best())?;
         self.picture = Picture::new(canvas);
         self.settle(search, model)

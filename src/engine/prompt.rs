@@ -39,10 +39,10 @@ impl HolePlan {
         self.part.id
     }
 
-    /// Shortest and longest length that was asked for.
-    pub(crate) fn bounds(&self, longest: usize) -> (usize, usize) {
+    /// Shortest and longest length that was asked for, or these where that was left open.
+    pub(crate) fn bounds(&self, auto: (usize, usize)) -> (usize, usize) {
         match self.part.length {
-            Length::Auto => (1, longest),
+            Length::Auto => auto,
             Length::Fixed(length) => (length.max(1), length.max(1)),
             Length::Range(from, to) => (from.min(to).max(1), from.max(to).max(1)),
         }
@@ -89,9 +89,9 @@ impl Prompt {
         Ok(Self { texts, holes, window, context, bos, spaced: spaced.clone() })
     }
 
-    /// The most tokens that one hole can have while every other has at least its shortest length.
+    /// The most tokens that one hole of open length can have while every other has at least its shortest length.
     pub(crate) fn longest_hole(&self) -> usize {
-        let others: usize = self.holes.iter().map(|hole| hole.bounds(1).0).sum();
+        let others: usize = self.holes.iter().map(|hole| hole.bounds((1, 1)).0).sum();
         (self.window / 2).saturating_sub(others).max(1)
     }
 

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::app::keymap::Context;
 use crate::app::layout;
-use crate::app::layout::moves::{Side, Spot, by_rows};
+use crate::app::layout::moves::{Side, Spot, by_rows, covered_at};
 use crate::app::mouse::to_selection;
 use crate::text::motion;
 use crate::text::selection::Selection;
@@ -36,11 +36,10 @@ pub(crate) enum Reach {
     Select,
 }
 
-/// Moves the caret. The keys go to the text.
+/// Moves the caret. Looking at the cells of a run leaves the keys with the run; going anywhere else gives them to the text.
 pub(crate) fn go(app: &mut App, motion: Motion, reach: Reach) {
     let selection = app.document.selection();
     app.document.break_group();
-    app.focus = Context::Text;
     let collapses = reach == Reach::Move && !selection.is_caret();
     let (spot, goal) = match motion {
         Motion::Left if collapses => (Spot::at(selection.range().start), None),
@@ -58,10 +57,15 @@ pub(crate) fn go(app: &mut App, motion: Motion, reach: Reach) {
         Reach::Move => {
             app.document.select(Selection::caret(spot.pos));
             app.view.caret_cell = spot.cell;
+            let touches = |range: &std::ops::Range<usize>| range.start <= spot.pos && spot.pos <= range.end;
+            if covered_at(app, touches).is_none() {
+                app.focus = Context::Text;
+            }
         }
         Reach::Select => {
             app.document.select(selection.extend_to(spot.pos));
             app.view.caret_cell = None;
+            app.focus = Context::Text;
         }
     }
 }

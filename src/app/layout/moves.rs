@@ -96,7 +96,7 @@ pub(crate) fn covered(app: &App, id: HoleId) -> Option<(&Hole, &HoleCells)> {
     Some((app.document().holes().get(id.0)?, cells))
 }
 
-fn covered_at(app: &App, test: impl Fn(&Range<usize>) -> bool) -> Option<(&Hole, &HoleCells)> {
+pub(crate) fn covered_at(app: &App, test: impl Fn(&Range<usize>) -> bool) -> Option<(&Hole, &HoleCells)> {
     app.infill().overlay().iter().filter_map(|cells| covered(app, cells.id)).find(|(hole, _)| test(&hole.range))
 }
 
