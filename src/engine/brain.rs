@@ -1,10 +1,8 @@
 //! A loaded model with what the engine derives from it once, and the way to run a job to its end in one call.
 
-use std::sync::Arc;
-
 use super::job::{Job, Step, Turn};
 use super::lengths::Lengths;
-use super::prompt::spaced_tokens;
+use super::prompt::Choices;
 use super::protocol::{Frame, ModelInfo, Part, Request};
 use crate::diffusion::{DenoiseError, Denoiser};
 use crate::model::{Model, ModelError};
@@ -12,7 +10,7 @@ use crate::model::{Model, ModelError};
 /// A model ready for jobs on text.
 pub struct Brain {
     pub(super) model: Model,
-    spaced: Arc<[bool]>,
+    choices: Choices,
     lengths: Lengths,
 }
 
@@ -22,9 +20,9 @@ impl Brain {
     /// # Errors
     /// A sentence when it came without a tokenizer.
     pub fn new(model: Model) -> Result<Self, ModelError> {
-        let spaced = spaced_tokens(model.tokenizer()?, model.vocabulary_size());
+        let choices = Choices::of(model.tokenizer()?, model.vocabulary_size());
         let lengths = Lengths::of_model(&model.name);
-        Ok(Self { model, spaced, lengths })
+        Ok(Self { model, choices, lengths })
     }
 
     /// What the status line says of it.
@@ -63,7 +61,7 @@ impl Brain {
     }
 
     pub(super) fn job(&self, request: &Request) -> Result<Job, DenoiseError> {
-        Job::new(request, &self.model, &self.spaced, self.lengths)
+        Job::new(request, &self.model, &self.choices, self.lengths)
     }
 
     pub(super) fn advance(
@@ -75,7 +73,7 @@ impl Brain {
     }
 
     pub(super) fn rebase(&self, job: &mut Job, parts: &[Part]) -> Result<(), DenoiseError> {
-        job.rebase(parts, &self.model, &self.spaced)
+        job.rebase(parts, &self.model, &self.choices)
     }
 
     pub(super) fn keep(&mut self, job: &mut Job, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<(), DenoiseError> {

@@ -11,11 +11,10 @@ mod revise;
 pub(in crate::engine) mod words;
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::lengths::Lengths;
-use super::prompt::{HolePlan, Prompt};
+use super::prompt::{Choices, HolePlan, Prompt};
 use super::protocol::{Frame, JobId, Part, Phase, Request, RunOptions, Verb};
 use crate::diffusion::canvas::{Canvas, Cell, Edit, Kind};
 use crate::diffusion::length::{LengthSearch, phi};
@@ -92,11 +91,11 @@ impl Job {
     pub(crate) fn new(
         request: &Request,
         model: &Model,
-        spaced: &Arc<[bool]>,
+        choices: &Choices,
         lengths: Lengths,
     ) -> Result<Self, DenoiseError> {
         let failed = |message: String| DenoiseError::Failed(message);
-        let prompt = Prompt::new(&request.parts, model, spaced).map_err(|error| failed(error.to_string()))?;
+        let prompt = Prompt::new(&request.parts, model, choices).map_err(|error| failed(error.to_string()))?;
         if prompt.holes.is_empty() {
             return Err(failed("there is no hole to fill; mark one first".into()));
         }
@@ -160,8 +159,8 @@ impl Job {
     }
 
     /// The document changed: the same job on new parts, each hole going on from the cells that it names.
-    pub(crate) fn rebase(&mut self, parts: &[Part], model: &Model, spaced: &Arc<[bool]>) -> Result<(), DenoiseError> {
-        let prompt = Prompt::new(parts, model, spaced).map_err(|error| DenoiseError::Failed(error.to_string()))?;
+    pub(crate) fn rebase(&mut self, parts: &[Part], model: &Model, choices: &Choices) -> Result<(), DenoiseError> {
+        let prompt = Prompt::new(parts, model, choices).map_err(|error| DenoiseError::Failed(error.to_string()))?;
         let old = std::mem::replace(&mut self.prompt, prompt);
         let Stage::Denoising(run) = &self.stage else {
             // Lengths and scores of the old text say little about the new: begin again.

@@ -34,7 +34,7 @@ impl Lengths {
         if name == DEFAULT_MODEL {
             return Self {
                 bias: DEFAULT_MODEL_BIAS,
-                evidence: Evidence { weight: 0.25, refinements: 0 },
+                evidence: Evidence { weight: 1.0, refinements: 0 },
                 prior: Prior { typical: 5.0, spread: 1.0 },
                 longest: 16,
             };
