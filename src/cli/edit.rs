@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn the_welcome_text_has_holes_and_no_markers() {
         let document = welcome().unwrap();
-        assert_eq!(document.holes.len(), 3);
+        assert_eq!(document.holes.len(), 5);
         assert!(!document.text.contains("[MASK"));
         assert!(document.text.lines().all(|line| line.len() <= 72), "it must fit a narrow terminal");
     }

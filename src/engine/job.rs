@@ -299,6 +299,7 @@ impl Job {
         model: &mut Model,
         cancelled: Cancelled<'_>,
     ) -> Result<Stage, DenoiseError> {
+        run.revise(|canvas| words::forbid_echoes(canvas, model));
         let rows = if run.rows_needed().is_empty() { Vec::new() } else { run.rows_to_show() };
         let logits =
             if rows.is_empty() { Logits::none() } else { model.logits(run.canvas().ids(), &rows, cancelled)? };

@@ -1,10 +1,10 @@
 //! What is believed about the lengths of holes, per model (`reference/decoding.md` section 3.4).
 //!
 //! The paper's rule, confidence divided by a fitted curve, was made for 8-billion-weight models. The default model's
-//! confidence says little about lengths: on 78 holes of 1 to 24 tokens cut out of held-out text, the rule alone was off
-//! by a factor of e^1.41 on average (arithmetic mean of |ln(chosen / true)|), always saying 8 by e^0.82, and the rule at
-//! a quarter of its weight beside a log-normal prior around 5 tokens by e^0.79. So a prior speaks along, and what the
-//! hole held before sets it where there was something.
+//! confidence says little about lengths. On 120 holes of 1 to 24 tokens cut out of held-out text, the mean of
+//! |ln(chosen / true)| was 1.49 for the rule alone, 0.82 for always saying 8, and 0.82 for the rule beside a log-normal
+//! prior around 5 tokens, which still listens to the text. So a prior speaks along, and where a hole held text before,
+//! that text's length sets it.
 
 use super::catalog::DEFAULT_MODEL;
 use crate::diffusion::length::{Evidence, LengthBias, Prior, REFINEMENTS};

@@ -7,5 +7,7 @@ mod architecture;
 mod cli;
 /// Networks against the golden numbers of their reference implementations, and the default model against its own.
 mod network;
+/// The README against the program.
+mod readme;
 /// What every module here needs.
 mod support;

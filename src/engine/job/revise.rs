@@ -12,10 +12,14 @@ use crate::engine::prompt::HolePlan;
 use crate::engine::protocol::Verb;
 use crate::model::Model;
 
-/// Refine masks words whose tokens are on average less likely than this (`reference/decoding.md` 4.2).
-const WEAK: f64 = 0.1;
+/// Refine masks words whose tokens are on average less likely than this. The paper's range is 0.05 to 0.3
+/// (`reference/decoding.md` 4.2); a small model doubts more words than are wrong.
+const WEAK: f64 = 0.02;
 /// Refine masks at most this share of a paragraph's tokens.
-const WEAK_SHARE: f64 = 0.25;
+const WEAK_SHARE: f64 = 0.15;
+/// A new word must be likelier per token than the old one by this many nats: the model's own choice is always a little
+/// likelier to it, and a change that says no more is not worth proposing.
+const GAIN: f64 = 1.0;
 
 impl Job {
     pub(super) fn choose(&mut self, model: &Model) -> Result<Stage, DenoiseError> {
@@ -58,8 +62,8 @@ impl Job {
             Purpose::Judge { old, log_probabilities, changed, run } => {
                 let new = scoring.log_probabilities();
                 let worse = |word: &&Range<usize>| {
-                    score::mean(word, new).unwrap_or(f64::NEG_INFINITY)
-                        <= score::mean(word, &log_probabilities).unwrap_or(f64::NEG_INFINITY)
+                    let (new, old) = (score::mean(word, new), score::mean(word, &log_probabilities));
+                    new.zip(old).is_none_or(|(new, old)| new < old + GAIN)
                 };
                 let worse: Vec<Range<usize>> = changed.iter().filter(worse).cloned().collect();
                 self.picture.canvas = words::restore(run.canvas(), &worse, &old);

@@ -32,6 +32,26 @@ pub(super) fn of_holes(canvas: &Canvas, model: &Model) -> Vec<Range<usize>> {
     words
 }
 
+/// Forbids, at each masked position, the word that stands right before or after it: small models like to say a word
+/// twice where two positions want the same one ("the the"), and no text means that. Signs and code may repeat.
+pub(super) fn forbid_echoes(canvas: &mut Canvas, model: &Model) {
+    let Ok(tokenizer) = model.tokenizer() else { return };
+    let is_word = |id: u32| match tokenizer.bytes(id) {
+        [b' ', word @ ..] => !word.is_empty() && word.iter().all(u8::is_ascii_alphabetic),
+        _ => false,
+    };
+    let masked: Vec<usize> = canvas.masked().collect();
+    for position in masked {
+        for neighbour in [position.checked_sub(1), Some(position + 1)].into_iter().flatten() {
+            let word = canvas.ids().get(neighbour).copied().filter(|id| *id != canvas.mask() && is_word(*id));
+            if let Some(word) = word {
+                // A masked position is in a hole, and there it may be forbidden.
+                let _ = canvas.forbid(position, word);
+            }
+        }
+    }
+}
+
 /// Maximal runs of positions in holes whose kind is as asked.
 pub(super) fn runs(canvas: &Canvas, wanted: impl Fn(Kind) -> bool) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
