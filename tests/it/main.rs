@@ -3,11 +3,20 @@
 
 /// The import law and the tidiness rules, held against every source file.
 mod architecture;
+/// What goes wrong around the editor, seen in a terminal.
+#[cfg(unix)]
+mod bad_input;
 /// The command line, as a script would use it: the real binary in a temporary folder.
 mod cli;
+/// The editor as a person has it: the real binary in a pseudo-terminal.
+#[cfg(unix)]
+mod editor;
 /// Networks against the golden numbers of their reference implementations, and the default model against its own.
 mod network;
 /// The README against the program.
 mod readme;
 /// What every module here needs.
 mod support;
+/// A pseudo-terminal with the built program in it.
+#[cfg(unix)]
+mod terminal;
