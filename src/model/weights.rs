@@ -46,11 +46,8 @@ impl Weights {
         for file in files {
             File::open(file).map_err(|source| ModelError::Read { path: file.clone(), source })?;
         }
-        #[expect(
-            unsafe_code,
-            reason = "mapping is what keeps a 16 GB checkpoint out of memory; a file that another \
-                                        program shortens while we load it is the documented hazard of every loader"
-        )]
+        // A file that another program shortens while we load it is the documented hazard of every loader.
+        #[expect(unsafe_code, reason = "mapping is what keeps a 16 GB checkpoint out of memory")]
         let mapped = unsafe { MmapedSafetensors::multi(files) };
         let mapped = mapped.map_err(|error| {
             let path = if files.len() == 1 { files[0].clone() } else { path.to_owned() };
