@@ -200,7 +200,7 @@ impl Choices {
 /// Whether there is text both before and after a hole on its own line. A neighbouring hole counts as text.
 fn is_inline(texts: &[String], hole: usize) -> bool {
     let (before, after) = (&texts[hole], &texts[hole + 1]);
-    let filled = |line: &str, at_edge: bool| if line.is_empty() { !at_edge } else { !line.trim().is_empty() };
+    let filled = |line: &str, at_edge: bool| !at_edge || !line.trim().is_empty();
     let before_line = before.rsplit('\n').next().unwrap_or_default();
     let after_line = after.split('\n').next().unwrap_or_default();
     let open_before = hole == 0 || before.contains('\n');

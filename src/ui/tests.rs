@@ -159,7 +159,7 @@ fn the_cell_at_the_caret_is_explained_on_the_rule() {
         |..
         |── " heard" 80 % · or " ship" 12 %, " tug" 4 % ──── ━━━━━━━━━━──────────  50 % ─
         | ‖ filling 2 holes   paused at step 7/16 · 5 of 10 left · 8 passes · seed 4821
-        | f6 to the run   ctrl-s save   f1 help
+        | space go on  enter keep  esc drop  r again  . step  i type here         ? help
         "#,
     );
 }
@@ -323,7 +323,7 @@ fn a_complaint_stands_above_the_prompt_and_is_not_cut() {
         |  4   called again, louder.
         | ✗ Type auto, a number of tokens such
         |   as 12, or a range such as 3-40.
-        | tokens in the hole (auto, 1…  utomany
+        | tokens in the hole (auto, 1…  many
         | enter set it   esc leave
         ",
     );
