@@ -21,6 +21,7 @@ mod worker;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
@@ -46,6 +47,7 @@ pub struct Engine {
     commands: Option<Sender<Command>>,
     interrupt: Arc<Interrupt>,
     thread: Option<JoinHandle<()>>,
+    loaded: Arc<AtomicBool>,
 }
 
 impl Engine {
@@ -57,11 +59,12 @@ impl Engine {
     pub fn start(options: EngineOptions, tell: impl FnMut(Event) + Send + 'static) -> std::io::Result<Self> {
         let (commands, inbox) = channel();
         let interrupt = Arc::new(Interrupt::default());
+        let loaded = Arc::new(AtomicBool::new(false));
         let thread = std::thread::Builder::new().name("lacuna-engine".into()).spawn({
-            let interrupt = interrupt.clone();
-            move || run(options, inbox, interrupt, Box::new(tell))
+            let (interrupt, loaded) = (interrupt.clone(), loaded.clone());
+            move || run(options, inbox, interrupt, &loaded, Box::new(tell))
         })?;
-        Ok(Self { commands: Some(commands), interrupt, thread: Some(thread) })
+        Ok(Self { commands: Some(commands), interrupt, thread: Some(thread), loaded })
     }
 
     /// Hands a command over and returns at once. Commands sent before the model is loaded wait for it.
@@ -87,8 +90,11 @@ impl Drop for Engine {
         self.interrupt.raise(JobId(u64::MAX - 1));
         self.commands = None;
         if let Some(thread) = self.thread.take() {
-            // A panic there has been told as an event.
-            let _ = thread.join();
+            // Reading a model cannot be interrupted, and closing the program must not wait for it.
+            if self.loaded.load(Ordering::Acquire) {
+                // A panic there has been told as an event.
+                let _ = thread.join();
+            }
         }
     }
 }
@@ -97,6 +103,7 @@ fn run(
     options: EngineOptions,
     commands: Receiver<Command>,
     interrupt: Arc<Interrupt>,
+    done_loading: &AtomicBool,
     mut tell: Box<dyn FnMut(Event)>,
 ) {
     tell(Event::Loading { model: options.name.clone() });
@@ -105,6 +112,7 @@ fn run(
         let why = panic_message(panic.as_ref());
         Err(format!("loading {} stopped with a defect ({why}); choose another with --model", options.name))
     });
+    done_loading.store(true, Ordering::Release);
     match loaded {
         Ok(brain) => {
             tell(Event::Ready(brain.info()));
