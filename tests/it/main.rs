@@ -11,6 +11,8 @@ mod cli;
 /// The editor as a person has it: the real binary in a pseudo-terminal.
 #[cfg(unix)]
 mod editor;
+/// The engine with the default model: commands in, events out.
+mod engine;
 /// GGUF files against the safetensors that they are made from.
 mod gguf;
 /// Networks against the golden numbers of their reference implementations, and the default model against its own.
