@@ -62,7 +62,8 @@ impl Translator {
             }
             Event::Mouse(mouse) => self.mouse(mouse, now).map(Message::Mouse),
             Event::Paste(text) => Some(Message::Paste(text)),
-            Event::Resize(width, height) => Some(Message::Resize { width, height }),
+            // The signal tells it: crossterm forgets a change of size that comes together with a key.
+            Event::Resize(..) => None,
             Event::Key(_) | Event::FocusGained | Event::FocusLost => None,
         }
     }

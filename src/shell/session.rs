@@ -250,6 +250,7 @@ impl Session {
                 let entered = self.terminal.enter_again();
                 self.came_back(entered);
             }
+            Signal::Resized => self.measure(),
         }
     }
 

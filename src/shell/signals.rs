@@ -2,7 +2,7 @@
 
 use std::io;
 
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 use tokio::signal::unix::{self, SignalKind};
 
 /// What a signal asks for.
@@ -14,6 +14,8 @@ pub(crate) enum Signal {
     Suspend,
     /// We were stopped and go on: the terminal may be in any state.
     Continued,
+    /// The terminal has another size.
+    Resized,
 }
 
 /// The signals being listened for.
@@ -23,6 +25,7 @@ pub(crate) struct Signals {
     interrupt: unix::Signal,
     suspend: unix::Signal,
     go_on: unix::Signal,
+    resize: unix::Signal,
 }
 
 impl Signals {
@@ -35,6 +38,7 @@ impl Signals {
             interrupt: listen(SIGINT)?,
             suspend: listen(SIGTSTP)?,
             go_on: listen(SIGCONT)?,
+            resize: listen(SIGWINCH)?,
         })
     }
 
@@ -46,6 +50,7 @@ impl Signals {
                 Some(()) = self.hang_up.recv() => return Signal::End(SIGHUP),
                 Some(()) = self.suspend.recv() => return Signal::Suspend,
                 Some(()) = self.go_on.recv() => return Signal::Continued,
+                Some(()) = self.resize.recv() => return Signal::Resized,
                 Some(()) = self.interrupt.recv() => {}
                 else => return std::future::pending().await,
             }

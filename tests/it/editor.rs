@@ -132,7 +132,7 @@ fn unsaved_text_survives_being_killed_in_the_middle_of_a_run() {
     let mut session = place.lacuna(&["--model", "/nowhere", "a.txt"]);
     session.wait_for("An earlier session ended before this file was saved");
     session.keys("r");
-    session.wait_for("Restored");
+    session.wait_for("OKAPI");
     session.save("a.txt");
     assert_eq!(place.read("a.txt").replace(" OKAPI", ""), SENTENCE);
     assert!(place.read("a.txt").contains(" OKAPI"));
