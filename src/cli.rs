@@ -44,7 +44,7 @@ Without a file it opens a short text to try this on.
 
 Examples:
   lacuna notes.md
-  lacuna fill 'The capital of France is [MASK:1], and its river is the [MASK:1].'
+  lacuna fill 'It was so cold that the lake had [MASK:1] over during the [MASK:1].'
   lacuna fill --file draft.md --range 120..180 --strength 0.4
   lacuna models check path/to/model";
 

@@ -38,6 +38,8 @@ pub struct Infill {
     runs: u64,
     /// The seed that the user typed for the next run.
     next_seed: Option<u64>,
+    /// Holes whose text was accepted: they are filled again only when asked for by name.
+    accepted: Vec<u64>,
 }
 
 /// One task: these holes, this verb, the run going on and the proposals so far.
@@ -101,6 +103,16 @@ pub struct Proposal {
 }
 
 impl Infill {
+    /// Whether the hole's text is a proposal that was accepted.
+    pub fn is_accepted(&self, hole: u64) -> bool {
+        self.accepted.contains(&hole)
+    }
+
+    /// The hole's text is now a proposal that was accepted.
+    pub(crate) fn mark_accepted(&mut self, hole: u64) {
+        self.accepted.push(hole);
+    }
+
     /// Where it stands.
     pub fn stage(&self) -> Stage {
         match &self.session {

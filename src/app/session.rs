@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::app::App;
-use crate::app::Model;
 use crate::app::document::Change;
 use crate::app::effect::Effect;
 use crate::app::infill::overlay::HoleCells;
 use crate::app::infill::{Proposal, Run, Session, Stage, Told, overlay, request};
 use crate::app::keymap::Context;
 use crate::app::layout::moves::Spot;
+use crate::app::{App, Model, layout};
 use crate::engine::protocol::{Command, Event, Frame, HoleId, Outcome, Request, RunOptions, Verb};
 use crate::text::buffer::{Buffer, LineEnding};
 use crate::text::change::{Bias, ChangeSet, Edit};
@@ -27,10 +26,17 @@ impl App {
         }
         let options = self.fresh_options();
         self.document.break_group();
-        self.document.select(Selection::caret(self.document.caret()));
+        self.document.select(Selection::caret(self.place_to_watch(&holes)));
         self.infill.begin(verb, holes, options);
         self.focus = Context::Run;
         self.send_start();
+    }
+
+    /// Where the caret goes when a run starts: it stays, unless no hole is in sight; then the window goes to the first.
+    fn place_to_watch(&self, holes: &[HoleId]) -> usize {
+        let in_sight = layout::screen(self).rows.iter().any(|row| row.holds_hole);
+        let first = holes.iter().filter_map(|id| self.document.holes().get(id.0)).map(|hole| hole.range.start).min();
+        first.filter(|_| !in_sight).unwrap_or(self.document.caret())
     }
 
     /// Runs the task at hand once more with another seed.
@@ -76,7 +82,7 @@ impl App {
         if session.holes.is_empty() {
             self.cancel_job();
             self.end_session();
-            self.warn("The text of the hole is gone, so what ran there was dropped.");
+            self.warn("The hole is gone or no longer marked, so what ran there was dropped.");
             return;
         }
         let told = Told { revision: self.document.buffer().revision(), holes: session.holes.clone() };
@@ -207,12 +213,12 @@ impl App {
                 self.cancel_job();
                 self.reselect();
                 self.abandon_run();
-                self.inform("Dropped the run; the text is as it was.");
+                self.inform("Dropped the run; nothing of it is in your text.");
             }
             Stage::Review => {
                 self.reselect();
                 self.end_session();
-                self.inform("Dropped; the text is as it was.");
+                self.inform("Dropped; nothing of it is in your text.");
             }
         }
     }
@@ -271,7 +277,7 @@ impl App {
         let set = ChangeSet::new(buffer.len(), edits);
         holes.map(&set);
         for (range, length) in marked {
-            holes.add(range, length);
+            self.infill.mark_accepted(holes.add(range, length));
         }
         let selection = selection.unwrap_or_else(|| Selection::caret(set.map(caret, Bias::Right)));
         self.document.break_group();

@@ -1,11 +1,11 @@
 //! The words of the header and the status line, as a pure function of the program's state.
 
+use crate::app::commands::run::{Target, target};
 use crate::app::infill::{Run, Session, Stage};
 use crate::app::keymap::Context;
 use crate::app::notice::Notice;
 use crate::app::{App, Model};
 use crate::engine::protocol::{Frame, Phase, Verb};
-use crate::text::measure;
 
 /// A key and what it does, in one or two words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,11 +86,8 @@ fn place(app: &App) -> String {
     let (buffer, selection) = (app.document().buffer(), app.document().selection());
     let line = buffer.line_of(selection.head);
     let start = buffer.line_start(line);
-    // In a very long line the column is not measured: that would take as long as the line.
-    let column = match selection.head - start {
-        far if far > 100_000 => far,
-        _ => measure::column_of(buffer, selection.head, app.settings().tab_width.max(1)),
-    };
+    // In characters, as `FILE:LINE:COL` and ctrl-l count them.
+    let column = selection.head - start;
     let place = format!("{}:{}", line + 1, column + 1);
     match selection.range().len() {
         0 => place,
@@ -152,7 +149,7 @@ fn running(what: &str, run: &Run) -> String {
     };
     let passes = if frame.nfe == 1 { "1 pass".to_owned() } else { format!("{} passes", frame.nfe) };
     let speed = frame.tokens_per_second();
-    let speed = if speed > 0.0 { format!(" · {speed:.0} tok/s") } else { String::new() };
+    let speed = if speed >= 0.5 { format!(" · {speed:.0} tok/s") } else { String::new() };
     format!("{what}   {state} · {passes} · {:.1} s{speed} · seed {seed}", frame.seconds)
 }
 
@@ -204,13 +201,12 @@ fn hints(app: &App) -> Vec<Hint> {
 
 fn idle_hints(app: &App) -> Vec<Hint> {
     let hint = |key, does| Hint { key, does };
-    let selected = !app.document().selection().is_caret();
     let in_hole = app.document().holes().at(app.document().caret()).is_some();
     let mark = if in_hole { "unmark hole" } else { "mark hole" };
-    let run = match (app.document().holes().is_empty(), selected) {
-        (false, _) => "fill",
-        (true, true) => "rewrite",
-        (true, false) => "refine",
+    let run = match target(app) {
+        Target::Fill(_) => "fill",
+        Target::Rewrite => "rewrite",
+        Target::Refine => "refine",
     };
     let mut hints = vec![hint("alt-m", mark)];
     // Without text or hole there is nothing to run on.

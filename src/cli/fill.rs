@@ -30,7 +30,7 @@ pub(crate) struct FillArgs {
     /// The bytes to rewrite
     #[arg(long, value_name = "A..B", requires = "strength", value_parser = parse_range)]
     range: Option<Range<usize>>,
-    /// What to write, for models that were tuned to follow instructions
+    /// What to write, for models that were tuned to follow instructions (not built yet)
     #[arg(long, value_name = "TEXT")]
     instruction: Option<String>,
 }
@@ -46,7 +46,7 @@ fn parse_range(text: &str) -> Result<Range<usize>, String> {
 pub(crate) fn run(args: &FillArgs, common: &Common) -> anyhow::Result<()> {
     common.sampler()?;
     if args.instruction.is_some() {
-        bail!("{} was not tuned to follow instructions, so --instruction has no effect; leave it out", common.model);
+        bail!("lacuna does not send instructions to models yet; leave --instruction out");
     }
     let text = read(args)?;
     let (parts, verb) = parts(args, &text)?;

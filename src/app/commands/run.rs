@@ -5,22 +5,46 @@ use crate::app::infill::Stage;
 use crate::app::keymap::Context;
 use crate::app::panel::{Asked, Panel, Prompt};
 use crate::engine::protocol::{HoleId, Verb};
+use crate::text::holes::Hole;
 use crate::text::motion;
 
-/// The verb follows from what there is: holes are filled, a selection is rewritten, a paragraph is refined.
+/// What the run key does now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// Fill these holes.
+    Fill(Vec<HoleId>),
+    /// Rewrite the selection.
+    Rewrite,
+    /// Refine the paragraph.
+    Refine,
+}
+
+/// The verb follows from what there is: the selection's holes are filled, or else it is rewritten; with nothing selected
+/// all holes are filled that have not been, then the one at the caret again; and where there is none, the paragraph is
+/// refined. So words that were just accepted are not noise again only because another hole is to be filled.
+pub(crate) fn target(app: &App) -> Target {
+    let (holes, selection) = (app.document.holes(), app.document.selection());
+    let named = |hole: &Hole| HoleId(hole.id);
+    if !selection.is_caret() {
+        let selected: Vec<HoleId> = holes.in_range(selection.range()).map(named).collect();
+        return if selected.is_empty() { Target::Rewrite } else { Target::Fill(selected) };
+    }
+    let open: Vec<HoleId> = holes.iter().filter(|hole| !app.infill.is_accepted(hole.id)).map(named).collect();
+    if !open.is_empty() {
+        return Target::Fill(open);
+    }
+    holes.at(selection.head).map_or(Target::Refine, |hole| Target::Fill(vec![named(hole)]))
+}
+
+/// Does what [`target`] says.
 pub(crate) fn start(app: &mut App) {
     if !may_start(app) {
         return;
     }
-    let selection = app.document.selection();
-    let range = if selection.is_caret() { 0..app.document.buffer().len() } else { selection.range() };
-    let holes: Vec<HoleId> = app.document.holes().in_range(range).map(|hole| HoleId(hole.id)).collect();
-    if !holes.is_empty() {
-        app.begin_run(Verb::Fill, holes);
-    } else if selection.is_caret() {
-        refine(app);
-    } else {
-        rewrite(app);
+    match target(app) {
+        Target::Fill(holes) => app.begin_run(Verb::Fill, holes),
+        Target::Rewrite => rewrite(app),
+        Target::Refine => refine(app),
     }
 }
 

@@ -194,7 +194,8 @@ impl Line<'_> {
                 self.push(glyph(&grapheme.text, grapheme.width, look));
             }
         }
-        while !self.style.settled && self.column < start + width {
+        // The user's own words do not change while they are looked at, so no box is held free for them.
+        while !self.style.settled && state != CellState::Original && self.column < start + width {
             self.push(glyph(" ", 1, Look::Padding { state }));
         }
     }

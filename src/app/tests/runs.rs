@@ -59,6 +59,22 @@ fn accepting_is_one_undo_step_and_the_holes_stay() {
 }
 
 #[test]
+fn accepted_holes_are_filled_again_only_when_meant() {
+    let mut desk = Desk::new("one ⟦⟧ two ⟦⟧[|] three four");
+    desk.keys("f5").finish(&["+red", "+end"]).keys("enter");
+    assert_eq!(desk.drawing(), "one ⟦red⟧ two ⟦end⟧[|] three four");
+    // A new hole elsewhere is filled alone.
+    desk.keys("ctrl-end ctrl-shift-left alt-m f5");
+    assert_eq!(desk.app.infill().session().map(|session| session.holes.len()), Some(1));
+    desk.keys("esc esc");
+    // With the caret in an accepted hole and no other open, that one again.
+    desk.keys("alt-m ctrl-home right right right right right f5");
+    let holes = desk.app.infill().session().map(|session| session.holes.clone()).unwrap();
+    assert_eq!(holes.len(), 1);
+    assert_eq!(desk.app.document().holes().get(holes[0].0).map(|hole| hole.range.start), Some(4));
+}
+
+#[test]
 fn rejecting_leaves_every_byte_and_the_holes() {
     let mut desk = Desk::new("one ⟦xx⟧ two[|]");
     desk.keys("f5").finish(&["+red"]).keys("esc");
