@@ -62,7 +62,7 @@ impl Translator {
             }
             Event::Mouse(mouse) => self.mouse(mouse, now).map(Message::Mouse),
             Event::Paste(text) => Some(Message::Paste(text)),
-            // The signal tells it: crossterm forgets a change of size that comes together with a key.
+            // The signal tells it: crossterm does not look while it waits for the rest of an escape sequence.
             Event::Resize(..) => None,
             Event::Key(_) | Event::FocusGained | Event::FocusLost => None,
         }
