@@ -4,9 +4,11 @@ use std::fs;
 
 use crate::terminal::{Place, Session, quoted};
 
-/// The editor without a model: most of what goes wrong has nothing to do with one.
+/// The editor without a model, after it has said so: most of what goes wrong has nothing to do with one.
 fn without_model(place: &Place, name: &str) -> Session {
-    place.lacuna(&["--model", "/nowhere", name])
+    let session = place.lacuna(&["--model", "/nowhere", name]);
+    session.wait_for("no model");
+    session
 }
 
 #[test]
@@ -14,7 +16,6 @@ fn without_a_model_everything_but_runs_works() {
     let place = Place::new();
     place.write("a.txt", "one two\n");
     let mut session = without_model(&place, "a.txt");
-    session.wait_for("no model");
     session.keys("alt-m f5");
     session.wait_for("there is no model /nowhere");
     session.type_text("zero ");
@@ -46,7 +47,7 @@ fn what_is_no_text_is_refused_before_the_terminal_is_touched() {
     fs::write(place.file("binary"), b"\x7fELF\0\0\xff\xfe").unwrap();
     fs::create_dir(place.file("folder")).unwrap();
     for (name, sentence) in [("binary", "is not"), ("folder", "is a folder"), ("binary/x", "part of that path")] {
-        let mut session = without_model(&place, name);
+        let mut session = place.lacuna(&["--model", "/nowhere", name]);
         let status = session.wait_for_end();
         assert_eq!((status.exit_code(), status.signal()), (1, None));
         let said = String::from_utf8(session.raw()).unwrap();
@@ -73,7 +74,8 @@ fn a_read_only_file_is_edited_and_saved_elsewhere() {
     } else {
         without_model(&place, "a.txt")
     };
-    session.wait_for("a.txt is read-only");
+    session.wait_for("a.txt  read only");
+    session.wait_for("no model");
     session.type_text("zero ");
     session.keys("ctrl-s");
     session.wait_for("a.txt was not saved: you are not allowed to write there");
@@ -159,6 +161,7 @@ fn a_document_on_standard_input_is_edited_with_keys_from_the_terminal() {
         let script = format!("printf 'one\\ntwo\\n' | {lacuna} --model /nowhere {dash}");
         let mut session = place.start("sh", &["-c", &script], &[]);
         session.wait_for("two");
+        session.wait_for("no model");
         session.type_text("zero ");
         session.wait_for("zero one");
         session.keys("ctrl-s");

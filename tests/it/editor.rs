@@ -130,6 +130,7 @@ fn unsaved_text_survives_being_killed_in_the_middle_of_a_run() {
     assert_eq!(place.read("a.txt"), SENTENCE);
 
     let mut session = place.lacuna(&["--model", "/nowhere", "a.txt"]);
+    session.wait_for("no model");
     session.wait_for("An earlier session ended before this file was saved");
     session.keys("r");
     session.wait_for("OKAPI");
