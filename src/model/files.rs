@@ -55,7 +55,9 @@ impl Checkpoint {
                     Err(ModelError::NotAModel { path: folder.into(), why })
                 }
                 (None, _) => {
-                    let why = "it holds no .safetensors and no .gguf file".into();
+                    let why =
+                        "it holds no .safetensors and no .gguf file; fetch the weights too, or give another folder"
+                            .into();
                     Err(ModelError::NotAModel { path: folder.into(), why })
                 }
             };
