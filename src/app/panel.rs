@@ -87,6 +87,8 @@ pub enum Then {
 pub enum Question {
     /// There are unsaved changes.
     Unsaved(Then),
+    /// A proposal waits for a decision, and nothing else is unsaved.
+    Proposal(Then),
     /// There is a file already where a document is to be saved.
     Overwrite(PathBuf),
     /// Somebody else wrote the file.
@@ -217,6 +219,7 @@ impl Question {
     pub fn text(&self) -> String {
         match self {
             Self::Unsaved(_) => "There are changes that are not saved.".to_owned(),
+            Self::Proposal(_) => "A proposal is waiting that is not in your text yet.".to_owned(),
             Self::Overwrite(path) => format!("{} exists already.", path.display()),
             Self::ChangedOnDisk(path) => {
                 format!("{} was changed by another program since it was read.", path.display())
@@ -229,6 +232,7 @@ impl Question {
     pub fn choices(&self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Unsaved(_) => &[("s", "save"), ("d", "discard them"), ("esc", "stay")],
+            Self::Proposal(_) => &[("d", "drop it"), ("esc", "stay")],
             Self::Overwrite(_) => &[("o", "overwrite it"), ("esc", "do not save")],
             Self::ChangedOnDisk(_) => {
                 &[("o", "overwrite it"), ("r", "read it again, losing your changes"), ("esc", "do not save")]

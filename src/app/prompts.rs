@@ -199,6 +199,7 @@ impl App {
                 self.forget_recovery();
                 file::go_on(self, then);
             }
+            (Question::Proposal(then), "d") => file::go_on(self, then),
             (Question::Overwrite(path) | Question::ChangedOnDisk(path), "o") => {
                 file::request_save(self, path, Expect::Anything);
             }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::app::App;
 use crate::app::document::{Change, Document};
 use crate::app::effect::{Effect, Expect, SaveRequest};
+use crate::app::infill::Stage;
 use crate::app::message::{Opened, SaveError, SavedFile};
 use crate::app::panel::{Asked, Panel, Prompt, Question, Then};
 use crate::app::view::{Top, View};
@@ -85,10 +86,12 @@ pub(crate) fn suspend(app: &mut App) {
     app.emit(Effect::Suspend);
 }
 
-/// Does it, after asking about unsaved changes if there are any.
+/// Does it, after asking about unsaved changes or a proposal if there are any.
 pub(crate) fn unless_unsaved(app: &mut App, then: Then) {
     if app.document.is_dirty() {
         app.panel = Panel::Question(Question::Unsaved(then));
+    } else if app.infill.stage() == Stage::Review {
+        app.panel = Panel::Question(Question::Proposal(then));
     } else {
         go_on(app, then);
     }

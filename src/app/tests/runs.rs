@@ -5,6 +5,7 @@ use crate::app::effect::Effect;
 use crate::app::infill::Stage;
 use crate::app::keymap::Context;
 use crate::app::message::Message;
+use crate::app::panel::{Panel, Question};
 use crate::engine::protocol::{Command, Event, ModelInfo, Outcome, Part, Resume, Verb};
 
 fn texts(parts: &[Part]) -> Vec<String> {
@@ -56,6 +57,17 @@ fn accepting_is_one_undo_step_and_the_holes_stay() {
     assert_eq!(desk.text(), "one xx two ");
     assert_eq!(desk.app.document().holes().len(), 2);
     assert_eq!(desk.notice(), "Undone: fill · tiny · eb · seed 7.");
+}
+
+#[test]
+fn quitting_with_a_proposal_asks_first() {
+    let mut desk = Desk::new("one ⟦⟧ two[|]");
+    desk.keys("f5").finish(&["+red"]).keys("ctrl-q");
+    assert!(matches!(desk.app.panel(), Panel::Question(Question::Proposal(_))));
+    desk.keys("esc");
+    assert_eq!(desk.app.infill().stage(), Stage::Review);
+    desk.keys("ctrl-q d");
+    assert!(matches!(desk.effects.last(), Some(Effect::Quit)));
 }
 
 #[test]
