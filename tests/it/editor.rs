@@ -85,7 +85,7 @@ fn what_is_typed_elsewhere_is_drawn_while_the_model_computes() {
         screen.contains("typed below") && screen.contains("▸ filling 1 hole")
     });
     session.keys("f6 esc");
-    session.wait_for("Dropped the run; the text is as it was.");
+    session.wait_for("Dropped the run; nothing of it is in your text.");
     session.wait_for(SENTENCE.trim_end());
     session.save("a.txt");
     assert_eq!(place.read("a.txt"), format!("{SENTENCE}typed below"));
@@ -106,7 +106,7 @@ fn rejecting_restores_every_byte_and_another_try_has_another_seed() {
     session.wait_for("◆ proposal 1 of 2");
     assert_eq!(number_after(&session, "· seed "), first);
     session.keys("esc");
-    session.wait_for("Dropped; the text is as it was.");
+    session.wait_for("Dropped; nothing of it is in your text.");
     session.wait_for(SENTENCE.trim_end());
     // Nothing has changed, so there is nothing to save and quitting does not ask.
     session.keys("ctrl-q");
@@ -213,7 +213,7 @@ fn a_selection_is_rewritten_as_far_as_was_asked_and_esc_restores_it() {
     session.wait_for("◆ proposal");
     session.wait_for("Another paragraph.");
     session.keys("esc");
-    session.wait_for("Dropped; the text is as it was.");
+    session.wait_for("Dropped; nothing of it is in your text.");
     session.wait_for("The old man walked slowly along the road, and the wind was cold.");
     session.keys("ctrl-q");
     assert!(session.wait_for_end().success());
