@@ -72,8 +72,10 @@ impl Place {
     /// Whether text is kept safe for the next session that holds all this.
     pub(crate) fn keeps(&self, text: &str) -> bool {
         let folder = self.home.path().join("state/lacuna/recovery");
-        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        files.filter_map(|file| std::fs::read_to_string(file.path()).ok()).any(|kept| kept.contains(text))
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
+        // A file that is still being written has another name, and is not kept yet.
+        let mut kept = files.filter(|path| path.extension().is_some_and(|extension| extension == "recovery"));
+        kept.any(|path| std::fs::read_to_string(path).is_ok_and(|kept| kept.contains(text)))
     }
 
     /// Starts the program in the folder of the user's files.
