@@ -62,8 +62,8 @@ enum Stage {
 enum Purpose {
     /// To find what to mask.
     Choose,
-    /// To see which of the changed words became likelier. `old`: the ids before; `log_probabilities`: theirs.
-    Judge { old: Vec<u32>, log_probabilities: Vec<Option<f64>>, changed: Vec<Range<usize>>, run: Box<Run> },
+    /// To see which of the changed words became likelier than what the picture remembers.
+    Judge { changed: Vec<Range<usize>>, run: Box<Run> },
 }
 
 /// A request being worked on.
@@ -162,13 +162,17 @@ impl Job {
     pub(crate) fn rebase(&mut self, parts: &[Part], model: &Model, choices: &Choices) -> Result<(), DenoiseError> {
         let prompt = Prompt::new(parts, model, choices).map_err(|error| DenoiseError::Failed(error.to_string()))?;
         let old = std::mem::replace(&mut self.prompt, prompt);
-        let Stage::Denoising(run) = &self.stage else {
-            // Lengths and scores of the old text say little about the new: begin again.
-            self.stage = match self.verb {
-                Verb::Fill => self.measure(model)?,
-                Verb::Rewrite { .. } | Verb::Refine => self.choose(model)?,
-            };
-            return Ok(());
+        let run = match (&self.stage, self.verb) {
+            (Stage::Denoising(run), Verb::Fill | Verb::Rewrite { .. }) => run,
+            // Lengths and scores of the old text say little about the new, and a refinement that has lost its scores
+            // could not take back what is no likelier: begin again.
+            (_, verb) => {
+                self.stage = match verb {
+                    Verb::Fill => self.measure(model)?,
+                    Verb::Rewrite { .. } | Verb::Refine => self.choose(model)?,
+                };
+                return Ok(());
+            }
         };
         let ids: Vec<_> = old.holes.iter().map(|hole| hole.id()).collect();
         let carried = |hole: &HolePlan| -> Vec<Cell> {
@@ -311,7 +315,7 @@ impl Job {
         }
         self.passes += run.nfe();
         match self.verb {
-            Verb::Refine => Ok(self.judge(run, model)),
+            Verb::Refine => Ok(Self::judge(run, model)),
             Verb::Fill | Verb::Rewrite { .. } => Ok(Stage::Done),
         }
     }

@@ -160,6 +160,22 @@ fn a_rewrite_keeps_its_share_and_refining_changes_little() {
 }
 
 #[test]
+fn a_refinement_judges_again_when_the_text_around_it_changes() {
+    let desk = Desk::new(catalog::DEFAULT_MODEL);
+    let sentence = "The old xylophone was walking very zebra along the long and dusty road.";
+    desk.start(1, Verb::Refine, vec![hole(1, sentence, Length::Auto)]);
+    desk.frame_where(|frame| frame.phase == Phase::Denoising);
+    let parts = vec![text("It was noon. "), hole(1, sentence, Length::Auto)];
+    desk.engine.send(Command::Rebase { job: JobId(1), parts });
+    // Judging what was there, not what the run had written so far.
+    let own = |frame: &Frame| frame.holes[0].cells.iter().all(|cell| cell.state == CellState::Original);
+    let again = desk.frame_where(|frame| matches!(frame.phase, Phase::Scoring { .. }));
+    assert!(own(&again) && again.masks_total == 0, "{:?}", again.phase);
+    let Outcome::Finished(frame) = desk.end_of(1) else { panic!("not finished") };
+    assert!(frame.holes[0].cells.iter().all(|cell| cell.state.is_written()));
+}
+
+#[test]
 fn what_cannot_be_done_is_one_sentence() {
     let desk = Desk::new("/nowhere");
     desk.start(1, Verb::Fill, vec![hole(1, "", Length::Auto)]);

@@ -35,12 +35,11 @@ impl Job {
         Ok(Stage::Scoring { scoring, fold: 0, purpose: Purpose::Choose })
     }
 
-    pub(super) fn judge(&mut self, run: Box<Run>, model: &Model) -> Stage {
+    pub(super) fn judge(run: Box<Run>, model: &Model) -> Stage {
         let canvas = run.canvas();
         let changed = words::runs(canvas, |kind| matches!(kind, Kind::Committed { .. }));
         let scoring = Scoring::new(canvas.ids().to_vec(), &changed, FOLDS, canvas.mask(), model.shift());
-        let (old, log_probabilities) = (self.picture.old_ids.clone(), self.picture.old_log_probabilities.clone());
-        Stage::Scoring { scoring, fold: 0, purpose: Purpose::Judge { old, log_probabilities, changed, run } }
+        Stage::Scoring { scoring, fold: 0, purpose: Purpose::Judge { changed, run } }
     }
 
     pub(super) fn score_fold(
@@ -59,14 +58,14 @@ impl Job {
         }
         Ok(match purpose {
             Purpose::Choose => self.mask_chosen(scoring.log_probabilities(), model),
-            Purpose::Judge { old, log_probabilities, changed, run } => {
-                let new = scoring.log_probabilities();
+            Purpose::Judge { changed, run } => {
+                let (new, before) = (scoring.log_probabilities(), &self.picture.old_log_probabilities);
                 let worse = |word: &&Range<usize>| {
-                    let (new, old) = (score::mean(word, new), score::mean(word, &log_probabilities));
+                    let (new, old) = (score::mean(word, new), score::mean(word, before));
                     new.zip(old).is_none_or(|(new, old)| new < old + GAIN)
                 };
                 let worse: Vec<Range<usize>> = changed.iter().filter(worse).cloned().collect();
-                self.picture.canvas = words::restore(run.canvas(), &worse, &old);
+                self.picture.canvas = words::restore(run.canvas(), &worse, &self.picture.old_ids);
                 Stage::Done
             }
         })
