@@ -49,16 +49,43 @@ pub trait Denoiser {
     /// The longest canvas, in tokens.
     fn context(&self) -> usize;
 
-    /// One forward pass over the canvas `ids`: the raw rows asked for (sorted, unique), nothing else.
+    /// One forward pass over the canvas: the raw rows asked for, nothing else.
     ///
     /// `cancelled` is asked often (at least once a layer); once it says yes the pass ends with
     /// [`DenoiseError::Cancelled`].
-    fn logits(
-        &mut self,
-        ids: &[TokenId],
-        rows: &[usize],
-        cancelled: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Logits, DenoiseError>;
+    fn logits(&mut self, pass: &Pass<'_>, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Logits, DenoiseError>;
+}
+
+/// One forward pass asked of a denoiser.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pass<'a> {
+    /// The canvas, masks in place.
+    pub ids: &'a [TokenId],
+    /// The raw rows wanted, sorted, unique.
+    pub rows: &'a [usize],
+    /// The noise level that the network reads, where it reads one.
+    pub time: Option<f64>,
+    /// Which rows are computed anew.
+    pub refresh: Refresh<'a>,
+}
+
+impl<'a> Pass<'a> {
+    /// An exact pass of a network that reads no time.
+    pub fn new(ids: &'a [TokenId], rows: &'a [usize]) -> Self {
+        Self { ids, rows, time: None, refresh: Refresh::All }
+    }
+}
+
+/// Which rows of the network a pass computes anew (`decoding.md` section 2). A cost, never a meaning: with anything but
+/// [`Refresh::All`] the logits are those of a canvas whose other rows are as the pass before left them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Refresh<'a> {
+    /// All: exact.
+    #[default]
+    All,
+    /// These (raw rows, sorted, unique); keys and values of the others are those of the last pass that computed them. A
+    /// denoiser without such a memory, or whose memory is of another length, computes all.
+    Only(&'a [usize]),
 }
 
 /// Why a forward pass gave no logits.

@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use crate::diffusion::{DenoiseError, Denoiser};
+use crate::diffusion::{DenoiseError, Denoiser, Pass};
 use crate::model::{Checkpoint, LoadOptions};
 use brain::Brain;
 use protocol::{Command, Event, JobId};
@@ -138,7 +138,7 @@ fn load(options: &EngineOptions) -> Result<Brain, String> {
     let mut brain = Brain::new(checkpoint.load(&options.name, &options.load).map_err(sentence)?).map_err(sentence)?;
     // The first pass packs the weights; better now than when the user waits for it.
     let mask = brain.model.vocabulary().mask();
-    match brain.model.logits(&[mask; 8], &[0], &|| false) {
+    match brain.model.logits(&Pass::new(&[mask; 8], &[0]), &|| false) {
         Ok(_) => Ok(brain),
         Err(DenoiseError::Cancelled) => Err("loading was cancelled".into()),
         Err(DenoiseError::Failed(message)) => Err(message),

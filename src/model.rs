@@ -1,37 +1,39 @@
 //! Networks on candle: token ids in, logits out.
 //!
-//! Read [`Checkpoint`] first (which files make a model), then [`Model`] (a loaded one), then `network` (the one
-//! transformer stack) and `layers`. Families differ in [`config`] and in the table of `names`, not in copies of code.
+//! Read [`Checkpoint`] first (which files make a model), then [`Model`] (a loaded one), then `family`: the table of
+//! families and the two traits that every architecture has. Each architecture is one file (`decoder` is the Llama- and
+//! Qwen-shaped one); families that share it differ in data, not in copies of code.
 //!
 //! **Invariants.** This floor chooses no token, draws no random number and bans nothing of its own accord: it hands
 //! over raw rows. It opens no connection, and reads no environment variable. No candle type leaves it. All candle
 //! work happens inside the model's own thread pool, whose size changes the speed and never a bit of the result.
 
 pub mod config;
+mod decoder;
 pub mod device;
 pub mod error;
+mod family;
 mod files;
 mod gguf;
 mod layers;
-mod names;
-mod network;
 pub mod tokenizer;
 mod weights;
 
 use std::path::PathBuf;
 
 use crate::diffusion::vocabulary::Vocabulary;
-use crate::diffusion::{DenoiseError, Denoiser, Logits, TokenId};
+use crate::diffusion::{DenoiseError, Denoiser, Logits, Pass};
 
 pub use config::{Attention, Descriptor, Overrides};
 pub use device::{DeviceChoice, DtypeChoice};
 pub use error::ModelError;
+pub use family::Input;
 pub use files::Checkpoint;
-pub use network::Input;
+
 pub use tokenizer::Tokenizer;
 pub use weights::TensorReport;
 
-use network::Network;
+use family::Network;
 
 /// How a model is to be loaded.
 #[derive(Debug, Clone, Default)]
@@ -58,7 +60,9 @@ pub struct Model {
     pub parameters: u64,
     tokenizer: Option<Tokenizer>,
     vocabulary: Vocabulary,
-    network: Network,
+    network: Box<dyn Network>,
+    /// Ids that the network embeds.
+    embedded: usize,
     context: usize,
     device: &'static str,
     pool: rayon::ThreadPool,
@@ -77,15 +81,16 @@ impl Checkpoint {
         let mask = self.descriptor.mask.or_else(|| tokenizer.as_ref().and_then(Tokenizer::mask));
         let mask = mask.ok_or_else(|| ModelError::NoMask { path: self.path.clone() })?;
         let vocabulary = self.vocabulary(mask, tokenizer.as_ref())?;
-        let Self { backbone, mut descriptor, layout, weights, .. } = self;
+        let Self { architecture, mut descriptor, weights, .. } = self;
         descriptor.mask = Some(mask);
         let weights = weights.working_on(device.clone(), dtype);
         let pool = device::pool(options.threads)?;
-        let network = Network::load(&weights, layout, &backbone, packing, &device)?;
+        let network = architecture.load(&weights, packing, &device)?;
         Ok(Model {
             name: name.to_owned(),
-            parameters: backbone.parameters(),
-            context: backbone.context,
+            parameters: architecture.parameters(),
+            context: architecture.context(),
+            embedded: architecture.embedded(),
             device: device::name(&device),
             descriptor,
             tokenizer,
@@ -105,7 +110,7 @@ impl Checkpoint {
             }
             (None, _) => return Ok(None),
         };
-        let (tokens, rows) = (tokenizer.size(), self.backbone.vocab);
+        let (tokens, rows) = (tokenizer.size(), self.architecture.vocab());
         // Published networks have up to a few per cent more rows than tokens (padding); more is another model's.
         if tokens > rows || rows - tokens > (rows / 10).max(1024) {
             let why = format!("the tokenizer has {tokens} tokens and the network {rows} rows");
@@ -121,7 +126,7 @@ impl Checkpoint {
     }
 
     fn vocabulary(&self, mask: u32, tokenizer: Option<&Tokenizer>) -> Result<Vocabulary, ModelError> {
-        let size = self.backbone.vocab;
+        let size = self.architecture.vocab();
         if mask as usize >= size {
             let why =
                 format!("mask id {mask} is outside the {size} rows of the network; give another with --mask-id N");
@@ -137,24 +142,21 @@ impl Checkpoint {
     }
 }
 
-impl config::Backbone {
-    /// Number of weights, a tied head counted once.
-    pub fn parameters(&self) -> u64 {
-        let (d, ff) = (self.hidden as u64, self.feed_forward as u64);
-        let (q, kv) = ((self.heads * self.head_dim) as u64, (self.kv_heads * self.head_dim) as u64);
-        let block = 2 * d * q + 2 * d * kv + 3 * d * ff + 2 * d;
-        let tables = if self.tied { 1 } else { 2 };
-        self.layers as u64 * block + tables * self.vocab as u64 * d + d
-    }
-}
-
 impl Model {
     /// One forward pass: the raw logits of `input.rows`, row after row, each of the vocabulary's length.
     ///
     /// # Errors
     /// [`ModelError::Input`] for ids, rows or lengths out of range, [`ModelError::Cancelled`] when `cancelled` says so
     /// (asked once per layer), [`ModelError::Compute`] when candle fails, out of memory on a GPU among it.
-    pub fn forward(&self, input: &Input<'_>, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Vec<f32>, ModelError> {
+    pub fn forward(
+        &mut self,
+        input: &Input<'_>,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Vec<f32>, ModelError> {
+        input.check(self.embedded, self.context)?;
+        if input.rows.is_empty() {
+            return Ok(Vec::new());
+        }
         self.pool.install(|| self.network.forward(input, cancelled))
     }
 
@@ -192,17 +194,16 @@ impl Denoiser for Model {
         self.context
     }
 
-    fn logits(
-        &mut self,
-        ids: &[TokenId],
-        rows: &[usize],
-        cancelled: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Logits, DenoiseError> {
-        let input = Input { ids, positions: None, visible: None, attention: self.descriptor.attention, rows };
+    fn logits(&mut self, pass: &Pass<'_>, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Logits, DenoiseError> {
+        let input = Input {
+            time: pass.time,
+            refresh: pass.refresh,
+            ..Input::new(pass.ids, self.descriptor.attention, pass.rows)
+        };
         let data = self.forward(&input, cancelled).map_err(|error| match error {
             ModelError::Cancelled => DenoiseError::Cancelled,
             other => DenoiseError::Failed(other.to_string()),
         })?;
-        Logits::new(rows.to_vec(), self.vocabulary.size(), data)
+        Logits::new(pass.rows.to_vec(), self.vocabulary.size(), data)
     }
 }

@@ -14,7 +14,7 @@ use super::{Common, Precision, print};
 use crate::diffusion::canvas::{Canvas, Edit, EditAct};
 use crate::diffusion::rng::{Draw, Seeded};
 use crate::diffusion::run::{Run, StepReport};
-use crate::diffusion::{Denoiser, Logits};
+use crate::diffusion::{Denoiser, Logits, Pass};
 use crate::model::Model;
 
 #[derive(Debug, Args)]
@@ -49,7 +49,11 @@ pub(crate) fn run(args: &DenoiseArgs, common: &Common) -> anyhow::Result<()> {
 /// One step of a run that nobody watches: only the rows that a rule reads.
 pub(crate) fn one_step<D: Draw>(run: &mut Run<D>, model: &mut Model) -> anyhow::Result<StepReport> {
     let rows = run.rows_needed();
-    let logits = if rows.is_empty() { Logits::none() } else { model.logits(run.canvas().ids(), &rows, &|| false)? };
+    let logits = if rows.is_empty() {
+        Logits::none()
+    } else {
+        model.logits(&Pass::new(run.canvas().ids(), &rows), &|| false)?
+    };
     run.advance(&logits).map_err(|error| anyhow!(error))
 }
 

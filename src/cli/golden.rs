@@ -123,7 +123,7 @@ pub fn check(dir: &Path, options: &LoadOptions) -> anyhow::Result<Report> {
     for path in &cases {
         for (index, case) in entries(&read(path)?, "cases", path)?.iter().enumerate() {
             let what = entry_name(path, index, case);
-            let verdict = check_case(&model, dir, case, &mut report.cases.max_abs_diff);
+            let verdict = check_case(&mut model, dir, case, &mut report.cases.max_abs_diff);
             let counts = &mut report.cases;
             let skipped = count(
                 verdict,
@@ -177,7 +177,7 @@ fn count(
 }
 
 /// One forward pass for each sequence of the case, against the rows reported and, where it is there, the whole file.
-fn check_case(model: &Model, dir: &Path, case: &Value, max_abs_diff: &mut f32) -> anyhow::Result<Verdict> {
+fn check_case(model: &mut Model, dir: &Path, case: &Value, max_abs_diff: &mut f32) -> anyhow::Result<Verdict> {
     let sequences: Vec<Vec<u32>> = batch(&case["input_ids"]).context("input_ids")?;
     let masks: Option<Vec<Vec<u8>>> = optional_batch(&case["attention_mask"]).context("attention_mask")?;
     let positions: Option<Vec<Vec<usize>>> = optional_batch(&case["position_ids"]).context("position_ids")?;
@@ -193,11 +193,9 @@ fn check_case(model: &Model, dir: &Path, case: &Value, max_abs_diff: &mut f32) -
             masks.as_ref().and_then(|masks| masks.get(index)).map(|mask| mask.iter().map(|seen| *seen != 0).collect());
         let rows: Vec<usize> = (0..ids.len()).collect();
         let input = Input {
-            ids,
             positions: positions.as_ref().and_then(|positions| positions.get(index)).map(Vec::as_slice),
             visible: visible.as_deref(),
-            attention: model.descriptor.attention,
-            rows: &rows,
+            ..Input::new(ids, model.descriptor.attention, &rows)
         };
         let logits = model.forward(&input, &|| false)?;
         let reported = case["logits"].get(index).unwrap_or(&case["logits"]);

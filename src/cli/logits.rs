@@ -12,7 +12,7 @@ use crate::model::{Attention, Input};
 
 #[derive(Debug, Args)]
 pub(crate) struct LogitsArgs {
-    /// A JSON file: {"ids": [..]}, and optionally "attention", "attention_mask", "position_ids"
+    /// A JSON file: {"ids": [..]}, and optionally "time", "attention", "attention_mask", "position_ids", "token_type_ids"
     #[arg(long, value_name = "FILE")]
     ids: PathBuf,
     /// Only these rows, in this order: 0,4,8
@@ -20,13 +20,15 @@ pub(crate) struct LogitsArgs {
     rows: Vec<usize>,
 }
 
-/// The input file. `time` and `token_type_ids` are read by families that have such inputs; these have none.
+/// The input file. What a network does not read (`time`, `token_type_ids`) changes nothing.
 #[derive(Debug, Deserialize)]
 pub(crate) struct IdsFile {
     pub(crate) ids: Vec<u32>,
     attention: Option<AttentionField>,
     attention_mask: Option<Vec<u8>>,
     position_ids: Option<Vec<usize>>,
+    token_type_ids: Option<Vec<u32>>,
+    time: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -44,7 +46,7 @@ pub(crate) fn read_ids(path: &std::path::Path) -> anyhow::Result<IdsFile> {
 
 pub(crate) fn run(args: &LogitsArgs, common: &Common) -> anyhow::Result<()> {
     let file = read_ids(&args.ids)?;
-    let model = common.load_model(Precision::Exact)?;
+    let mut model = common.load_model(Precision::Exact)?;
     let attention = match &file.attention {
         None => model.descriptor.attention,
         Some(AttentionField::Block { block: 0 }) => bail!("\"attention\": a block length is at least 1"),
@@ -62,8 +64,13 @@ pub(crate) fn run(args: &LogitsArgs, common: &Common) -> anyhow::Result<()> {
         &args.rows
     };
     let visible: Option<Vec<bool>> = file.attention_mask.map(|mask| mask.iter().map(|seen| *seen != 0).collect());
-    let input =
-        Input { ids: &file.ids, positions: file.position_ids.as_deref(), visible: visible.as_deref(), attention, rows };
+    let input = Input {
+        positions: file.position_ids.as_deref(),
+        visible: visible.as_deref(),
+        token_types: file.token_type_ids.as_deref(),
+        time: file.time,
+        ..Input::new(&file.ids, attention, rows)
+    };
     let data = model.forward(&input, &|| false)?;
     let rows: Vec<&[f32]> = data.chunks(model.vocabulary_size()).collect();
     print(&format!("{}\n", json!({ "logits": rows })))

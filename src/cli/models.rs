@@ -70,19 +70,11 @@ fn show(name: &str, common: &Common) -> anyhow::Result<()> {
     let path = catalog::find(name).map_err(|message| anyhow!(message))?;
     let options = common.load_options(Precision::Exact, cores());
     let checkpoint = Checkpoint::open(&path, &options.overrides)?;
-    let (shape, how) = (&checkpoint.backbone, &checkpoint.descriptor);
-    let facts = [
-        ("path", path.display().to_string()),
-        ("family", how.family.clone()),
-        ("weights", format!("{:.1} million", shape.parameters() as f64 / 1e6)),
-        ("layers", shape.layers.to_string()),
-        ("width", shape.hidden.to_string()),
-        ("heads", format!("{} of {}, {} for keys and values", shape.heads, shape.head_dim, shape.kv_heads)),
-        ("vocabulary", shape.vocab.to_string()),
-        ("context", format!("{} tokens", shape.context)),
-        ("mask token", how.mask.map_or("said by the tokenizer, or by --mask-id".into(), |mask| mask.to_string())),
-        ("logit shift", how.shift.to_string()),
-    ];
+    let how = &checkpoint.descriptor;
+    let mask = how.mask.map_or("said by the tokenizer, or by --mask-id".into(), |mask| mask.to_string());
+    let mut facts = vec![("path", path.display().to_string()), ("family", how.family.clone())];
+    facts.extend(checkpoint.facts());
+    facts.extend([("mask token", mask), ("logit shift", how.shift.to_string())]);
     if common.json {
         let map: serde_json::Map<_, _> = facts.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
         return print(&format!("{}\n", serde_json::Value::Object(map)));

@@ -3,7 +3,7 @@
 //! ```text
 //! while !run.is_done() {
 //!     let rows = run.rows_needed();                      // or rows_to_show(), to see guesses everywhere
-//!     let logits = if rows.is_empty() { Logits::none() } else { denoiser.logits(run.canvas().ids(), &rows, ..)? };
+//!     let logits = if rows.is_empty() { Logits::none() } else { denoiser.logits(&Pass::new(run.canvas().ids(), &rows), ..)? };
 //!     let report = run.advance(&logits)?;
 //! }
 //! ```

@@ -23,7 +23,7 @@ use crate::diffusion::run::Run;
 use crate::diffusion::sampler::Sampler;
 use crate::diffusion::score::Scoring;
 use crate::diffusion::spec::{self, Overrides};
-use crate::diffusion::{DenoiseError, Denoiser, Logits, row_of};
+use crate::diffusion::{DenoiseError, Denoiser, Logits, Pass, row_of};
 use crate::model::Model;
 use picture::Picture;
 
@@ -142,7 +142,7 @@ impl Job {
             Stage::Denoising(mut run) => {
                 let rows = run.rows_to_finish();
                 if !rows.is_empty() {
-                    let logits = model.logits(run.canvas().ids(), &rows, cancelled)?;
+                    let logits = model.logits(&Pass::new(run.canvas().ids(), &rows), cancelled)?;
                     run.observe(&logits).map_err(|error| DenoiseError::Failed(error.to_string()))?;
                 }
                 let report = run.finish_now().map_err(|error| DenoiseError::Failed(error.to_string()))?;
@@ -269,7 +269,7 @@ impl Job {
         let shift = model.shift();
         let mut rows: Vec<usize> = canvas.hole_range(candidate.hole).map(|position| row_of(position, shift)).collect();
         rows.dedup();
-        let logits = model.logits(canvas.ids(), &rows, cancelled)?;
+        let logits = model.logits(&Pass::new(canvas.ids(), &rows), cancelled)?;
         self.passes += 1;
         search.report(phi(&logits, &canvas, candidate.hole, model.vocabulary(), shift));
         self.settle(search, model)
@@ -305,8 +305,11 @@ impl Job {
     ) -> Result<Stage, DenoiseError> {
         run.revise(|canvas| words::forbid_echoes(canvas, model));
         let rows = if run.rows_needed().is_empty() { Vec::new() } else { run.rows_to_show() };
-        let logits =
-            if rows.is_empty() { Logits::none() } else { model.logits(run.canvas().ids(), &rows, cancelled)? };
+        let logits = if rows.is_empty() {
+            Logits::none()
+        } else {
+            model.logits(&Pass::new(run.canvas().ids(), &rows), cancelled)?
+        };
         let report = run.advance(&logits).map_err(|error| DenoiseError::Failed(error.to_string()))?;
         self.steps += 1;
         self.picture.step(&run, &report);

@@ -5,21 +5,19 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::config::{self, Backbone, Descriptor, Overrides};
+use super::config::{Descriptor, Overrides};
 use super::error::ModelError;
+use super::family::{self, Architecture};
 use super::gguf;
-use super::names::Layout;
 use super::weights::{TensorReport, Weights};
 
 /// A checkpoint whose headers have been read and whose tensors have not.
 pub struct Checkpoint {
     /// The folder or file that was asked for.
     pub path: PathBuf,
-    /// The network's shape.
-    pub backbone: Backbone,
     /// How it is asked.
     pub descriptor: Descriptor,
-    pub(crate) layout: Layout,
+    pub(crate) architecture: Box<dyn Architecture>,
     pub(crate) weights: Weights,
 }
 
@@ -67,10 +65,9 @@ impl Checkpoint {
             let why = "its config.json is missing; fetch that file too".into();
             return Err(ModelError::NotAModel { path: folder.into(), why });
         }
-        let (backbone, descriptor) = config::from_json(&config, &read_json(&config)?, overrides)?;
+        let (architecture, descriptor) = family::from_json(&config, &read_json(&config)?, overrides)?;
         let weights = Weights::safetensors(folder, &safetensors)?;
-        let layout = if descriptor.family == "llada" { Layout::Llada } else { Layout::HuggingFace };
-        Ok(Self { path: folder.into(), backbone, descriptor, layout, weights })
+        Ok(Self { path: folder.into(), descriptor, architecture, weights })
     }
 
     fn open_gguf(path: &Path, file: &Path, overrides: &Overrides) -> Result<Self, ModelError> {
@@ -78,21 +75,31 @@ impl Checkpoint {
         let Some(content) = weights.gguf_content() else {
             return Err(ModelError::NotAModel { path: file.into(), why: "it has no GGUF header".into() });
         };
-        let (backbone, mut descriptor) = gguf::from_metadata(file, content, overrides)?;
+        let (architecture, mut descriptor) = gguf::from_metadata(file, content, overrides)?;
         // A config.json beside it may say what the metadata leaves out.
         let beside = file.with_file_name("config.json");
         if beside.is_file() {
-            let (_, said) = config::from_json(&beside, &read_json(&beside)?, overrides)?;
+            let (_, said) = family::from_json(&beside, &read_json(&beside)?, overrides)?;
             descriptor.mask = descriptor.mask.or(said.mask);
             descriptor.bos = descriptor.bos.or(said.bos);
             descriptor.eos = descriptor.eos.or(said.eos);
         }
-        Ok(Self { path: path.into(), backbone, descriptor, layout: Layout::Gguf, weights })
+        Ok(Self { path: path.into(), descriptor, architecture, weights })
+    }
+
+    /// What `models show` tells of the network: label and value.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let architecture = &self.architecture;
+        let mut facts = vec![("weights", format!("{:.1} million", architecture.parameters() as f64 / 1e6))];
+        facts.extend(architecture.facts());
+        facts.push(("vocabulary", architecture.vocab().to_string()));
+        facts.push(("context", format!("{} tokens", architecture.context())));
+        facts
     }
 
     /// Compares the tensors' names and shapes with the configuration.
     pub fn report(&self) -> TensorReport {
-        self.weights.report(&self.backbone, self.layout)
+        self.weights.report(&self.architecture.expected())
     }
 
     /// The same as an error when anything is missing or misshapen.

@@ -4,15 +4,18 @@ use std::path::Path;
 
 use candle_core::quantized::gguf_file::{Content, Value};
 
-use super::config::{Attention, Backbone, Descriptor, Overrides, RopePairs, SUPPORTED};
+use super::config::{Attention, Descriptor, Overrides};
+use super::decoder::names::Layout;
+use super::decoder::{Backbone, Decoder, RopePairs};
 use super::error::ModelError;
+use super::family::{Architecture, SUPPORTED};
 
 /// Reads shape and descriptor from GGUF metadata; the number of embedding rows comes from the tensor itself.
 pub(crate) fn from_metadata(
     path: &Path,
     content: &Content,
     overrides: &Overrides,
-) -> Result<(Backbone, Descriptor), ModelError> {
+) -> Result<(Box<dyn Architecture>, Descriptor), ModelError> {
     let keys = Metadata { path, content };
     let arch = keys.text("general.architecture")?.to_owned();
     // (rows of q and k permuted for interleaved pairs, qkv bias, q/k norm, shift when the file does not say)
@@ -68,7 +71,8 @@ pub(crate) fn from_metadata(
         bos: keys.token("tokenizer.ggml.bos_token_id")?,
         eos: keys.token("tokenizer.ggml.eos_token_id")?,
     };
-    Ok((backbone, descriptor.with(overrides)))
+    let architecture = Decoder { shape: backbone, layout: Layout::Gguf };
+    Ok((Box::new(architecture), descriptor.with(overrides)))
 }
 
 struct Metadata<'a> {

@@ -7,9 +7,10 @@ use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
 use candle_core::{D, DType, Device, Module, Tensor};
 use candle_nn::rotary_emb::{rope, rope_i};
 
-use super::config::{Attention, RopePairs};
+use super::config::Attention;
+use super::decoder::names::{Layout, Place};
+use super::decoder::{Backbone, RopePairs};
 use super::error::ModelError;
-use super::names::{Layout, Place};
 use super::weights::Weights;
 
 /// Whether weights of linear maps are kept dense or packed to 8 bits.
@@ -142,7 +143,7 @@ impl SelfAttention {
         weights: &Weights,
         layout: Layout,
         block: usize,
-        shape: &super::config::Backbone,
+        shape: &Backbone,
         packing: Packing,
     ) -> Result<Self, ModelError> {
         let linear = |place| Linear::load(weights, &layout.name(place, block), packing);

@@ -12,9 +12,8 @@ use candle_core::quantized::gguf_file::Content;
 use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Device, Tensor};
 
-use super::config::Backbone;
 use super::error::{Misshapen, ModelError, first_line};
-use super::names::{Layout, expected};
+use super::family::Expected;
 
 enum Source {
     Safetensors(MmapedSafetensors),
@@ -102,10 +101,9 @@ impl Weights {
     }
 
     /// Compares the file's tensors with what the configuration asks for, without reading any.
-    pub(crate) fn report(&self, shape: &Backbone, layout: Layout) -> TensorReport {
-        let wanted = expected(shape, layout);
+    pub(crate) fn report(&self, wanted: &[Expected]) -> TensorReport {
         let mut report = TensorReport::default();
-        for tensor in &wanted {
+        for tensor in wanted {
             match self.shape(&tensor.name) {
                 None if tensor.required => report.missing.push(tensor.name.clone()),
                 Some(found) if found != tensor.shape => report.misshapen.push(Misshapen {

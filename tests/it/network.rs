@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use lacuna::cli::golden;
-use lacuna::diffusion::Denoiser;
+use lacuna::diffusion::{Denoiser, Pass};
 use lacuna::model::{Attention, Checkpoint, DeviceChoice, DtypeChoice, Input, LoadOptions, Model, Overrides};
 
 use crate::support::{fixture, project};
@@ -67,13 +67,13 @@ fn sharded_bfloat16_checkpoints_load_exactly() {
 fn the_default_models_own_rows_hold() {
     let golden = fs::read(fixture("lacuna-135m-golden.json")).unwrap();
     let golden: serde_json::Value = serde_json::from_slice(&golden).unwrap();
-    let model = load(&project("assets/lacuna-135m"), &exact(2));
+    let mut model = load(&project("assets/lacuna-135m"), &exact(2));
     assert_eq!((model.shift(), model.vocabulary().mask()), (1, 49152));
     for case in golden["cases"].as_array().unwrap() {
         let ids: Vec<u32> = serde_json::from_value(case["ids"].clone()).unwrap();
         let rows = case["rows"].as_array().unwrap();
         let numbers: Vec<usize> = rows.iter().map(|row| row["row"].as_u64().unwrap() as usize).collect();
-        let input = Input { ids: &ids, positions: None, visible: None, attention: Attention::Full, rows: &numbers };
+        let input = Input::new(&ids, Attention::Full, &numbers);
         let logits = model.forward(&input, &|| false).unwrap();
         for (row, found) in rows.iter().zip(logits.chunks(model.vocabulary_size())) {
             let top: Vec<usize> = serde_json::from_value(row["top_ids"].clone()).unwrap();
@@ -89,14 +89,14 @@ fn the_default_models_own_rows_hold() {
 
 #[test]
 fn some_rows_are_the_same_as_all_rows() {
-    let model = load(&fixture("dream"), &with_mask(170));
+    let mut model = load(&fixture("dream"), &with_mask(170));
     let ids = [1, 170, 3, 170, 5, 6];
-    let forward = |rows: &[usize]| {
-        let input = Input { ids: &ids, positions: None, visible: None, attention: Attention::Full, rows };
+    let v = model.vocabulary_size();
+    let mut forward = |rows: &[usize]| {
+        let input = Input::new(&ids, Attention::Full, rows);
         model.forward(&input, &|| false).unwrap()
     };
     let all = forward(&[0, 1, 2, 3, 4, 5]);
-    let v = model.vocabulary_size();
     let some = forward(&[4, 1]);
     let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
     assert!(close(&some[..v], &all[4 * v..5 * v]) && close(&some[v..], &all[v..2 * v]));
@@ -105,9 +105,9 @@ fn some_rows_are_the_same_as_all_rows() {
 
 #[test]
 fn every_row_sees_the_last_token_and_with_blocks_only_its_own() {
-    let model = load(&fixture("a2d-qwen3"), &with_mask(176));
-    let forward = |ids: &[u32], attention| {
-        let input = Input { ids, positions: None, visible: None, attention, rows: &[0] };
+    let mut model = load(&fixture("a2d-qwen3"), &with_mask(176));
+    let mut forward = |ids: &[u32], attention| {
+        let input = Input::new(ids, attention, &[0]);
         model.forward(&input, &|| false).unwrap()
     };
     let (one, other) = ([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 7]);
@@ -117,9 +117,9 @@ fn every_row_sees_the_last_token_and_with_blocks_only_its_own() {
 
 #[test]
 fn padding_that_nobody_sees_changes_nothing() {
-    let model = load(&fixture("llada"), &with_mask(150));
-    let forward = |ids: &[u32], visible: Option<&[bool]>| {
-        let input = Input { ids, positions: None, visible, attention: Attention::Full, rows: &[0, 1, 2] };
+    let mut model = load(&fixture("llada"), &with_mask(150));
+    let mut forward = |ids: &[u32], visible: Option<&[bool]>| {
+        let input = Input { visible, ..Input::new(ids, Attention::Full, &[0, 1, 2]) };
         model.forward(&input, &|| false).unwrap()
     };
     let bare = forward(&[7, 150, 9], None);
@@ -135,7 +135,7 @@ fn the_number_of_threads_changes_no_bit() {
         let logits = |threads| {
             let options = LoadOptions { dtype, ..exact(threads) };
             let mut model = load(&project("assets/lacuna-135m"), &options);
-            model.logits(&ids, &rows, &|| false).unwrap()
+            model.logits(&Pass::new(&ids, &rows), &|| false).unwrap()
         };
         assert!(logits(1) == logits(3), "{dtype:?}");
     }
@@ -148,13 +148,13 @@ fn packed_weights_hardly_change_what_is_likely() {
     let golden: serde_json::Value =
         serde_json::from_slice(&fs::read(fixture("lacuna-135m-golden.json")).unwrap()).unwrap();
     let load = |dtype| load(&project("assets/lacuna-135m"), &LoadOptions { dtype, ..exact(2) });
-    let (exact, packed) = (load(DtypeChoice::F32), load(DtypeChoice::Q8));
+    let (mut exact, mut packed) = (load(DtypeChoice::F32), load(DtypeChoice::Q8));
     let mut divergences = Vec::new();
     for case in golden["cases"].as_array().unwrap() {
         let ids: Vec<u32> = serde_json::from_value(case["ids"].clone()).unwrap();
         let rows: Vec<usize> =
             case["rows"].as_array().unwrap().iter().map(|row| row["row"].as_u64().unwrap() as usize).collect();
-        let input = Input { ids: &ids, positions: None, visible: None, attention: Attention::Full, rows: &rows };
+        let input = Input::new(&ids, Attention::Full, &rows);
         let (p, q) = (exact.forward(&input, &|| false).unwrap(), packed.forward(&input, &|| false).unwrap());
         let v = exact.vocabulary_size();
         divergences.extend(p.chunks(v).zip(q.chunks(v)).map(|(p, q)| divergence(&log_softmax(p), &log_softmax(q))));
@@ -179,7 +179,7 @@ fn a_pass_is_cancelled_between_layers() {
     let mut model = load(&fixture("llada"), &with_mask(150));
     let asked = AtomicUsize::new(0);
     let stop_at_second = || asked.fetch_add(1, Ordering::Relaxed) == 1;
-    let error = model.logits(&[1, 2, 3], &[0], &stop_at_second).unwrap_err();
+    let error = model.logits(&Pass::new(&[1, 2, 3], &[0]), &stop_at_second).unwrap_err();
     assert_eq!(error, lacuna::diffusion::DenoiseError::Cancelled);
     assert_eq!(asked.load(Ordering::Relaxed), 2);
 }

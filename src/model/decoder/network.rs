@@ -7,11 +7,12 @@
 use candle_core::{DType, Device, Module, Tensor};
 use candle_nn::RmsNorm;
 
-use super::config::{Attention, Backbone};
-use super::error::ModelError;
-use super::layers::{Linear, Packing, Rotary, SelfAttention, SwiGlu, attention_bias, width};
+use super::Backbone;
 use super::names::{Layout, Place};
-use super::weights::Weights;
+use crate::model::error::ModelError;
+use crate::model::family::{Input, Network};
+use crate::model::layers::{Linear, Packing, Rotary, SelfAttention, SwiGlu, attention_bias, width};
+use crate::model::weights::Weights;
 
 struct Block {
     attention_norm: RmsNorm,
@@ -21,7 +22,7 @@ struct Block {
 }
 
 /// A loaded stack.
-pub(crate) struct Network {
+pub(crate) struct Stack {
     embedding: Tensor,
     blocks: Vec<Block>,
     final_norm: RmsNorm,
@@ -30,21 +31,7 @@ pub(crate) struct Network {
     device: Device,
 }
 
-/// One forward pass.
-pub struct Input<'a> {
-    /// Token ids of the whole canvas.
-    pub ids: &'a [u32],
-    /// Rotary positions, when they are not 0, 1, 2, ...
-    pub positions: Option<&'a [usize]>,
-    /// `false` hides a position (padding) from all others.
-    pub visible: Option<&'a [bool]>,
-    /// Who sees whom.
-    pub attention: Attention,
-    /// The rows whose logits are wanted.
-    pub rows: &'a [usize],
-}
-
-impl Network {
+impl Stack {
     /// Reads all tensors. The caller has compared names and shapes before ([`Weights::report`]).
     pub(crate) fn load(
         weights: &Weights,
@@ -76,19 +63,10 @@ impl Network {
         let final_norm = norm(Place::FinalNorm, 0)?;
         Ok(Self { embedding, blocks, final_norm, head, shape: shape.clone(), device: device.clone() })
     }
+}
 
-    /// The raw logits of the rows asked for, row after row, each of the vocabulary's length, in f32.
-    ///
-    /// `cancelled` is asked once per layer.
-    pub(crate) fn forward(
-        &self,
-        input: &Input<'_>,
-        cancelled: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Vec<f32>, ModelError> {
-        self.check(input)?;
-        if input.rows.is_empty() {
-            return Ok(Vec::new());
-        }
+impl Network for Stack {
+    fn forward(&mut self, input: &Input<'_>, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Vec<f32>, ModelError> {
         let n = input.ids.len();
         let in_order: Vec<usize> = (0..n).collect();
         let positions = input.positions.unwrap_or(&in_order);
@@ -110,30 +88,5 @@ impl Network {
         let logits = self.head.forward(&self.final_norm.forward(&x)?)?;
         debug_assert_eq!(width(&logits)?, self.shape.vocab);
         Ok(logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
-    }
-
-    fn check(&self, input: &Input<'_>) -> Result<(), ModelError> {
-        let n = input.ids.len();
-        if n == 0 {
-            return Err(ModelError::Input("there are no token ids to run the network on; give at least one".into()));
-        }
-        if n > self.shape.context {
-            let context = self.shape.context;
-            return Err(ModelError::Input(format!("{n} tokens are more than the model's context of {context}")));
-        }
-        if let Some(id) = input.ids.iter().find(|id| **id as usize >= self.shape.vocab) {
-            let last = self.shape.vocab - 1;
-            return Err(ModelError::Input(format!("token id {id} is outside the vocabulary; the largest is {last}")));
-        }
-        if let Some(row) = input.rows.iter().find(|row| **row >= n) {
-            return Err(ModelError::Input(format!("row {row} is outside the {n} rows of the input")));
-        }
-        let lengths = [input.positions.map(<[usize]>::len), input.visible.map(<[bool]>::len)];
-        if lengths.into_iter().flatten().any(|length| length != n) {
-            return Err(ModelError::Input(format!(
-                "position_ids and attention_mask need one entry for each of {n} ids"
-            )));
-        }
-        Ok(())
     }
 }

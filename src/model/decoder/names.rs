@@ -1,6 +1,7 @@
 //! What each tensor of the stack is called in the three layouts that checkpoints come in, as one table.
 
-use super::config::Backbone;
+use super::Backbone;
+use crate::model::family::Expected;
 
 /// A layout of tensor names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,15 +70,6 @@ impl Layout {
         let row = NAMES.iter().find(|(named, _)| *named == place);
         row.map_or_else(String::new, |(_, names)| names[column].replace('#', &block.to_string()))
     }
-}
-
-/// A tensor that a configuration asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Expected {
-    pub(crate) name: String,
-    pub(crate) shape: Vec<usize>,
-    /// A tied head may be absent.
-    pub(crate) required: bool,
 }
 
 /// Every tensor that the stack needs, with its shape.

@@ -1,0 +1,225 @@
+//! The Llama- and Qwen-shaped stack: pre-RMSNorm, grouped-query attention with rotary positions, SwiGLU.
+//!
+//! LLaDA, Dream, the A2D models, Open-dCoder, DiffuLLaMA and the default model are this network under different key
+//! names and switches (`reference/models.md` sections 2.1 to 2.5). This file reads the shape from a `config.json`;
+//! `names` says what each tensor is called, `network` runs the stack.
+
+pub(crate) mod names;
+mod network;
+
+use std::path::Path;
+
+use candle_core::Device;
+use serde_json::Value;
+
+use super::config::Keys;
+use super::error::ModelError;
+use super::family::{Architecture, Expected, Network, Read, SUPPORTED};
+use super::layers::Packing;
+use super::weights::Weights;
+use names::Layout;
+
+/// The shape of a Llama- or Qwen-shaped stack. Field comments name the key in a Hugging Face `config.json`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Backbone {
+    /// Rows of the embedding (`vocab_size`, LLaDA: `embedding_size`).
+    pub(crate) vocab: usize,
+    /// Width of the residual stream (`hidden_size`, LLaDA: `d_model`).
+    pub(crate) hidden: usize,
+    /// Number of blocks (`num_hidden_layers`, LLaDA: `n_layers`).
+    pub(crate) layers: usize,
+    /// Query heads (`num_attention_heads`, LLaDA: `n_heads`).
+    pub(crate) heads: usize,
+    /// Key and value heads (`num_key_value_heads`, LLaDA: `n_kv_heads`); query head h reads head h / (heads / kv_heads).
+    pub(crate) kv_heads: usize,
+    /// Width of one head (`head_dim`, else hidden / heads).
+    pub(crate) head_dim: usize,
+    /// Width of the feed-forward layer (`intermediate_size`, LLaDA: `mlp_hidden_size`).
+    pub(crate) feed_forward: usize,
+    /// Added to the mean square in RMSNorm (`rms_norm_eps`).
+    pub(crate) norm_eps: f64,
+    /// Base of the rotary frequencies (`rope_theta`).
+    pub(crate) rope_theta: f64,
+    /// Which elements of a head form a rotary pair.
+    pub(crate) rope: RopePairs,
+    /// Whether q, k and v have a bias.
+    pub(crate) qkv_bias: bool,
+    /// Whether the attention's output projection has a bias.
+    pub(crate) output_bias: bool,
+    /// Whether the feed-forward projections have a bias.
+    pub(crate) feed_forward_bias: bool,
+    /// Whether q and k are RMS-normalised per head before the rotation (Qwen3).
+    pub(crate) qk_norm: bool,
+    /// Whether the head may be the embedding (`tie_word_embeddings`); a head in the file wins.
+    pub(crate) tied: bool,
+    /// Longest sequence it was made for (`max_position_embeddings`, LLaDA: `max_sequence_length`).
+    pub(crate) context: usize,
+}
+
+/// How rotary position pairs the elements of a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RopePairs {
+    /// Element i with i + d/2 (Hugging Face).
+    Halves,
+    /// Element 2i with 2i + 1 (GGUF files whose q and k rows were permuted: `llama`, `llada`).
+    Interleaved,
+}
+
+/// The stack with the names that its checkpoint gives its tensors.
+pub(crate) struct Decoder {
+    pub(crate) shape: Backbone,
+    pub(crate) layout: Layout,
+}
+
+impl Architecture for Decoder {
+    fn vocab(&self) -> usize {
+        self.shape.vocab
+    }
+
+    fn context(&self) -> usize {
+        self.shape.context
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let shape = &self.shape;
+        vec![
+            ("layers", shape.layers.to_string()),
+            ("width", shape.hidden.to_string()),
+            ("heads", format!("{} of {}, {} for keys and values", shape.heads, shape.head_dim, shape.kv_heads)),
+        ]
+    }
+
+    fn expected(&self) -> Vec<Expected> {
+        names::expected(&self.shape, self.layout)
+    }
+
+    fn load(&self, weights: &Weights, packing: Packing, device: &Device) -> Result<Box<dyn Network>, ModelError> {
+        Ok(Box::new(network::Stack::load(weights, self.layout, &self.shape, packing, device)?))
+    }
+}
+
+/// Reads the `config.json` of Qwen, Llama, Dream and the A2D models.
+pub(crate) fn hugging_face(keys: &Keys<'_>, family: &str) -> Read {
+    let shape = hugging_face_shape(keys, family)?;
+    shape.check(keys.path)?;
+    Ok(Box::new(Decoder { shape, layout: Layout::HuggingFace }))
+}
+
+/// Reads the `config.json` of LLaDA, whose key names are OLMo's.
+pub(crate) fn llada(keys: &Keys<'_>, _family: &str) -> Read {
+    let shape = llada_shape(keys)?;
+    shape.check(keys.path)?;
+    Ok(Box::new(Decoder { shape, layout: Layout::Llada }))
+}
+
+fn hugging_face_shape(keys: &Keys<'_>, family: &str) -> Result<Backbone, ModelError> {
+    keys.expect_text("hidden_act", "silu")?;
+    if !matches!(keys.json.get("rope_scaling"), None | Some(Value::Null)) {
+        return Err(keys.error("rope_scaling", "is set, and scaled rotary positions are not supported"));
+    }
+    if let Some(true) = keys.json.get("use_sliding_window").and_then(Value::as_bool) {
+        return Err(keys.error("use_sliding_window", "is true, and windowed attention is not supported"));
+    }
+    let hidden = keys.size("hidden_size")?;
+    let heads = keys.size("num_attention_heads")?;
+    let qwen2 = matches!(family, "Dream" | "dream" | "qwen2" | "a2d-qwen2");
+    let attention_bias = keys.flag("attention_bias")?;
+    Ok(Backbone {
+        vocab: keys.size("vocab_size")?,
+        hidden,
+        layers: keys.size("num_hidden_layers")?,
+        heads,
+        kv_heads: keys.optional("num_key_value_heads")?.unwrap_or(heads),
+        head_dim: keys.optional("head_dim")?.unwrap_or(hidden / heads.max(1)),
+        feed_forward: keys.size("intermediate_size")?,
+        norm_eps: keys.number("rms_norm_eps")?,
+        rope_theta: keys.rope_theta()?,
+        rope: RopePairs::Halves,
+        // Qwen2's q, k and v always have a bias and its output never; the others say so with one key for all four.
+        qkv_bias: qwen2 || attention_bias,
+        output_bias: !qwen2 && attention_bias,
+        feed_forward_bias: keys.flag("mlp_bias")?,
+        qk_norm: matches!(family, "qwen3" | "a2d-qwen3"),
+        tied: keys.flag("tie_word_embeddings")?,
+        context: keys.size("max_position_embeddings")?,
+    })
+}
+
+fn llada_shape(keys: &Keys<'_>) -> Result<Backbone, ModelError> {
+    // LLaDA-MoE says `llada` too; its keys are others (`models.md` section 7, trap 4).
+    if keys.json.get("num_experts").is_some() {
+        let what = "LLaDA-MoE (a mixture of experts)".to_owned();
+        return Err(ModelError::Unsupported { path: keys.path.into(), what, supported: SUPPORTED });
+    }
+    keys.expect_text("activation_type", "silu")?;
+    keys.expect_text("block_type", "llama")?;
+    keys.expect_text("layer_norm_type", "rms")?;
+    for key in ["alibi", "attention_layer_norm", "input_emb_norm", "scale_logits", "multi_query_attention"] {
+        if keys.flag(key)? {
+            return Err(keys.error(key, "is true, and no published LLaDA has it"));
+        }
+    }
+    let hidden = keys.size("d_model")?;
+    let heads = keys.size("n_heads")?;
+    let bias = keys.flag("include_bias")?;
+    let vocab = match keys.optional("embedding_size")? {
+        Some(rows) => rows,
+        None => keys.size("vocab_size")?,
+    };
+    let feed_forward = match keys.optional("mlp_hidden_size")? {
+        Some(width) => width,
+        None => keys.size("mlp_ratio")? * hidden,
+    };
+    Ok(Backbone {
+        vocab,
+        hidden,
+        layers: keys.size("n_layers")?,
+        heads,
+        kv_heads: keys.optional("n_kv_heads")?.unwrap_or(heads),
+        head_dim: hidden / heads.max(1),
+        feed_forward,
+        norm_eps: keys.number("rms_norm_eps")?,
+        rope_theta: keys.rope_theta()?,
+        rope: RopePairs::Halves,
+        qkv_bias: bias || keys.flag("include_qkv_bias")?,
+        output_bias: bias,
+        feed_forward_bias: bias,
+        qk_norm: false,
+        tied: keys.flag("weight_tying")?,
+        context: keys.size("max_sequence_length")?,
+    })
+}
+
+impl Backbone {
+    /// Refuses sizes that no network can have, so that nothing later divides by zero or allocates without bound.
+    pub(crate) fn check(&self, path: &Path) -> Result<(), ModelError> {
+        let wrong = |key: &str, why: String| Err(ModelError::Config { path: path.into(), key: key.into(), why });
+        let sizes = [
+            ("vocabulary", self.vocab, 1 << 22),
+            ("hidden size", self.hidden, 1 << 17),
+            ("number of layers", self.layers, 1 << 12),
+            ("number of heads", self.heads, 1 << 12),
+            ("number of key/value heads", self.kv_heads, 1 << 12),
+            ("head width", self.head_dim, 1 << 12),
+            ("feed-forward width", self.feed_forward, 1 << 20),
+            ("context length", self.context, 1 << 28),
+        ];
+        for (key, size, limit) in sizes {
+            if size == 0 || size > limit {
+                return wrong(key, format!("is {size}, which no network has"));
+            }
+        }
+        if !self.heads.is_multiple_of(self.kv_heads) {
+            let why = format!("{} do not divide the {} heads", self.kv_heads, self.heads);
+            return wrong("number of key/value heads", why);
+        }
+        if !self.head_dim.is_multiple_of(2) {
+            return wrong("head width", format!("is {}, and rotary positions need an even one", self.head_dim));
+        }
+        if !(self.norm_eps.is_finite() && self.norm_eps >= 0.0 && self.rope_theta.is_finite() && self.rope_theta > 0.0)
+        {
+            return wrong("rms_norm_eps or rope_theta", "is not a positive number".into());
+        }
+        Ok(())
+    }
+}
