@@ -11,6 +11,7 @@
 pub mod config;
 mod decoder;
 pub mod device;
+mod encoder;
 pub mod error;
 mod family;
 mod files;

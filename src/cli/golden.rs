@@ -17,7 +17,7 @@ use crate::diffusion::canvas::Canvas;
 use crate::diffusion::rng::Seeded;
 use crate::diffusion::run::Run;
 use crate::diffusion::spec::{self, Overrides as Settings};
-use crate::model::{Checkpoint, Input, LoadOptions, Model};
+use crate::model::{Attention, Checkpoint, Input, LoadOptions, Model};
 
 /// How far a logit may be from the reference's.
 pub const LOGIT_TOLERANCE: f32 = 3e-4;
@@ -181,6 +181,8 @@ fn check_case(model: &mut Model, dir: &Path, case: &Value, max_abs_diff: &mut f3
     let sequences: Vec<Vec<u32>> = batch(&case["input_ids"]).context("input_ids")?;
     let masks: Option<Vec<Vec<u8>>> = optional_batch(&case["attention_mask"]).context("attention_mask")?;
     let positions: Option<Vec<Vec<usize>>> = optional_batch(&case["position_ids"]).context("position_ids")?;
+    let types: Option<Vec<Vec<u32>>> = optional_batch(&case["token_type_ids"]).context("token_type_ids")?;
+    let attention = attention_of(case)?.unwrap_or(model.descriptor.attention);
     let argmax: Vec<Vec<usize>> = batch(&case["argmax"]).context("argmax")?;
     let vocab = model.vocabulary_size();
     let whole = match case["logits_file"].as_str() {
@@ -195,7 +197,8 @@ fn check_case(model: &mut Model, dir: &Path, case: &Value, max_abs_diff: &mut f3
         let input = Input {
             positions: positions.as_ref().and_then(|positions| positions.get(index)).map(Vec::as_slice),
             visible: visible.as_deref(),
-            ..Input::new(ids, model.descriptor.attention, &rows)
+            token_types: types.as_ref().and_then(|types| types.get(index)).map(Vec::as_slice),
+            ..Input::new(ids, attention, &rows)
         };
         let logits = model.forward(&input, &|| false)?;
         let reported = case["logits"].get(index).unwrap_or(&case["logits"]);
@@ -233,6 +236,19 @@ fn check_case(model: &mut Model, dir: &Path, case: &Value, max_abs_diff: &mut f3
         return Ok(Verdict::Failed("the case reports no logits to compare".into()));
     }
     Ok(Verdict::Passed)
+}
+
+/// What a case says of its attention: `full`, or `block causal, ...` with `block_size`.
+fn attention_of(case: &Value) -> anyhow::Result<Option<Attention>> {
+    match case["attention"].as_str() {
+        None => Ok(None),
+        Some("full") => Ok(Some(Attention::Full)),
+        Some(text) if text.starts_with("block causal") => {
+            let size = case["block_size"].as_u64().filter(|size| *size > 0).context("block_size")?;
+            Ok(Some(Attention::Block(size as usize)))
+        }
+        Some(text) => bail!("attention `{text}` is not known"),
+    }
 }
 
 /// Replays a trace with the sampler that its source and parameters name, comparing the canvas after every step.

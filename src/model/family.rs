@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::config::{Attention, Descriptor, Keys, Overrides};
 use super::decoder;
+use super::encoder;
 use super::error::ModelError;
 use super::layers::Packing;
 use super::weights::Weights;
@@ -146,6 +147,9 @@ const FAMILIES: &[Family] = &[
     Family { names: &["llada"], shift: 0, read: decoder::llada },
     Family { names: &["dream", "qwen2", "llama"], shift: 1, read: decoder::hugging_face },
     Family { names: &["a2d-qwen2", "a2d-qwen3", "qwen3"], shift: 0, read: decoder::hugging_face },
+    Family { names: &["bert"], shift: 0, read: encoder::bert },
+    Family { names: &["roberta", "xlm-roberta"], shift: 0, read: encoder::roberta },
+    Family { names: &["modernbert"], shift: 0, read: encoder::modernbert },
 ];
 
 pub(crate) const SUPPORTED: &str =

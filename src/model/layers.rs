@@ -94,7 +94,7 @@ impl Rotary {
     }
 
     /// Rotates x of shape (1, heads, n, e).
-    fn apply(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+    pub(crate) fn apply(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         let (cos, sin) = (self.cos.to_dtype(x.dtype())?, self.sin.to_dtype(x.dtype())?);
         match self.pairs {
             RopePairs::Halves => rope(&x.contiguous()?, &cos, &sin),
@@ -123,6 +123,22 @@ pub(crate) fn attention_bias(
         bias.extend((0..n).map(|j| if hidden(j) || j / block > i / block { f32::MIN } else { 0.0 }));
     }
     Ok(Some(Tensor::from_vec(bias, (n, n), device)?))
+}
+
+/// Softmax attention of q (h, m, e) to k and v (g, n, e), each key head for h/g query heads; bias (m, n).
+/// Gives (m, h * e).
+pub(crate) fn attend(q: &Tensor, k: &Tensor, v: &Tensor, bias: Option<&Tensor>) -> candle_core::Result<Tensor> {
+    let ((h, m, e), (g, n, _)) = (q.dims3()?, k.dims3()?);
+    // The h/g query heads of one key head are stacked as rows, so that keys and values are not repeated.
+    let q = (q.reshape((g, h / g * m, e))? * (1.0 / (e as f64).sqrt()))?;
+    let scores = q.matmul(&k.t()?)?; // (g, h/g * m, n)
+    let scores = match bias {
+        Some(bias) => scores.reshape((h, m, n))?.broadcast_add(&bias.to_dtype(scores.dtype())?)?,
+        None => scores,
+    };
+    let weights = candle_nn::ops::softmax_last_dim(&scores.reshape((g, h / g * m, n))?)?;
+    let mixed = weights.matmul(&v.contiguous()?)?; // (g, h/g * m, e)
+    mixed.reshape((h, m, e))?.transpose(0, 1)?.contiguous()?.reshape((m, h * e))
 }
 
 /// Grouped-query attention without a cache: every pass sees the whole canvas.
@@ -179,16 +195,7 @@ impl SelfAttention {
         let q = rotary.apply(&normed(split(self.query.forward(x)?, h)?, &self.query_norm)?)?;
         let k = rotary.apply(&normed(split(self.key.forward(x)?, g)?, &self.key_norm)?)?;
         let v = split(self.value.forward(x)?, g)?;
-        // The h/g query heads of one key head are stacked as rows, so that keys and values are not repeated.
-        let q = (q.reshape((g, h / g * n, e))? * (1.0 / (e as f64).sqrt()))?;
-        let scores = q.matmul(&k.reshape((g, n, e))?.t()?)?; // (g, h/g * n, n)
-        let scores = match bias {
-            Some(bias) => scores.reshape((h, n, n))?.broadcast_add(&bias.to_dtype(scores.dtype())?)?,
-            None => scores,
-        };
-        let weights = candle_nn::ops::softmax_last_dim(&scores.reshape((g, h / g * n, n))?)?;
-        let mixed = weights.matmul(&v.reshape((g, n, e))?.contiguous()?)?; // (g, h/g * n, e)
-        let mixed = mixed.reshape((h, n, e))?.transpose(0, 1)?.contiguous()?.reshape((n, h * e))?;
+        let mixed = attend(&q.squeeze(0)?, &k.squeeze(0)?, &v.squeeze(0)?, bias)?;
         self.output.forward(&mixed)
     }
 }

@@ -4,6 +4,7 @@
 //! the whole checkpoint is in memory.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,9 @@ use candle_core::{DType, Device, Tensor};
 
 use super::error::{Misshapen, ModelError, first_line};
 use super::family::Expected;
+
+/// (usual name, other name) of parts of tensor names: BERT's files from TensorFlow keep its names of LayerNorm.
+const ALIASES: [(&str, &str); 2] = [("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta")];
 
 enum Source {
     Safetensors(MmapedSafetensors),
@@ -84,7 +88,18 @@ impl Weights {
         self.shape(name).is_some()
     }
 
+    /// What the file calls the tensor: by its name, or by another that it goes by ([`ALIASES`]).
+    fn stored(&self, name: &str) -> String {
+        let others = ALIASES.iter().filter(|(usual, _)| name.contains(usual));
+        let mut names = std::iter::once(name.to_owned()).chain(others.map(|(usual, other)| name.replace(usual, other)));
+        names.find(|name| self.shape_of(name).is_some()).unwrap_or_else(|| name.to_owned())
+    }
+
     fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.shape_of(&self.stored(name))
+    }
+
+    fn shape_of(&self, name: &str) -> Option<Vec<usize>> {
         match &self.source {
             Source::Safetensors(mapped) => mapped.get(name).ok().map(|view| view.shape().to_vec()),
             Source::Gguf { content, .. } => content.tensor_infos.get(name).map(|info| info.shape.dims().to_vec()),
@@ -114,8 +129,8 @@ impl Weights {
                 _ => {}
             }
         }
-        report.unused =
-            self.names().into_iter().filter(|name| !wanted.iter().any(|tensor| tensor.name == *name)).collect();
+        let used: HashSet<String> = wanted.iter().map(|tensor| self.stored(&tensor.name)).collect();
+        report.unused = self.names().into_iter().filter(|name| !used.contains(name)).collect();
         report
     }
 
@@ -125,10 +140,11 @@ impl Weights {
             let why = format!("tensor {name}: {}", first_line(&error));
             ModelError::Damaged { path: self.path.clone(), why }
         };
+        let name = self.stored(name);
         let tensor = match &self.source {
-            Source::Safetensors(mapped) => mapped.load(name, &self.device).map_err(damaged)?,
+            Source::Safetensors(mapped) => mapped.load(&name, &self.device).map_err(damaged)?,
             Source::Gguf { content, file } => {
-                let quantised = content.tensor(&mut *file.borrow_mut(), name, &Device::Cpu).map_err(damaged)?;
+                let quantised = content.tensor(&mut *file.borrow_mut(), &name, &Device::Cpu).map_err(damaged)?;
                 let dense = quantised.dequantize(&Device::Cpu).map_err(damaged)?;
                 dense.to_device(&self.device).map_err(damaged)?
             }

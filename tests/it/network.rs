@@ -58,6 +58,13 @@ fn diffullama_gives_the_references_numbers() {
 }
 
 #[test]
+fn masked_language_models_give_the_references_numbers() {
+    check_family("bert", 6, 0);
+    check_family("roberta", 5, 0);
+    check_family("modernbert", 5, 0);
+}
+
+#[test]
 fn sharded_bfloat16_checkpoints_load_exactly() {
     check_family("llada-bf16-sharded", 2, 0);
     check_family("dream-bf16-sharded", 2, 0);
