@@ -20,6 +20,7 @@
 //! | logit shift | raw row `i - shift` predicts position `i`; [`row_of`] | Dream |
 
 pub mod canvas;
+pub mod continuous;
 pub mod length;
 mod pick;
 pub mod preset;

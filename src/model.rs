@@ -17,6 +17,7 @@ mod family;
 mod files;
 mod gguf;
 mod layers;
+mod moe;
 pub mod tokenizer;
 mod weights;
 

@@ -132,6 +132,12 @@ impl Row {
         (Softmax { max, sum, scale }, (sum.ln() - weighted / sum).max(0.0))
     }
 
+    /// Which tokens belong to the most likely ones with the probability `top_p` together, at temperature 1.
+    pub fn meant(&self, top_p: f64) -> Vec<bool> {
+        let floor = Propose { top_p, ..Propose::default() }.floor(self);
+        self.logits.iter().map(|logit| *logit >= floor && *logit > f32::NEG_INFINITY).collect()
+    }
+
     /// The `n` most likely tokens, ties to the lower id.
     fn best(&self, n: usize) -> Vec<TokenId> {
         let mut best: Vec<TokenId> = Vec::with_capacity(n + 1);

@@ -13,6 +13,8 @@ pub enum Purpose {
     Rank(u8),
     /// Deciding for each position by itself ([`crate::diffusion::rule::Pick::Coin`]).
     Coin(u8),
+    /// One axis of a position's vector ([`crate::diffusion::continuous`]).
+    Axis(u32),
 }
 
 /// What identifies one draw.
@@ -45,6 +47,7 @@ impl Draw for Seeded {
             Purpose::Token => 0,
             Purpose::Rank(rule) => 0x100 + u64::from(rule),
             Purpose::Coin(rule) => 0x200 + u64::from(rule),
+            Purpose::Axis(axis) => 0x2_0000_0000 + u64::from(axis),
         };
         let words = [purpose, key.step as u64, key.position as u64];
         let hash = words.iter().fold(splitmix64(self.0), |state, word| splitmix64(state ^ word));

@@ -12,10 +12,11 @@ use std::path::Path;
 use candle_core::Device;
 use serde_json::Value;
 
-use super::config::Keys;
+use super::config::{Attention, Descriptor, Keys};
 use super::error::ModelError;
-use super::family::{Architecture, Expected, Network, Read, SUPPORTED};
+use super::family::{Architecture, Expected, Network, Read};
 use super::layers::Packing;
+use super::moe::{self, Mixture};
 use super::weights::Weights;
 use names::Layout;
 
@@ -34,6 +35,8 @@ pub(crate) struct Backbone {
     pub(crate) kv_heads: usize,
     /// Width of one head (`head_dim`, else hidden / heads).
     pub(crate) head_dim: usize,
+    /// How many elements of a head are rotated (`partial_rotary_factor` x head_dim).
+    pub(crate) rotary_dim: usize,
     /// Width of the feed-forward layer (`intermediate_size`, LLaDA: `mlp_hidden_size`).
     pub(crate) feed_forward: usize,
     /// Added to the mean square in RMSNorm (`rms_norm_eps`).
@@ -50,6 +53,8 @@ pub(crate) struct Backbone {
     pub(crate) feed_forward_bias: bool,
     /// Whether q and k are RMS-normalised per head before the rotation (Qwen3).
     pub(crate) qk_norm: bool,
+    /// Experts in the place of the feed-forward layer of some blocks.
+    pub(crate) mixture: Option<Mixture>,
     /// Whether the head may be the embedding (`tie_word_embeddings`); a head in the file wins.
     pub(crate) tied: bool,
     /// Longest sequence it was made for (`max_position_embeddings`, LLaDA: `max_sequence_length`).
@@ -69,6 +74,8 @@ pub(crate) enum RopePairs {
 pub(crate) struct Decoder {
     pub(crate) shape: Backbone,
     pub(crate) layout: Layout,
+    /// Who sees whom, where neither the file nor the user says it.
+    pub(crate) attention: Attention,
 }
 
 impl Architecture for Decoder {
@@ -80,13 +87,21 @@ impl Architecture for Decoder {
         self.shape.context
     }
 
+    fn describe(&self, descriptor: &mut Descriptor) {
+        descriptor.attention = self.attention;
+    }
+
     fn facts(&self) -> Vec<(&'static str, String)> {
         let shape = &self.shape;
-        vec![
+        let mut facts = vec![
             ("layers", shape.layers.to_string()),
             ("width", shape.hidden.to_string()),
             ("heads", format!("{} of {}, {} for keys and values", shape.heads, shape.head_dim, shape.kv_heads)),
-        ]
+        ];
+        if let Some(mixture) = &shape.mixture {
+            facts.push(("experts", format!("{} of {} for each token", mixture.chosen, mixture.experts)));
+        }
+        facts
     }
 
     fn expected(&self) -> Vec<Expected> {
@@ -100,16 +115,71 @@ impl Architecture for Decoder {
 
 /// Reads the `config.json` of Qwen, Llama, Dream and the A2D models.
 pub(crate) fn hugging_face(keys: &Keys<'_>, family: &str) -> Read {
-    let shape = hugging_face_shape(keys, family)?;
-    shape.check(keys.path)?;
-    Ok(Box::new(Decoder { shape, layout: Layout::HuggingFace }))
+    boxed(keys, hugging_face_shape(keys, family)?, Layout::HuggingFace, Attention::Full)
 }
 
 /// Reads the `config.json` of LLaDA, whose key names are OLMo's.
 pub(crate) fn llada(keys: &Keys<'_>, _family: &str) -> Read {
-    let shape = llada_shape(keys)?;
+    boxed(keys, llada_shape(keys)?, Layout::Llada, Attention::Full)
+}
+
+/// Reads the `config.json` of networks whose rows see no block of tokens after their own: SDAR (Qwen3-shaped,
+/// dense or with experts) and Fast-dLLM v2 (Qwen2-shaped). The block length is the checkpoint's.
+pub(crate) fn block_causal(keys: &Keys<'_>, family: &str) -> Read {
+    let mut usual = 32;
+    let mut shape = hugging_face_shape(keys, family)?;
+    if family.starts_with("sdar") {
+        usual = 4;
+    }
+    if family == "sdar_moe" {
+        shape.mixture = Some(moe::qwen3_moe(keys, shape.layers)?);
+    }
+    let block = match keys.optional("block_size")? {
+        Some(block) => block,
+        None => keys.optional("bd_size")?.unwrap_or(usual),
+    };
+    if block == 0 {
+        return Err(keys.error("block_size", "is 0"));
+    }
+    boxed(keys, shape, Layout::HuggingFace, Attention::Block(block))
+}
+
+/// Reads the `config.json` of LLaDA-MoE, and of RND1 and other networks shaped as Qwen3-MoE with full attention.
+pub(crate) fn mixture(keys: &Keys<'_>, family: &str) -> Read {
+    let mut shape = hugging_face_shape(keys, family)?;
+    let read = if family == "llada-moe" { moe::llada_moe } else { moe::qwen3_moe };
+    shape.mixture = Some(read(keys, shape.layers)?);
+    boxed(keys, shape, Layout::HuggingFace, Attention::Full)
+}
+
+/// Reads the `config.json` of LLaDA 2.0 and 2.1. Their block length (32) is an argument of the authors' decoder.
+pub(crate) fn llada2(keys: &Keys<'_>, family: &str) -> Read {
+    let mut shape = hugging_face_shape(keys, family)?;
+    shape.qkv_bias = keys.flag("use_qkv_bias")?;
+    shape.output_bias = keys.flag("use_bias")?;
+    shape.mixture = Some(moe::llada2(keys, shape.layers)?);
+    boxed(keys, shape, Layout::Llada2, Attention::Block(32))
+}
+
+fn boxed(keys: &Keys<'_>, shape: Backbone, layout: Layout, attention: Attention) -> Read {
     shape.check(keys.path)?;
-    Ok(Box::new(Decoder { shape, layout: Layout::Llada }))
+    if let Some(mixture) = &shape.mixture {
+        mixture.check(keys)?;
+    }
+    Ok(Box::new(Decoder { shape, layout, attention }))
+}
+
+/// Families whose queries and keys are normed although no key of their configuration says so.
+const QK_NORM: [&str; 6] = ["qwen3", "a2d-qwen3", "sdar", "sdar_moe", "rnd1", "qwen3_moe"];
+
+/// How much of a head is rotated; -1 in the configuration class of LLaDA-MoE means all.
+fn rotary_dim(keys: &Keys<'_>, head_dim: usize) -> Result<usize, ModelError> {
+    let factor =
+        if keys.present("partial_rotary_factor").is_some() { keys.number("partial_rotary_factor")? } else { 1.0 };
+    if factor > 1.0 || factor.is_nan() {
+        return Err(keys.error("partial_rotary_factor", format!("is {factor}, more than the whole head")));
+    }
+    Ok(if factor > 0.0 { (head_dim as f64 * factor) as usize } else { head_dim })
 }
 
 fn hugging_face_shape(keys: &Keys<'_>, family: &str) -> Result<Backbone, ModelError> {
@@ -120,18 +190,33 @@ fn hugging_face_shape(keys: &Keys<'_>, family: &str) -> Result<Backbone, ModelEr
     if let Some(true) = keys.json.get("use_sliding_window").and_then(Value::as_bool) {
         return Err(keys.error("use_sliding_window", "is true, and windowed attention is not supported"));
     }
+    if keys.present("clip_qkv").is_some() {
+        return Err(keys.error("clip_qkv", "is set, and no published model has it"));
+    }
     let hidden = keys.size("hidden_size")?;
     let heads = keys.size("num_attention_heads")?;
-    let qwen2 = matches!(family, "Dream" | "dream" | "qwen2" | "a2d-qwen2");
+    let head_dim = keys.optional("head_dim")?.unwrap_or(hidden / heads.max(1));
+    let layers = keys.size("num_hidden_layers")?;
+    let qwen2 = matches!(family, "Dream" | "dream" | "qwen2" | "a2d-qwen2" | "fast_dllm_qwen");
+    let qk_norm = match keys.present("qk_layernorm").or(keys.present("use_qk_norm")) {
+        Some(Value::Bool(flag)) => *flag,
+        _ => QK_NORM.contains(&family),
+    };
+    // LLaDA-MoE calls the width of its dense layers otherwise, and may have none.
+    let feed_forward = match keys.optional("dense_intermediate_size")? {
+        Some(width) => width,
+        None => keys.size("intermediate_size")?,
+    };
     let attention_bias = keys.flag("attention_bias")?;
     Ok(Backbone {
         vocab: keys.size("vocab_size")?,
         hidden,
-        layers: keys.size("num_hidden_layers")?,
+        layers,
         heads,
         kv_heads: keys.optional("num_key_value_heads")?.unwrap_or(heads),
-        head_dim: keys.optional("head_dim")?.unwrap_or(hidden / heads.max(1)),
-        feed_forward: keys.size("intermediate_size")?,
+        head_dim,
+        rotary_dim: rotary_dim(keys, head_dim)?,
+        feed_forward,
         norm_eps: keys.number("rms_norm_eps")?,
         rope_theta: keys.rope_theta()?,
         rope: RopePairs::Halves,
@@ -139,18 +224,14 @@ fn hugging_face_shape(keys: &Keys<'_>, family: &str) -> Result<Backbone, ModelEr
         qkv_bias: qwen2 || attention_bias,
         output_bias: !qwen2 && attention_bias,
         feed_forward_bias: keys.flag("mlp_bias")?,
-        qk_norm: matches!(family, "qwen3" | "a2d-qwen3"),
+        qk_norm,
+        mixture: None,
         tied: keys.flag("tie_word_embeddings")?,
         context: keys.size("max_position_embeddings")?,
     })
 }
 
 fn llada_shape(keys: &Keys<'_>) -> Result<Backbone, ModelError> {
-    // LLaDA-MoE says `llada` too; its keys are others (`models.md` section 7, trap 4).
-    if keys.json.get("num_experts").is_some() {
-        let what = "LLaDA-MoE (a mixture of experts)".to_owned();
-        return Err(ModelError::Unsupported { path: keys.path.into(), what, supported: SUPPORTED });
-    }
     keys.expect_text("activation_type", "silu")?;
     keys.expect_text("block_type", "llama")?;
     keys.expect_text("layer_norm_type", "rms")?;
@@ -177,6 +258,7 @@ fn llada_shape(keys: &Keys<'_>) -> Result<Backbone, ModelError> {
         heads,
         kv_heads: keys.optional("n_kv_heads")?.unwrap_or(heads),
         head_dim: hidden / heads.max(1),
+        rotary_dim: hidden / heads.max(1),
         feed_forward,
         norm_eps: keys.number("rms_norm_eps")?,
         rope_theta: keys.rope_theta()?,
@@ -185,6 +267,7 @@ fn llada_shape(keys: &Keys<'_>) -> Result<Backbone, ModelError> {
         output_bias: bias,
         feed_forward_bias: bias,
         qk_norm: false,
+        mixture: None,
         tied: keys.flag("weight_tying")?,
         context: keys.size("max_sequence_length")?,
     })
@@ -213,8 +296,8 @@ impl Backbone {
             let why = format!("{} do not divide the {} heads", self.kv_heads, self.heads);
             return wrong("number of key/value heads", why);
         }
-        if !self.head_dim.is_multiple_of(2) {
-            return wrong("head width", format!("is {}, and rotary positions need an even one", self.head_dim));
+        if !self.rotary_dim.is_multiple_of(2) || self.rotary_dim == 0 {
+            return wrong("head width", format!("{} to rotate, and rotary positions need pairs", self.rotary_dim));
         }
         if !(self.norm_eps.is_finite() && self.norm_eps >= 0.0 && self.rope_theta.is_finite() && self.rope_theta > 0.0)
         {

@@ -152,20 +152,17 @@ pub(crate) fn modernbert(keys: &Keys<'_>, _family: &str) -> Read {
     let global = Layer { reach: None, rope_theta: theta("global_rope_theta", "full_attention", 160_000.0)? };
     let reach = keys.optional("local_attention")?.unwrap_or(128) / 2;
     let local = Layer { reach: Some(reach), rope_theta: theta("local_rope_theta", "sliding_attention", 10_000.0)? };
-    let layers = match keys.present("layer_types").and_then(Value::as_array) {
-        Some(kinds) => kinds
-            .iter()
-            .map(|kind| match kind.as_str() {
-                Some("full_attention") => Ok(global),
-                Some("sliding_attention") => Ok(local),
-                _ => Err(keys.error("layer_types", format!("holds {kind}, which is unknown"))),
-            })
-            .collect::<Result<_, _>>()?,
-        None => {
-            let every = keys.optional("global_attn_every_n_layers")?.unwrap_or(3).max(1);
-            let count = limited(keys, "num_hidden_layers", keys.size("num_hidden_layers")?, 1 << 12)?;
-            (0..count).map(|layer| if layer % every == 0 { global } else { local }).collect()
-        }
+    let count = limited(keys, "num_hidden_layers", keys.size("num_hidden_layers")?, 1 << 12)?;
+    let layers = if let Some(kinds) = keys.present("layer_types").and_then(Value::as_array) {
+        let kind = |kind: &Value| match kind.as_str() {
+            Some("full_attention") => Ok(global),
+            Some("sliding_attention") => Ok(local),
+            _ => Err(keys.error("layer_types", format!("holds {kind}, which is unknown"))),
+        };
+        kinds.iter().map(kind).collect::<Result<_, _>>()?
+    } else {
+        let every = keys.optional("global_attn_every_n_layers")?.unwrap_or(3).max(1);
+        (0..count).map(|layer| if layer % every == 0 { global } else { local }).collect()
     };
     let flag = |key: &str, usual: bool| if keys.present(key).is_some() { keys.flag(key) } else { Ok(usual) };
     let shape = Shape {

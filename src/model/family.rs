@@ -33,6 +33,9 @@ pub(crate) trait Architecture {
     /// What `models show` tells beyond that: label and value.
     fn facts(&self) -> Vec<(&'static str, String)>;
 
+    /// Puts in what the shape says of how the network is asked; the files' own keys and the user speak over it.
+    fn describe(&self, _descriptor: &mut Descriptor) {}
+
     /// Every tensor that it needs, with its shape.
     fn expected(&self) -> Vec<Expected>;
 
@@ -147,13 +150,33 @@ const FAMILIES: &[Family] = &[
     Family { names: &["llada"], shift: 0, read: decoder::llada },
     Family { names: &["dream", "qwen2", "llama"], shift: 1, read: decoder::hugging_face },
     Family { names: &["a2d-qwen2", "a2d-qwen3", "qwen3"], shift: 0, read: decoder::hugging_face },
+    Family { names: &["llada-moe", "lladamoe", "rnd1", "qwen3_moe"], shift: 0, read: decoder::mixture },
+    Family { names: &["llada2_moe", "llada21_moe"], shift: 0, read: decoder::llada2 },
+    Family { names: &["sdar", "sdar_moe"], shift: 0, read: decoder::block_causal },
+    Family { names: &["fast_dllm_qwen"], shift: 1, read: decoder::block_causal },
     Family { names: &["bert"], shift: 0, read: encoder::bert },
     Family { names: &["roberta", "xlm-roberta"], shift: 0, read: encoder::roberta },
     Family { names: &["modernbert"], shift: 0, read: encoder::modernbert },
 ];
 
-pub(crate) const SUPPORTED: &str =
-    "Llama- and Qwen-shaped diffusion models (llada, Dream, a2d-qwen2, a2d-qwen3, qwen2, qwen3, llama)";
+/// (`model_type`, `architectures`, family): types that several kinds of networks share (`models.md` section 7, trap 4).
+const SHARED_TYPES: &[(&str, &str, &str)] = &[("llada", "LLaDAMoEModelLM", "llada-moe")];
+
+/// The family that a configuration names.
+fn named(keys: &Keys<'_>) -> Result<String, ModelError> {
+    let name = keys.text("model_type")?.to_lowercase();
+    let classes = keys.json.get("architectures").and_then(Value::as_array);
+    let is = |class: &str| classes.is_some_and(|classes| classes.iter().any(|found| found.as_str() == Some(class)));
+    let shared = SHARED_TYPES.iter().find(|(of, class, _)| *of == name && is(class));
+    Ok(match shared {
+        Some((_, _, family)) => (*family).to_owned(),
+        None if name == "lladamoe" || name == "llada" && keys.present("num_experts").is_some() => "llada-moe".into(),
+        None => name,
+    })
+}
+
+pub(crate) const SUPPORTED: &str = "Llama- and Qwen-shaped diffusion models (llada, Dream, a2d-qwen2, a2d-qwen3, qwen2, qwen3, llama), their mixtures of \
+     experts (LLaDA-MoE, LLaDA 2), block by block (SDAR, Fast-dLLM v2), and bert, roberta, xlm-roberta, modernbert";
 
 /// Reads a Hugging Face `config.json`.
 ///
@@ -167,7 +190,7 @@ pub(crate) fn from_json(
     let keys = Keys { path, json };
     let name = match &overrides.family {
         Some(family) => family.to_lowercase(),
-        None => keys.text("model_type")?.to_lowercase(),
+        None => named(&keys)?,
     };
     let Some(family) = FAMILIES.iter().find(|family| family.names.contains(&name.as_str())) else {
         let what = format!("a network of type `{name}`");
@@ -175,17 +198,13 @@ pub(crate) fn from_json(
     };
     let architecture = (family.read)(&keys, &name)?;
     let diffusion = Keys { path, json: json.get("diffusion").unwrap_or(&Value::Null) };
-    let attention = match diffusion.json.get("attention").and_then(Value::as_str) {
-        Some(text) => Attention::parse(text).map_err(|why| diffusion.error("attention", why))?,
-        None => Attention::Full,
-    };
-    let descriptor = Descriptor {
-        family: name,
-        mask: keys.token("mask_token_id")?,
-        shift: diffusion.optional("logit_shift")?.unwrap_or(family.shift),
-        attention,
-        bos: keys.token("bos_token_id")?,
-        eos: keys.token("eos_token_id")?,
-    };
+    let mut descriptor = Descriptor { family: name, shift: family.shift, ..Descriptor::default() };
+    architecture.describe(&mut descriptor);
+    if let Some(text) = diffusion.json.get("attention").and_then(Value::as_str) {
+        descriptor.attention = Attention::parse(text).map_err(|why| diffusion.error("attention", why))?;
+    }
+    descriptor.shift = diffusion.optional("logit_shift")?.unwrap_or(descriptor.shift);
+    descriptor.mask = keys.token("mask_token_id")?;
+    (descriptor.bos, descriptor.eos) = (keys.token("bos_token_id")?, keys.token("eos_token_id")?);
     Ok((architecture, descriptor.with(overrides)))
 }

@@ -37,16 +37,18 @@ pub(crate) fn from_metadata(
         Some([rows, _]) => *rows,
         _ => keys.size(&format!("{arch}.vocab_size"))?,
     };
+    let head_dim = match keys.optional(&format!("{arch}.attention.key_length"))? {
+        Some(width) => width,
+        None => hidden / heads.max(1),
+    };
     let backbone = Backbone {
         vocab,
         hidden,
         layers: keys.size(&format!("{arch}.block_count"))?,
         heads,
         kv_heads: keys.optional(&format!("{arch}.attention.head_count_kv"))?.unwrap_or(heads),
-        head_dim: match keys.optional(&format!("{arch}.attention.key_length"))? {
-            Some(width) => width,
-            None => hidden / heads.max(1),
-        },
+        head_dim,
+        rotary_dim: head_dim,
         feed_forward: keys.size(&format!("{arch}.feed_forward_length"))?,
         norm_eps: keys.number(&format!("{arch}.attention.layer_norm_rms_epsilon"))?,
         rope_theta: keys.optional_number(&format!("{arch}.rope.freq_base"))?.unwrap_or(10_000.0),
@@ -55,6 +57,7 @@ pub(crate) fn from_metadata(
         output_bias: shape("blk.0.attn_output.bias").is_some(),
         feed_forward_bias: shape("blk.0.ffn_up.bias").is_some(),
         qk_norm: qk_norm || shape("blk.0.attn_q_norm.weight").is_some(),
+        mixture: None,
         tied: true,
         context: keys.size(&format!("{arch}.context_length"))?,
     };
@@ -71,7 +74,7 @@ pub(crate) fn from_metadata(
         bos: keys.token("tokenizer.ggml.bos_token_id")?,
         eos: keys.token("tokenizer.ggml.eos_token_id")?,
     };
-    let architecture = Decoder { shape: backbone, layout: Layout::Gguf };
+    let architecture = Decoder { shape: backbone, layout: Layout::Gguf, attention: Attention::Full };
     Ok((Box::new(architecture), descriptor.with(overrides)))
 }
 

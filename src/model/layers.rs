@@ -93,9 +93,14 @@ impl Rotary {
         Ok(Self { cos: angles.cos()?, sin: angles.sin()?, pairs })
     }
 
-    /// Rotates x of shape (1, heads, n, e).
+    /// Rotates x of shape (1, heads, n, e): all of e, or the first part where the angles are fewer.
     pub(crate) fn apply(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         let (cos, sin) = (self.cos.to_dtype(x.dtype())?, self.sin.to_dtype(x.dtype())?);
+        let (turned, all) = (2 * width(&cos)?, width(x)?);
+        if turned < all {
+            let rest = x.narrow(D::Minus1, turned, all - turned)?;
+            return Tensor::cat(&[&self.apply(&x.narrow(D::Minus1, 0, turned)?)?, &rest], D::Minus1);
+        }
         match self.pairs {
             RopePairs::Halves => rope(&x.contiguous()?, &cos, &sin),
             RopePairs::Interleaved => rope_i(&x.contiguous()?, &cos, &sin),
@@ -162,7 +167,7 @@ impl SelfAttention {
         shape: &Backbone,
         packing: Packing,
     ) -> Result<Self, ModelError> {
-        let linear = |place| Linear::load(weights, &layout.name(place, block), packing);
+        let linear = |place| layout.linear(weights, place, block, shape, packing);
         let norm = |place| -> Result<_, ModelError> {
             if !shape.qk_norm {
                 return Ok(None);
@@ -208,9 +213,10 @@ pub(crate) struct SwiGlu {
 }
 
 impl SwiGlu {
-    pub(crate) fn load(weights: &Weights, layout: Layout, block: usize, packing: Packing) -> Result<Self, ModelError> {
-        let linear = |place| Linear::load(weights, &layout.name(place, block), packing);
-        Ok(Self { gate: linear(Place::Gate)?, up: linear(Place::Up)?, down: linear(Place::Down)? })
+    /// `names` are those of gate, up and down.
+    pub(crate) fn load(weights: &Weights, names: &[String; 3], packing: Packing) -> Result<Self, ModelError> {
+        let [gate, up, down] = names.each_ref().map(|name| Linear::load(weights, name, packing));
+        Ok(Self { gate: gate?, up: up?, down: down? })
     }
 
     pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {

@@ -65,6 +65,13 @@ fn masked_language_models_give_the_references_numbers() {
 }
 
 #[test]
+fn mixtures_of_experts_and_block_causal_models_give_the_references_numbers() {
+    check_family("sdar", 5, 0);
+    check_family("llada-moe", 3, 0);
+    check_family("llada2", 5, 0);
+}
+
+#[test]
 fn sharded_bfloat16_checkpoints_load_exactly() {
     check_family("llada-bf16-sharded", 2, 0);
     check_family("dream-bf16-sharded", 2, 0);

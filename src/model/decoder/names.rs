@@ -1,7 +1,11 @@
-//! What each tensor of the stack is called in the three layouts that checkpoints come in, as one table.
+//! What each tensor of the stack is called in the layouts that checkpoints come in, as one table.
 
 use super::Backbone;
+use crate::model::error::ModelError;
 use crate::model::family::Expected;
+use crate::model::layers::{Linear, Packing};
+use crate::model::moe;
+use crate::model::weights::Weights;
 
 /// A layout of tensor names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +14,8 @@ pub(crate) enum Layout {
     HuggingFace,
     /// `model.transformer.blocks.0.q_proj.weight` (LLaDA, after OLMo).
     Llada,
+    /// `model.layers.0.attention.query_key_value.weight` (LLaDA 2, after Ling).
+    Llada2,
     /// `blk.0.attn_q.weight` (llama.cpp).
     Gguf,
 }
@@ -38,25 +44,110 @@ use Place::{
     Value,
 };
 
-/// (place, Hugging Face, LLaDA, GGUF); `#` stands for the block's number.
-const NAMES: [(Place, [&str; 3]); 14] = [
-    (Embedding, ["model.embed_tokens", "model.transformer.wte", "token_embd"]),
-    (FinalNorm, ["model.norm", "model.transformer.ln_f", "output_norm"]),
-    (Head, ["lm_head", "model.transformer.ff_out", "output"]),
-    (AttentionNorm, ["model.layers.#.input_layernorm", "model.transformer.blocks.#.attn_norm", "blk.#.attn_norm"]),
-    (Query, ["model.layers.#.self_attn.q_proj", "model.transformer.blocks.#.q_proj", "blk.#.attn_q"]),
-    (Key, ["model.layers.#.self_attn.k_proj", "model.transformer.blocks.#.k_proj", "blk.#.attn_k"]),
-    (Value, ["model.layers.#.self_attn.v_proj", "model.transformer.blocks.#.v_proj", "blk.#.attn_v"]),
-    (Output, ["model.layers.#.self_attn.o_proj", "model.transformer.blocks.#.attn_out", "blk.#.attn_output"]),
-    (QueryNorm, ["model.layers.#.self_attn.q_norm", "model.transformer.blocks.#.q_norm", "blk.#.attn_q_norm"]),
-    (KeyNorm, ["model.layers.#.self_attn.k_norm", "model.transformer.blocks.#.k_norm", "blk.#.attn_k_norm"]),
+/// (place, Hugging Face, LLaDA, GGUF, LLaDA 2); `#` stands for the block's number.
+const NAMES: [(Place, [&str; 4]); 14] = [
+    (Embedding, ["model.embed_tokens", "model.transformer.wte", "token_embd", "model.word_embeddings"]),
+    (FinalNorm, ["model.norm", "model.transformer.ln_f", "output_norm", "model.norm"]),
+    (Head, ["lm_head", "model.transformer.ff_out", "output", "lm_head"]),
+    (
+        AttentionNorm,
+        [
+            "model.layers.#.input_layernorm",
+            "model.transformer.blocks.#.attn_norm",
+            "blk.#.attn_norm",
+            "model.layers.#.input_layernorm",
+        ],
+    ),
+    (
+        Query,
+        [
+            "model.layers.#.self_attn.q_proj",
+            "model.transformer.blocks.#.q_proj",
+            "blk.#.attn_q",
+            "model.layers.#.attention.query_key_value",
+        ],
+    ),
+    (
+        Key,
+        [
+            "model.layers.#.self_attn.k_proj",
+            "model.transformer.blocks.#.k_proj",
+            "blk.#.attn_k",
+            "model.layers.#.attention.query_key_value",
+        ],
+    ),
+    (
+        Value,
+        [
+            "model.layers.#.self_attn.v_proj",
+            "model.transformer.blocks.#.v_proj",
+            "blk.#.attn_v",
+            "model.layers.#.attention.query_key_value",
+        ],
+    ),
+    (
+        Output,
+        [
+            "model.layers.#.self_attn.o_proj",
+            "model.transformer.blocks.#.attn_out",
+            "blk.#.attn_output",
+            "model.layers.#.attention.dense",
+        ],
+    ),
+    (
+        QueryNorm,
+        [
+            "model.layers.#.self_attn.q_norm",
+            "model.transformer.blocks.#.q_norm",
+            "blk.#.attn_q_norm",
+            "model.layers.#.attention.query_layernorm",
+        ],
+    ),
+    (
+        KeyNorm,
+        [
+            "model.layers.#.self_attn.k_norm",
+            "model.transformer.blocks.#.k_norm",
+            "blk.#.attn_k_norm",
+            "model.layers.#.attention.key_layernorm",
+        ],
+    ),
     (
         FeedForwardNorm,
-        ["model.layers.#.post_attention_layernorm", "model.transformer.blocks.#.ff_norm", "blk.#.ffn_norm"],
+        [
+            "model.layers.#.post_attention_layernorm",
+            "model.transformer.blocks.#.ff_norm",
+            "blk.#.ffn_norm",
+            "model.layers.#.post_attention_layernorm",
+        ],
     ),
-    (Gate, ["model.layers.#.mlp.gate_proj", "model.transformer.blocks.#.ff_proj", "blk.#.ffn_gate"]),
-    (Up, ["model.layers.#.mlp.up_proj", "model.transformer.blocks.#.up_proj", "blk.#.ffn_up"]),
-    (Down, ["model.layers.#.mlp.down_proj", "model.transformer.blocks.#.ff_out", "blk.#.ffn_down"]),
+    (
+        Gate,
+        [
+            "model.layers.#.mlp.gate_proj",
+            "model.transformer.blocks.#.ff_proj",
+            "blk.#.ffn_gate",
+            "model.layers.#.mlp.gate_proj",
+        ],
+    ),
+    (
+        Up,
+        [
+            "model.layers.#.mlp.up_proj",
+            "model.transformer.blocks.#.up_proj",
+            "blk.#.ffn_up",
+            "model.layers.#.mlp.up_proj",
+        ],
+    ),
+    (
+        Down,
+        [
+            "model.layers.#.mlp.down_proj",
+            "model.transformer.blocks.#.ff_out",
+            "blk.#.ffn_down",
+            "model.layers.#.mlp.down_proj",
+        ],
+    ),
 ];
 
 impl Layout {
@@ -66,9 +157,32 @@ impl Layout {
             Self::HuggingFace => 0,
             Self::Llada => 1,
             Self::Gguf => 2,
+            Self::Llada2 => 3,
         };
         let row = NAMES.iter().find(|(named, _)| *named == place);
         row.map_or_else(String::new, |(_, names)| names[column].replace('#', &block.to_string()))
+    }
+
+    /// Reads a linear map of a block.
+    pub(crate) fn linear(
+        self,
+        weights: &Weights,
+        place: Place,
+        block: usize,
+        shape: &Backbone,
+        packing: Packing,
+    ) -> Result<Linear, ModelError> {
+        let name = self.name(place, block);
+        let (queries, keys) = (shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim);
+        let (from, rows) = match (self, place) {
+            (Self::Llada2, Query) => (0, queries),
+            (Self::Llada2, Key) => (queries, keys),
+            (Self::Llada2, Value) => (queries + keys, keys),
+            _ => return Linear::load(weights, &name, packing),
+        };
+        let part = |suffix: &str| Ok::<_, ModelError>(weights.get(&format!("{name}.{suffix}"))?.narrow(0, from, rows)?);
+        let bias = shape.qkv_bias.then(|| part("bias")).transpose()?;
+        Linear::new(part("weight")?, bias, packing)
     }
 }
 
@@ -83,15 +197,20 @@ pub(crate) fn expected(shape: &Backbone, layout: Layout) -> Vec<Expected> {
     add(Embedding, 0, ".weight", &[shape.vocab, hidden], true);
     for block in 0..shape.layers {
         add(AttentionNorm, block, ".weight", &[hidden], true);
-        for (place, rows, columns, bias) in [
-            (Query, queries, hidden, shape.qkv_bias),
-            (Key, keys, hidden, shape.qkv_bias),
-            (Value, keys, hidden, shape.qkv_bias),
-            (Output, hidden, queries, shape.output_bias),
-            (Gate, ff, hidden, shape.feed_forward_bias),
-            (Up, ff, hidden, shape.feed_forward_bias),
-            (Down, hidden, ff, shape.feed_forward_bias),
-        ] {
+        let sparse = shape.mixture.as_ref().is_some_and(|mixture| mixture.sparse[block]);
+        let fused = layout == Layout::Llada2;
+        // Where queries, keys and values are one tensor, it is listed at the place of the first.
+        let query_rows = if fused { queries + 2 * keys } else { queries };
+        let places = [
+            (Query, query_rows, hidden, shape.qkv_bias, true),
+            (Key, keys, hidden, shape.qkv_bias, !fused),
+            (Value, keys, hidden, shape.qkv_bias, !fused),
+            (Output, hidden, queries, shape.output_bias, true),
+            (Gate, ff, hidden, shape.feed_forward_bias, !sparse),
+            (Up, ff, hidden, shape.feed_forward_bias, !sparse),
+            (Down, hidden, ff, shape.feed_forward_bias, !sparse),
+        ];
+        for (place, rows, columns, bias, _) in places.into_iter().filter(|(.., present)| *present) {
             add(place, block, ".weight", &[rows, columns], true);
             if bias {
                 add(place, block, ".bias", &[rows], true);
@@ -105,6 +224,10 @@ pub(crate) fn expected(shape: &Backbone, layout: Layout) -> Vec<Expected> {
     }
     add(FinalNorm, 0, ".weight", &[hidden], true);
     add(Head, 0, ".weight", &[shape.vocab, hidden], !shape.tied);
+    if let Some(mixture) = &shape.mixture {
+        let sparse = (0..shape.layers).filter(|block| mixture.sparse[*block]);
+        list.extend(sparse.flat_map(|block| moe::expected(mixture, hidden, block)));
+    }
     list
 }
 
@@ -114,11 +237,12 @@ mod tests {
 
     #[test]
     fn every_place_has_one_row_and_names_differ() {
-        for layout in [Layout::HuggingFace, Layout::Llada, Layout::Gguf] {
+        for layout in [Layout::HuggingFace, Layout::Llada, Layout::Llada2, Layout::Gguf] {
             let mut names: Vec<_> = NAMES.iter().map(|(place, _)| layout.name(*place, 3)).collect();
             names.sort();
             names.dedup();
-            assert_eq!(names.len(), NAMES.len(), "{layout:?}");
+            let fused = if layout == Layout::Llada2 { 2 } else { 0 };
+            assert_eq!(names.len(), NAMES.len() - fused, "{layout:?}");
             assert!(names.iter().all(|name| !name.contains('#')));
         }
     }

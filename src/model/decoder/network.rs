@@ -12,13 +12,42 @@ use super::names::{Layout, Place};
 use crate::model::error::ModelError;
 use crate::model::family::{Input, Network};
 use crate::model::layers::{Linear, Packing, Rotary, SelfAttention, SwiGlu, attention_bias, width};
+use crate::model::moe::Experts;
 use crate::model::weights::Weights;
 
 struct Block {
     attention_norm: RmsNorm,
     attention: SelfAttention,
     feed_forward_norm: RmsNorm,
-    feed_forward: SwiGlu,
+    feed_forward: FeedForward,
+}
+
+enum FeedForward {
+    Dense(SwiGlu),
+    Mixture(Experts),
+}
+
+impl FeedForward {
+    fn load(
+        weights: &Weights,
+        layout: Layout,
+        shape: &Backbone,
+        block: usize,
+        packing: Packing,
+    ) -> Result<Self, ModelError> {
+        if let Some(mixture) = shape.mixture.as_ref().filter(|mixture| mixture.sparse[block]) {
+            return Ok(Self::Mixture(Experts::load(weights, mixture, block, packing)?));
+        }
+        let names = [Place::Gate, Place::Up, Place::Down].map(|place| layout.name(place, block));
+        Ok(Self::Dense(SwiGlu::load(weights, &names, packing)?))
+    }
+
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        match self {
+            Self::Dense(layer) => layer.forward(x),
+            Self::Mixture(experts) => experts.forward(x),
+        }
+    }
 }
 
 /// A loaded stack.
@@ -50,7 +79,7 @@ impl Stack {
                 attention_norm: norm(Place::AttentionNorm, block)?,
                 attention: SelfAttention::load(weights, layout, block, shape, packing)?,
                 feed_forward_norm: norm(Place::FeedForwardNorm, block)?,
-                feed_forward: SwiGlu::load(weights, layout, block, packing)?,
+                feed_forward: FeedForward::load(weights, layout, shape, block, packing)?,
             });
         }
         let embedding = weights.get(&(layout.name(Place::Embedding, 0) + ".weight"))?;
@@ -70,7 +99,8 @@ impl Network for Stack {
         let n = input.ids.len();
         let in_order: Vec<usize> = (0..n).collect();
         let positions = input.positions.unwrap_or(&in_order);
-        let rotary = Rotary::new(positions, self.shape.head_dim, self.shape.rope_theta, self.shape.rope, &self.device)?;
+        let rotary =
+            Rotary::new(positions, self.shape.rotary_dim, self.shape.rope_theta, self.shape.rope, &self.device)?;
         let bias = attention_bias(input.attention, input.visible, n, &self.device)?;
         let ids = Tensor::new(input.ids, &self.device)?;
         let mut x = self.embedding.index_select(&ids, 0)?; // (n, d)

@@ -134,7 +134,9 @@ pub(crate) fn body(shape: &Shape, layout: Layout) -> Vec<Expected> {
     for layer in 0..shape.layers.len() {
         let inputs = layout.attention_inputs(layer);
         let rows = 3 / inputs.len() * hidden;
-        inputs.iter().for_each(|name| list.weight(name, &[rows, hidden], biases.attention));
+        for name in &inputs {
+            list.weight(name, &[rows, hidden], biases.attention);
+        }
         list.weight(&layout.name(Output, layer), &[hidden, hidden], biases.attention);
         if layout.has_attention_norm(layer) {
             list.weight(&layout.name(AttentionNorm, layer), &[hidden], biases.norms);

@@ -108,29 +108,15 @@ impl Body {
             let bias = match layer.reach {
                 None => everywhere.as_ref(),
                 Some(reach) => {
-                    let known = windows.iter().position(|(known, _)| *known == reach);
-                    let at = match known {
-                        Some(at) => at,
-                        None => {
-                            windows.push((reach, window(reach, everywhere.as_ref(), n, &self.device)?));
-                            windows.len() - 1
-                        }
-                    };
-                    Some(&windows[at].1)
+                    let make = || window(reach, everywhere.as_ref(), n, &self.device);
+                    Some(made_once(&mut windows, reach, make)?)
                 }
             };
             let rotary = match self.shape.positions {
                 Positions::Learned { .. } => None,
                 Positions::Rotary => {
-                    let known = rotaries.iter().position(|(known, _)| *known == layer.rope_theta);
-                    let at = match known {
-                        Some(at) => at,
-                        None => {
-                            rotaries.push((layer.rope_theta, self.rotary(how.positions, n, layer.rope_theta)?));
-                            rotaries.len() - 1
-                        }
-                    };
-                    Some(&rotaries[at].1)
+                    let make = || self.rotary(how.positions, n, layer.rope_theta);
+                    Some(made_once(&mut rotaries, layer.rope_theta, make)?)
                 }
             };
             x = block.forward(&x, &self.shape, rotary, bias)?;
@@ -146,6 +132,20 @@ impl Body {
         let positions = positions.unwrap_or(&in_order);
         Rotary::new(positions, self.shape.head_dim(), theta, RopePairs::Halves, &self.device)
     }
+}
+
+/// What was made for this key before, or now.
+fn made_once<K: PartialEq, T>(
+    made: &mut Vec<(K, T)>,
+    key: K,
+    make: impl FnOnce() -> Result<T, ModelError>,
+) -> Result<&T, ModelError> {
+    let known = made.iter().position(|(known, _)| *known == key);
+    let at = known.unwrap_or(made.len());
+    if known.is_none() {
+        made.push((key, make()?));
+    }
+    Ok(&made[at].1)
 }
 
 /// The bias of a layer whose rows see `reach` positions to each side of what `everywhere` lets them see.
