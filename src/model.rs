@@ -8,10 +8,12 @@
 //! over raw rows. It opens no connection, and reads no environment variable. No candle type leaves it. All candle
 //! work happens inside the model's own thread pool, whose size changes the speed and never a bit of the result.
 
+pub mod chat;
 pub mod config;
 mod decoder;
 pub mod device;
 pub mod error;
+pub mod export;
 mod family;
 mod files;
 mod gguf;
@@ -24,6 +26,7 @@ use std::path::PathBuf;
 use crate::diffusion::vocabulary::Vocabulary;
 use crate::diffusion::{DenoiseError, Denoiser, Logits, Pass};
 
+pub use chat::ChatFormat;
 pub use config::{Attention, Descriptor, Overrides};
 pub use device::{DeviceChoice, DtypeChoice};
 pub use error::ModelError;
@@ -58,6 +61,8 @@ pub struct Model {
     pub descriptor: Descriptor,
     /// Number of weights.
     pub parameters: u64,
+    /// How a conversation is written for it, or why it was not made for any.
+    pub chat: Result<ChatFormat, String>,
     tokenizer: Option<Tokenizer>,
     vocabulary: Vocabulary,
     network: Box<dyn Network>,
@@ -81,6 +86,7 @@ impl Checkpoint {
         let mask = self.descriptor.mask.or_else(|| tokenizer.as_ref().and_then(Tokenizer::mask));
         let mask = mask.ok_or_else(|| ModelError::NoMask { path: self.path.clone() })?;
         let vocabulary = self.vocabulary(mask, tokenizer.as_ref())?;
+        let chat = chat::find(self.folder(), self.weights.gguf_content());
         let Self { architecture, mut descriptor, weights, .. } = self;
         descriptor.mask = Some(mask);
         let weights = weights.working_on(device.clone(), dtype);
@@ -89,6 +95,7 @@ impl Checkpoint {
         Ok(Model {
             name: name.to_owned(),
             parameters: architecture.parameters(),
+            chat,
             context: architecture.context(),
             embedded: architecture.embedded(),
             device: device::name(&device),
@@ -105,7 +112,7 @@ impl Checkpoint {
         let path = options.tokenizer.clone().or_else(|| tokenizer::find(self.folder()));
         let (tokenizer, path) = match (path, self.weights.gguf_content()) {
             (Some(path), _) => (Tokenizer::from_file(&path)?, path),
-            (None, Some(content)) if content.metadata.contains_key("tokenizer.ggml.tokens") => {
+            (None, Some(content)) if tokenizer::is_in(content) => {
                 (Tokenizer::from_gguf(&self.path, content)?, self.path.clone())
             }
             (None, _) => return Ok(None),

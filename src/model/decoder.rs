@@ -89,6 +89,10 @@ impl Architecture for Decoder {
         ]
     }
 
+    fn decoder(&self) -> Option<&Decoder> {
+        Some(self)
+    }
+
     fn expected(&self) -> Vec<Expected> {
         names::expected(&self.shape, self.layout)
     }

@@ -32,6 +32,11 @@ pub(crate) trait Architecture {
     /// What `models show` tells beyond that: label and value.
     fn facts(&self) -> Vec<(&'static str, String)>;
 
+    /// Itself, where it is the Llama- and Qwen-shaped stack: what can be written as GGUF.
+    fn decoder(&self) -> Option<&decoder::Decoder> {
+        None
+    }
+
     /// Every tensor that it needs, with its shape.
     fn expected(&self) -> Vec<Expected>;
 
