@@ -21,6 +21,7 @@ pub mod key;
 pub mod keymap;
 pub mod layout;
 pub mod message;
+pub mod models;
 pub(crate) mod mouse;
 pub mod notice;
 pub mod panel;
@@ -72,6 +73,7 @@ pub struct App {
     notice: Option<Notice>,
     find: Find,
     model: Model,
+    choice: models::Choice,
     settings: Settings,
     clipboard: String,
     recovery: Recovery,
@@ -103,6 +105,7 @@ impl App {
             notice: None,
             find: Find::default(),
             model: Model::Loading(String::new()),
+            choice: models::Choice::default(),
             settings,
             clipboard: String::new(),
             recovery: Recovery::default(),
@@ -274,6 +277,11 @@ impl App {
     /// The model.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// The models that can be chosen.
+    pub fn choice(&self) -> &models::Choice {
+        &self.choice
     }
 
     /// The settings.

@@ -21,7 +21,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::diffusion::sampler::Sampler;
 use crate::diffusion::spec::{self, Overrides as Settings};
-use crate::engine::catalog;
+use crate::engine::catalog::{self, Found};
 use crate::model::{Attention, Checkpoint, DeviceChoice, DtypeChoice, LoadOptions, Model, Overrides};
 
 /// A terminal text editor that fills gaps: mark spans of your text as holes, and a diffusion language model on this
@@ -68,9 +68,8 @@ enum Command {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options for every command")]
 pub(crate) struct Common {
-    /// A model's name (see `lacuna models list`), its folder, or a .gguf file
-    #[arg(long, global = true, value_name = "NAME|DIR", default_value = catalog::DEFAULT_MODEL)]
-    pub(crate) model: String,
+    #[arg(long, global = true, value_name = "NAME|DIR", help = MODEL_HELP)]
+    model: Option<String>,
     /// Where to compute
     #[arg(long, global = true, value_enum, default_value = "auto")]
     device: DeviceArg,
@@ -120,6 +119,8 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "FILE")]
     tokenizer: Option<PathBuf>,
 }
+
+const MODEL_HELP: &str = "A model's name (see `lacuna models list`), its folder, or a .gguf file [default: lacuna-135m; the editor takes the one chosen last]";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum DeviceArg {
@@ -173,12 +174,27 @@ impl Common {
         }
     }
 
+    /// The model asked for, or the default one.
+    pub(crate) fn model(&self) -> &str {
+        self.model.as_deref().unwrap_or(catalog::DEFAULT_MODEL)
+    }
+
+    /// The model asked for, where one was.
+    pub(crate) fn model_asked_for(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
     /// Finds and loads the model.
     pub(crate) fn load_model(&self, precision: Precision) -> anyhow::Result<Model> {
-        let path = catalog::find(&self.model).map_err(|message| anyhow!(message))?;
-        let options = self.load_options(precision, cores());
-        let name = path.file_name().map_or_else(|| self.model.clone(), |name| name.to_string_lossy().into_owned());
-        Ok(Checkpoint::open(&path, &options.overrides)?.load(&name, &options)?)
+        Ok(self.find_and_load(precision)?.1)
+    }
+
+    /// The same, with what the catalog says of it.
+    pub(crate) fn find_and_load(&self, precision: Precision) -> anyhow::Result<(Found, Model)> {
+        let found = catalog::resolve(self.model()).map_err(|message| anyhow!(message))?;
+        let options = found.described.under(self.load_options(precision, cores()));
+        let model = Checkpoint::open(&found.path, &options.overrides)?.load(&found.name, &options)?;
+        Ok((found, model))
     }
 
     /// The seed asked for, or a new one.
@@ -211,6 +227,7 @@ impl Common {
             top_p: self.top_p,
             top_k: self.top_k,
             seed,
+            instruction: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One owner of the model on a thread of its own: commands in, events out.
 //!
-//! [`protocol`] is all that the rest of the program sees; [`Engine`] starts the thread, and dropping it ends the thread.
+//! [`protocol`] is all that the rest of the program sees; [`Engine`] starts the thread, and dropping it ends the thread. The
+//! thread has a model or none, and can be told to take another.
 //! Inside, `worker` is the loop, [`job`] the state machine of one request, `prompt` how a document becomes a canvas and
 //! `spell` how tokens become text again. [`brain::Brain::run`] does the same without a thread, for the command line.
 //!
@@ -11,25 +12,28 @@
 pub mod brain;
 mod calibrate;
 pub mod catalog;
+pub(crate) mod chat;
+pub mod hub;
 pub mod job;
 mod lengths;
+mod load;
 pub(crate) mod prompt;
 pub mod protocol;
+mod selftest;
 pub(crate) mod spell;
 mod worker;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use crate::diffusion::{DenoiseError, Denoiser, Pass};
-use crate::model::{Checkpoint, LoadOptions};
+use crate::model::LoadOptions;
 use brain::Brain;
+use load::Loader;
 use protocol::{Command, Event, JobId};
-use worker::{Interrupt, Worker, panic_message};
+use worker::{Asked, Interrupt, Worker};
 
 /// What the engine is to load.
 #[derive(Debug, Clone)]
@@ -47,7 +51,16 @@ pub struct Engine {
     commands: Option<Sender<Command>>,
     interrupt: Arc<Interrupt>,
     thread: Option<JoinHandle<()>>,
-    loaded: Arc<AtomicBool>,
+    state: Arc<State>,
+}
+
+/// What handle and thread know of each other.
+#[derive(Debug, Default)]
+struct State {
+    /// A model is being read, which cannot be interrupted.
+    loading: AtomicBool,
+    /// The handle is gone: nothing more is to be loaded.
+    closing: AtomicBool,
 }
 
 impl Engine {
@@ -59,12 +72,13 @@ impl Engine {
     pub fn start(options: EngineOptions, tell: impl FnMut(Event) + Send + 'static) -> std::io::Result<Self> {
         let (commands, inbox) = channel();
         let interrupt = Arc::new(Interrupt::default());
-        let loaded = Arc::new(AtomicBool::new(false));
+        let state = Arc::new(State::default());
         let thread = std::thread::Builder::new().name("lacuna-engine".into()).spawn({
-            let (interrupt, loaded) = (interrupt.clone(), loaded.clone());
-            move || run(options, inbox, interrupt, &loaded, Box::new(tell))
+            let (interrupt, state) = (interrupt.clone(), state.clone());
+            let loader = Loader::new(options);
+            move || Thread { loader, commands: inbox, interrupt, state, tell: Box::new(tell) }.run()
         })?;
-        Ok(Self { commands: Some(commands), interrupt, thread: Some(thread), loaded })
+        Ok(Self { commands: Some(commands), interrupt, thread: Some(thread), state })
     }
 
     /// Hands a command over and returns at once. Commands sent before the model is loaded wait for it.
@@ -88,10 +102,11 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.interrupt.raise(JobId(u64::MAX - 1));
+        self.state.closing.store(true, Ordering::SeqCst);
         self.commands = None;
         if let Some(thread) = self.thread.take() {
             // Reading a model cannot be interrupted, and closing the program must not wait for it.
-            if self.loaded.load(Ordering::Acquire) {
+            if !self.state.loading.load(Ordering::SeqCst) {
                 // A panic there has been told as an event.
                 let _ = thread.join();
             }
@@ -99,48 +114,105 @@ impl Drop for Engine {
     }
 }
 
-fn run(
-    options: EngineOptions,
+/// What the thread works with, whatever model there is.
+struct Thread {
+    loader: Loader,
     commands: Receiver<Command>,
     interrupt: Arc<Interrupt>,
-    done_loading: &AtomicBool,
-    mut tell: Box<dyn FnMut(Event)>,
-) {
-    tell(Event::Loading { model: options.name.clone() });
-    let loaded = catch_unwind(AssertUnwindSafe(|| load(&options)));
-    let loaded = loaded.unwrap_or_else(|panic| {
-        let why = panic_message(panic.as_ref());
-        Err(format!("loading {} stopped with a defect ({why}); choose another with --model", options.name))
-    });
-    done_loading.store(true, Ordering::Release);
-    match loaded {
-        Ok(brain) => {
-            tell(Event::Ready(brain.info()));
-            Worker { brain, commands, interrupt, tell }.work();
-        }
-        Err(message) => {
-            tell(Event::Unavailable(message.clone()));
-            // Whoever starts a job all the same is told why it cannot be.
-            for command in commands {
-                if let Command::Start(request) = command {
-                    let outcome = protocol::Outcome::Failed(message.clone());
-                    tell(Event::Ended { job: request.job, outcome });
-                }
-            }
-        }
-    }
+    state: Arc<State>,
+    tell: Box<dyn FnMut(Event)>,
 }
 
-fn load(options: &EngineOptions) -> Result<Brain, String> {
-    let path = options.path.clone()?;
-    let sentence = |error: crate::model::ModelError| error.to_string();
-    let checkpoint = Checkpoint::open(&path, &options.load.overrides).map_err(sentence)?;
-    let mut brain = Brain::new(checkpoint.load(&options.name, &options.load).map_err(sentence)?).map_err(sentence)?;
-    // The first pass packs the weights; better now than when the user waits for it.
-    let mask = brain.model.vocabulary().mask();
-    match brain.model.logits(&Pass::new(&[mask; 8], &[0]), &|| false) {
-        Ok(_) => Ok(brain),
-        Err(DenoiseError::Cancelled) => Err("loading was cancelled".into()),
-        Err(DenoiseError::Failed(message)) => Err(message),
+impl Thread {
+    fn run(mut self) {
+        let name = self.loader.first_name().to_owned();
+        let mut brain = match self.loading(&name, |loader| loader.first()) {
+            Some(Ok(brain)) => {
+                (self.tell)(Event::Ready(brain.info()));
+                Ok(brain)
+            }
+            Some(Err(why)) => {
+                (self.tell)(Event::Unavailable(why.clone()));
+                Err(why)
+            }
+            None => return,
+        };
+        loop {
+            let (left, asked) = match brain {
+                Ok(brain) => {
+                    let (commands, interrupt) = (&self.commands, &self.interrupt);
+                    let (brain, asked) = Worker { brain, commands, interrupt, tell: &mut self.tell }.work();
+                    (Ok(brain), asked)
+                }
+                Err(why) => {
+                    let asked = self.without_model(&why);
+                    (Err(why), asked)
+                }
+            };
+            brain = match asked {
+                Asked::Over => return,
+                Asked::Unload => self.unload(left),
+                Asked::Load(name) => match self.switch(left, &name) {
+                    Some(brain) => brain,
+                    None => return,
+                },
+            };
+        }
+    }
+
+    /// Loads behind a flag, so that closing the program does not wait for it; nothing when it is closing already.
+    fn loading<T>(&mut self, name: &str, load: impl FnOnce(&Loader) -> T) -> Option<T> {
+        self.state.loading.store(true, Ordering::SeqCst);
+        if self.state.closing.load(Ordering::SeqCst) {
+            return None;
+        }
+        (self.tell)(Event::Loading { model: name.to_owned() });
+        let loaded = load(&self.loader);
+        self.state.loading.store(false, Ordering::SeqCst);
+        Some(loaded)
+    }
+
+    /// Waits for a model to be asked for. Whoever starts a job all the same is told why it cannot be.
+    fn without_model(&mut self, why: &str) -> Asked {
+        for command in &self.commands {
+            match command {
+                Command::Start(request) => {
+                    let outcome = protocol::Outcome::Failed(why.to_owned());
+                    (self.tell)(Event::Ended { job: request.job, outcome });
+                }
+                Command::ListModels => (self.tell)(Event::Models(load::entries())),
+                Command::Load(name) => return Asked::Load(name),
+                _ => {}
+            }
+        }
+        Asked::Over
+    }
+
+    fn unload(&mut self, brain: Result<Brain, String>) -> Result<Brain, String> {
+        let brain = brain?;
+        let model = brain.info().name;
+        drop(brain);
+        (self.tell)(Event::Unloaded { model: model.clone() });
+        Err(format!("{model} was unloaded; choose a model first"))
+    }
+
+    /// Takes another model. The one before stays until the new one is there, unless memory is short.
+    fn switch(&mut self, brain: Result<Brain, String>, name: &str) -> Option<Result<Brain, String>> {
+        let mut brain = brain.ok();
+        let before = brain.as_ref().map(|brain| brain.info().name);
+        if !load::has_room_for(name) {
+            brain = None;
+        }
+        Some(match self.loading(name, |loader| loader.load(name))? {
+            Ok(new) => {
+                (self.tell)(Event::Ready(new.info()));
+                Ok(new)
+            }
+            Err(why) => {
+                let kept = brain.as_ref().map(Brain::info);
+                (self.tell)(Event::NotLoaded { why: why.clone(), kept, before });
+                brain.ok_or(why)
+            }
+        })
     }
 }

@@ -8,11 +8,13 @@
 //! over raw rows. It opens no connection, and reads no environment variable. No candle type leaves it. All candle
 //! work happens inside the model's own thread pool, whose size changes the speed and never a bit of the result.
 
+pub mod chat;
 pub mod config;
 mod decoder;
 pub mod device;
 mod encoder;
 pub mod error;
+pub mod export;
 mod family;
 mod files;
 mod gguf;
@@ -26,6 +28,7 @@ use std::path::PathBuf;
 use crate::diffusion::vocabulary::Vocabulary;
 use crate::diffusion::{DenoiseError, Denoiser, Logits, Pass};
 
+pub use chat::ChatFormat;
 pub use config::{Attention, Descriptor, Overrides};
 pub use device::{DeviceChoice, DtypeChoice};
 pub use error::ModelError;
@@ -60,6 +63,8 @@ pub struct Model {
     pub descriptor: Descriptor,
     /// Number of weights.
     pub parameters: u64,
+    /// How a conversation is written for it, or why it was not made for any.
+    pub chat: Result<ChatFormat, String>,
     tokenizer: Option<Tokenizer>,
     vocabulary: Vocabulary,
     network: Box<dyn Network>,
@@ -83,6 +88,7 @@ impl Checkpoint {
         let mask = self.descriptor.mask.or_else(|| tokenizer.as_ref().and_then(Tokenizer::mask));
         let mask = mask.ok_or_else(|| ModelError::NoMask { path: self.path.clone() })?;
         let vocabulary = self.vocabulary(mask, tokenizer.as_ref())?;
+        let chat = chat::find(self.folder(), self.weights.gguf_content());
         let Self { architecture, mut descriptor, weights, .. } = self;
         descriptor.mask = Some(mask);
         let weights = weights.working_on(device.clone(), dtype);
@@ -91,6 +97,7 @@ impl Checkpoint {
         Ok(Model {
             name: name.to_owned(),
             parameters: architecture.parameters(),
+            chat,
             context: architecture.context(),
             embedded: architecture.embedded(),
             device: device::name(&device),
@@ -107,7 +114,7 @@ impl Checkpoint {
         let path = options.tokenizer.clone().or_else(|| tokenizer::find(self.folder()));
         let (tokenizer, path) = match (path, self.weights.gguf_content()) {
             (Some(path), _) => (Tokenizer::from_file(&path)?, path),
-            (None, Some(content)) if content.metadata.contains_key("tokenizer.ggml.tokens") => {
+            (None, Some(content)) if tokenizer::is_in(content) => {
                 (Tokenizer::from_gguf(&self.path, content)?, self.path.clone())
             }
             (None, _) => return Ok(None),

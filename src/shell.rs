@@ -18,6 +18,7 @@ mod disk;
 mod files;
 mod input;
 mod recovery;
+pub mod remembered;
 mod save;
 mod session;
 mod signals;
@@ -96,6 +97,8 @@ pub struct Start {
     pub settings: Settings,
     /// Files to open; the first is shown.
     pub files: Vec<FileArg>,
+    /// What there is to say at the start.
+    pub notice: Option<String>,
     /// What is shown when there is no file.
     pub document: Option<InitialDocument>,
     /// Starts the engine; called once the first frame is drawn.
@@ -147,7 +150,8 @@ pub fn run(start: Start) -> anyhow::Result<()> {
         if let Some(recovered) = recovered {
             session.update(Message::RecoveryFound(recovered));
         }
-        if let Some(notice) = notice {
+        let warning = start.notice.map(|text| Notice::new(Severity::Warning, text));
+        for notice in notice.into_iter().chain(warning) {
             session.update(Message::Notice(notice));
         }
         runtime.block_on(session.run(connect))

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::app::commands::motion::{self, Motion, Reach};
 use crate::app::commands::{edit, file, hole, run, view};
+use crate::app::models;
 
 /// Something the user can do.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ pub fn find(name: &str) -> Option<&'static Command> {
 pub const COMMANDS: &[Command] = &[
     command("run", "Fill the holes, rewrite the selection, or refine the paragraph: whatever there is.", run::start),
     command("rewrite", "Rewrite the selection; asks how much of it may change.", run::rewrite),
+    command("instruct", "Rewrite the selection by an instruction, such as: make this warmer.", run::instruct),
     command("refine", "Find the weakest words of the paragraph and change those that become likelier.", run::refine),
     command("run-pause", "Pause the run, or go on with it.", run::pause),
     command("run-step", "Make one step of the run and pause.", run::step),
@@ -67,6 +69,8 @@ pub const COMMANDS: &[Command] = &[
     command("hole-next", "Go to the next hole.", hole::next),
     command("hole-previous", "Go to the hole before.", hole::previous),
     command("holes-clear", "Unmark all holes.", hole::clear),
+    command("model", "Choose another model.", models::choose),
+    command("model-unload", "Give the memory that the model takes back.", models::unload),
     command("save", "Save the document.", file::save),
     command("save-as", "Save the document under another name.", file::save_as),
     command("open", "Open a file.", file::open),

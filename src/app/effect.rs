@@ -32,6 +32,8 @@ pub enum Effect {
         /// Where the document is kept.
         path: Option<PathBuf>,
     },
+    /// Take this model at the next start, too.
+    RememberModel(String),
     /// Hand the terminal back to the shell that started us, until told to go on.
     Suspend,
     /// End the program.

@@ -208,6 +208,12 @@ impl Session {
         self.verb
     }
 
+    /// What the model was told to write, where it was told.
+    pub fn instruction(&self) -> Option<&str> {
+        let run = self.run.as_ref().map(|run| &run.options);
+        run.or(self.proposals.last().map(|proposal| &proposal.options))?.instruction.as_deref()
+    }
+
     /// The holes, in document order.
     pub fn holes(&self) -> &[HoleId] {
         &self.holes

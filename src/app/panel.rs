@@ -53,6 +53,13 @@ pub enum Asked {
     Strength,
     /// The seed of the next run.
     Seed,
+    /// What is to be done with the selection.
+    Instruction,
+    /// Which model to take.
+    Model {
+        /// The entry that Enter takes.
+        selected: usize,
+    },
     /// Which command to carry out.
     Palette {
         /// The entry that Enter takes.
@@ -95,6 +102,13 @@ pub enum Question {
     ChangedOnDisk(PathBuf),
     /// An earlier session left unsaved text.
     Recovery(Recovered),
+    /// A model could not be loaded, and the one before had made room for it.
+    ModelLost {
+        /// Why, as a sentence.
+        why: String,
+        /// The one before.
+        before: String,
+    },
 }
 
 impl Input {
@@ -178,6 +192,8 @@ impl Prompt {
             Asked::Length { .. } => "tokens in the hole (auto, 12 or 3-40)",
             Asked::Strength => "how much may change, 10 to 100 %",
             Asked::Seed => "seed of the next run",
+            Asked::Instruction => "what to do with the selection (make this warmer)",
+            Asked::Model { .. } => "model",
             Asked::Palette { .. } => "command",
         }
     }
@@ -224,6 +240,7 @@ impl Question {
             Self::ChangedOnDisk(path) => {
                 format!("{} was changed by another program since it was read.", path.display())
             }
+            Self::ModelLost { why, .. } => why.clone(),
             Self::Recovery(found) => format!("An earlier session ended before this file was saved ({}).", found.when),
         }
     }
@@ -237,6 +254,7 @@ impl Question {
             Self::ChangedOnDisk(_) => {
                 &[("o", "overwrite it"), ("r", "read it again, losing your changes"), ("esc", "do not save")]
             }
+            Self::ModelLost { .. } => &[("l", "load the model from before again"), ("esc", "go on without a model")],
             Self::Recovery(_) => &[("r", "restore its text"), ("d", "discard it")],
         }
     }

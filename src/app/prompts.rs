@@ -70,7 +70,7 @@ impl App {
     fn up_or_down(&mut self, by: isize) {
         let Panel::Prompt(prompt) = &mut self.panel else { return };
         match &mut prompt.asked {
-            Asked::Palette { selected } => *selected = selected.saturating_add_signed(by),
+            Asked::Palette { selected } | Asked::Model { selected } => *selected = selected.saturating_add_signed(by),
             Asked::Strength => {
                 let strength = prompt.input.text().trim().parse().unwrap_or(40) - 10 * by.signum();
                 prompt.input = Input::offered(strength.clamp(10, 100).to_string());
@@ -80,8 +80,13 @@ impl App {
             _ => {}
         }
         if let Panel::Prompt(prompt) = &mut self.panel {
-            let last = prompt.palette_len().saturating_sub(1);
-            if let Asked::Palette { selected } = &mut prompt.asked {
+            let listed = match prompt.asked {
+                Asked::Palette { .. } => prompt.palette().len(),
+                Asked::Model { .. } => self.choice.listed(prompt).len(),
+                _ => 0,
+            };
+            let last = listed.saturating_sub(1);
+            if let Asked::Palette { selected } | Asked::Model { selected } = &mut prompt.asked {
                 *selected = (*selected).min(last);
             }
         }
@@ -97,7 +102,7 @@ impl App {
     pub(crate) fn prompt_changed(&mut self) {
         let Panel::Prompt(prompt) = &mut self.panel else { return };
         match &mut prompt.asked {
-            Asked::Palette { selected } => *selected = 0,
+            Asked::Palette { selected } | Asked::Model { selected } => *selected = 0,
             Asked::Find { before } => {
                 let (from, before) = (before.range().start, *before);
                 self.find.set(prompt.input.text(), self.document.buffer());
@@ -153,6 +158,12 @@ impl App {
                 }
                 Err(_) => Some("A seed is a whole number, 0 or more."),
             },
+            Asked::Instruction if typed.is_empty() => Some("Type what is to be done with the text."),
+            Asked::Instruction => {
+                run::instruct_by(self, &typed);
+                None
+            }
+            Asked::Model { selected } => self.take_model(&prompt, *selected),
             Asked::Palette { selected } => match prompt.palette().get(*selected) {
                 Some(command) => {
                     command.run(self);
@@ -207,16 +218,11 @@ impl App {
                 self.outbox.after_save = None;
                 self.emit(crate::app::effect::Effect::Open(path));
             }
+            (Question::ModelLost { before, .. }, "l") => self.load_model(before),
             (Question::Recovery(found), "r") => file::restore(self, &found.text),
             (Question::Recovery(_), "d") => self.forget_recovery(),
             _ => self.outbox.after_save = None,
         }
-    }
-}
-
-impl Prompt {
-    fn palette_len(&self) -> usize {
-        if matches!(self.asked, Asked::Palette { .. }) { self.palette().len() } else { 0 }
     }
 }
 

@@ -18,13 +18,18 @@ use crate::text::selection::Selection;
 impl App {
     /// Starts a run on these holes, or lines it up until the model is there.
     pub(crate) fn begin_run(&mut self, verb: Verb, holes: Vec<HoleId>) {
+        self.begin_run_as_told(verb, holes, None);
+    }
+
+    /// The same, with an instruction.
+    pub(crate) fn begin_run_as_told(&mut self, verb: Verb, holes: Vec<HoleId>, instruction: Option<String>) {
         if let Model::Unavailable(why) = &self.model {
             let why = why.clone();
             self.document.drop_temporary();
             self.complain(why);
             return;
         }
-        let options = self.fresh_options();
+        let options = RunOptions { instruction, ..self.fresh_options() };
         self.document.break_group();
         self.document.select(Selection::caret(self.place_to_watch(&holes)));
         self.infill.begin(verb, holes, options);
@@ -45,7 +50,8 @@ impl App {
             Stage::Idle => self.inform("There is no run to repeat; f5 starts one."),
             Stage::Waiting => self.inform("The run starts as soon as the model is loaded."),
             Stage::Running | Stage::Review => {
-                let options = self.fresh_options();
+                let instruction = self.infill.session().and_then(Session::instruction).map(str::to_owned);
+                let options = RunOptions { instruction, ..self.fresh_options() };
                 self.infill.again(options);
                 self.send_start();
             }
@@ -57,7 +63,7 @@ impl App {
         RunOptions { seed, ..self.settings.run.clone() }
     }
 
-    fn send_start(&mut self) {
+    pub(crate) fn send_start(&mut self) {
         let (Model::Ready(_), Some(session)) = (&self.model, self.infill.session()) else { return };
         let Some(run) = &session.run else { return };
         let request = Request {
@@ -104,12 +110,10 @@ impl App {
     pub(crate) fn take_event(&mut self, event: Event) {
         match event {
             Event::Loading { model } => self.model = Model::Loading(model),
-            Event::Ready(info) => {
-                self.model = Model::Ready(info);
-                if self.infill.stage() == Stage::Waiting {
-                    self.send_start();
-                }
-            }
+            Event::Ready(info) => self.model_is_ready(info),
+            Event::Models(entries) => self.take_models(entries),
+            Event::NotLoaded { why, kept, before } => self.model_is_not_loaded(why, kept, before),
+            Event::Unloaded { model } => self.model_is_unloaded(&model),
             Event::Unavailable(why) => {
                 self.model = Model::Unavailable(why.clone());
                 self.abandon_run();
@@ -177,7 +181,7 @@ impl App {
     }
 
     /// Drops the run; the proposals before it are in review again.
-    fn abandon_run(&mut self) {
+    pub(crate) fn abandon_run(&mut self) {
         let Some(session) = self.infill.session_mut() else { return };
         session.run = None;
         if session.proposals.is_empty() {
@@ -380,6 +384,7 @@ impl App {
 /// The tag of an accepted proposal.
 fn origin(verb: Verb, model: &Model, options: &RunOptions) -> String {
     let verb = match verb {
+        _ if options.instruction.is_some() => "rewrite by instruction".to_owned(),
         Verb::Fill => "fill".to_owned(),
         Verb::Rewrite { strength } => format!("rewrite {:.0} %", strength * 100.0),
         Verb::Refine => "refine".to_owned(),

@@ -114,6 +114,7 @@ fn marked(app: &App) -> String {
 
 fn activity(app: &App, session: &Session) -> String {
     let what = match session.verb() {
+        _ if session.instruction().is_some() => "rewriting as told".to_owned(),
         Verb::Fill => format!("filling {}", count(session.holes().len(), "hole")),
         Verb::Rewrite { strength } => format!("rewriting {:.0} %", strength * 100.0),
         Verb::Refine => "refining the paragraph".to_owned(),

@@ -1,6 +1,7 @@
 //! `lacuna [FILE...]`: the editor, with the engine behind it.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use anyhow::{anyhow, bail};
 use tokio::sync::mpsc::unbounded_channel;
@@ -8,9 +9,11 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::markers::{Segment, parse};
 use super::{Common, Precision, Usage, cores};
 use crate::app::settings::Settings;
+use crate::engine::catalog::settings::Described;
+use crate::engine::catalog::{self, Found};
 use crate::engine::protocol::{Event, Length};
-use crate::engine::{Engine, EngineOptions, catalog};
-use crate::shell::{self, EngineLink, FileArg, InitialDocument, Start};
+use crate::engine::{Engine, EngineOptions};
+use crate::shell::{self, EngineLink, FileArg, InitialDocument, Start, remembered};
 use crate::text::holes::HoleLength;
 
 /// The text that a newcomer tries the program on.
@@ -25,16 +28,37 @@ pub(super) fn run(files: &[String], common: &Common) -> anyhow::Result<()> {
     let (document, files) = documents(files)?;
     let seed = common.seed();
     let settings = Settings { seed, run: common.run_options(seed), ..Settings::default() };
-    let path = catalog::find(&common.model);
-    let name = path
-        .as_ref()
-        .ok()
-        .and_then(|path| path.file_name())
-        .map_or_else(|| common.model.clone(), |name| name.to_string_lossy().into_owned());
+    let Chosen { name, path, described, notice } = model(common);
     // One core stays free, so that a key is drawn while the model computes.
-    let load = common.load_options(Precision::Fast, cores().saturating_sub(1).max(1));
+    let load = described.under(common.load_options(Precision::Fast, cores().saturating_sub(1).max(1)));
     let options = EngineOptions { name, path, load };
-    shell::run(Start { settings, files, document, connect: Box::new(move || connect(options)) })
+    shell::run(Start { settings, files, notice, document, connect: Box::new(move || connect(options)) })
+}
+
+/// The model to begin with.
+struct Chosen {
+    name: String,
+    path: Result<PathBuf, String>,
+    described: Described,
+    /// What is to be said about it.
+    notice: Option<String>,
+}
+
+/// The model asked for, else the one chosen last in the editor, else the default one.
+fn model(common: &Common) -> Chosen {
+    let last = if common.model_asked_for().is_none() { remembered::model() } else { None };
+    let asked = last.as_deref().unwrap_or(common.model());
+    let (found, notice) = match catalog::resolve(asked) {
+        Err(why) if last.is_some() => {
+            let notice = format!("The model chosen last is not used: {why}");
+            (catalog::resolve(catalog::DEFAULT_MODEL), Some(notice))
+        }
+        found => (found, None),
+    };
+    match found {
+        Ok(Found { name, path, described }) => Chosen { name, path: Ok(path), described, notice },
+        Err(why) => Chosen { name: common.model().to_owned(), path: Err(why), described: Described::default(), notice },
+    }
 }
 
 /// What is opened first: standard input, the files named, or the welcome text.

@@ -1,6 +1,6 @@
 //! `lacuna fill`: a text with holes in, the text without them out. Bytes outside of the holes come out as they went in.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use super::denoise::TraceFile;
 use super::markers::{Segment, mask_matches, parse};
 use super::{Common, Precision, Usage, print};
 use crate::engine::brain::Brain;
-use crate::engine::protocol::{Frame, HoleId, HolePart, JobId, Length, Part, Request, Verb};
+use crate::engine::protocol::{Frame, HoleId, HolePart, JobId, Length, Part, Request, RunOptions, Verb};
 
 #[derive(Debug, Args)]
 pub(crate) struct FillArgs {
@@ -28,9 +28,9 @@ pub(crate) struct FillArgs {
     #[arg(long, value_name = "0..1", requires = "range")]
     strength: Option<f64>,
     /// The bytes to rewrite
-    #[arg(long, value_name = "A..B", requires = "strength", value_parser = parse_range)]
+    #[arg(long, value_name = "A..B", value_parser = parse_range)]
     range: Option<Range<usize>>,
-    /// What to write, for models that were tuned to follow instructions (not built yet)
+    /// What to write, for models that were tuned to follow instructions; with --range it is done to that
     #[arg(long, value_name = "TEXT")]
     instruction: Option<String>,
 }
@@ -45,14 +45,20 @@ fn parse_range(text: &str) -> Result<Range<usize>, String> {
 
 pub(crate) fn run(args: &FillArgs, common: &Common) -> anyhow::Result<()> {
     common.sampler()?;
-    if args.instruction.is_some() {
-        bail!("lacuna does not send instructions to models yet; leave --instruction out");
+    if args.range.is_some() && args.strength.is_none() && args.instruction.is_none() {
+        bail!(Usage("--range needs --strength S, or --instruction TEXT for a model that follows instructions".into()));
     }
     let text = read(args)?;
     let (parts, verb) = parts(args, &text)?;
     let seed = common.seed();
-    let mut brain = Brain::new(common.load_model(Precision::Fast)?)?;
-    let request = Request { job: JobId(0), verb, parts, options: common.run_options(seed) };
+    let (found, model) = common.find_and_load(Precision::Fast)?;
+    let mut brain = Brain::new(model)?.tuned_on_chat(found.is_chat());
+    if let Some(warning) = brain.self_test()? {
+        // The text is what was asked for; a warning that cannot be written is none.
+        let _ = writeln!(std::io::stderr(), "lacuna: {warning}");
+    }
+    let options = RunOptions { instruction: args.instruction.clone(), ..common.run_options(seed) };
+    let request = Request { job: JobId(0), verb, parts, options };
     let mut trace = common.trace.as_deref().map(TraceFile::create).transpose()?;
     let (frame, tokens) = brain
         .run(&request, |step| match &mut trace {
@@ -93,8 +99,9 @@ fn read(args: &FillArgs) -> anyhow::Result<String> {
 
 /// The request's parts and what is to be done with its holes.
 fn parts(args: &FillArgs, text: &str) -> anyhow::Result<(Vec<Part>, Verb)> {
-    if let (Some(range), Some(strength)) = (&args.range, args.strength) {
-        if !(0.0..=1.0).contains(&strength) {
+    if let Some(range) = &args.range {
+        let verb = args.strength.map_or(Verb::Fill, |strength| Verb::Rewrite { strength });
+        if let Some(strength) = args.strength.filter(|strength| !(0.0..=1.0).contains(strength)) {
             bail!(Usage(format!("--strength is from 0 to 1, not {strength}")));
         }
         let (Some(before), Some(original), Some(after)) =
@@ -104,7 +111,7 @@ fn parts(args: &FillArgs, text: &str) -> anyhow::Result<(Vec<Part>, Verb)> {
             bail!("--range {start}..{end} does not lie on characters of the text, which has {len} bytes");
         };
         let hole = Part::Hole(hole(0, original, Length::Auto));
-        return Ok((vec![Part::Text(before.into()), hole, Part::Text(after.into())], Verb::Rewrite { strength }));
+        return Ok((vec![Part::Text(before.into()), hole, Part::Text(after.into())], verb));
     }
     let mut segments = parse(text).map_err(|message| anyhow!(message))?;
     if let Some(pattern) = &args.mask_regex {

@@ -1,13 +1,18 @@
-//! `lacuna models`: what is installed, what a model is, and whether a folder holds one that can be loaded.
+//! `lacuna models`: what there is and what fits, what a model is, whether a folder holds one that can be loaded; fetching,
+//! removing and packing.
 
-use std::path::PathBuf;
+mod list;
+mod pull;
+mod quantize;
+
+use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{Common, Precision, cores, golden, print};
-use crate::engine::catalog;
+use crate::engine::catalog::{self, known, memory};
 use crate::model::{Checkpoint, TensorReport};
 
 #[derive(Debug, Args)]
@@ -18,9 +23,9 @@ pub(crate) struct ModelsArgs {
 
 #[derive(Debug, Subcommand)]
 enum ModelsCommand {
-    /// The models on this machine
+    /// The models on this machine, and the published ones that are not
     List,
-    /// What a model is: family, shape, mask token
+    /// What a model is: family, shape, mask token, licence, memory
     Show {
         /// A model's name or folder
         model: Option<String>,
@@ -33,48 +38,65 @@ enum ModelsCommand {
         #[arg(long)]
         golden: bool,
     },
+    /// Fetch a model from the hub; what was cut off goes on
+    Pull(pull::PullArgs),
+    /// Remove a model that was fetched, or one of the user's folder
+    Rm(pull::RmArgs),
+    /// Write a model as one GGUF file with packed weights
+    Quantize(quantize::QuantizeArgs),
 }
 
 pub(crate) fn run(args: &ModelsArgs, common: &Common) -> anyhow::Result<()> {
     match &args.command {
-        None | Some(ModelsCommand::List) => list(common),
-        Some(ModelsCommand::Show { model }) => show(model.as_deref().unwrap_or(&common.model), common),
+        None | Some(ModelsCommand::List) => list::run(common),
+        Some(ModelsCommand::Show { model }) => show(model.as_deref().unwrap_or(common.model()), common),
         Some(ModelsCommand::Check { dir, golden: false }) => check(dir, common),
         Some(ModelsCommand::Check { dir, golden: true }) => golden::run(dir, common),
+        Some(ModelsCommand::Pull(args)) => pull::pull(args, common),
+        Some(ModelsCommand::Rm(args)) => pull::remove(args),
+        Some(ModelsCommand::Quantize(args)) => quantize::run(args, common),
     }
-}
-
-fn list(common: &Common) -> anyhow::Result<()> {
-    let models = catalog::installed();
-    if common.json {
-        let models: Vec<_> =
-            models.iter().map(|model| json!({ "name": model.name, "path": model.path, "bytes": model.size })).collect();
-        return print(&format!("{}\n", json!({ "models": models })));
-    }
-    let mut out = String::new();
-    for model in &models {
-        let note = if model.name == catalog::DEFAULT_MODEL { "  the default" } else { "" };
-        let size = model.size as f64 / 1e6;
-        out += &format!("{:<24} {size:>8.1} MB  {}{note}\n", model.name, model.path.display());
-    }
-    if models.is_empty() {
-        out.push_str("No model is installed.\n");
-    }
-    if let Some(folder) = catalog::user_folder() {
-        out += &format!("\nA model of your own: --model DIR, or a folder in {}\n", folder.display());
-    }
-    print(&out)
 }
 
 fn show(name: &str, common: &Common) -> anyhow::Result<()> {
-    let path = catalog::find(name).map_err(|message| anyhow!(message))?;
-    let options = common.load_options(Precision::Exact, cores());
-    let checkpoint = Checkpoint::open(&path, &options.overrides)?;
-    let how = &checkpoint.descriptor;
-    let mask = how.mask.map_or("said by the tokenizer, or by --mask-id".into(), |mask| mask.to_string());
-    let mut facts = vec![("path", path.display().to_string()), ("family", how.family.clone())];
-    facts.extend(checkpoint.facts());
-    facts.extend([("mask token", mask), ("logit shift", how.shift.to_string())]);
+    let found = catalog::resolve(name);
+    let known = known::by_name(found.as_ref().map_or(name, |found| &found.name));
+    let mut facts: Vec<(&str, String)> = Vec::new();
+    match (found, known) {
+        (Ok(found), _) => {
+            let options = found.described.under(common.load_options(Precision::Exact, cores()));
+            let checkpoint = Checkpoint::open(&found.path, &options.overrides)?;
+            let how = &checkpoint.descriptor;
+            let mask = how.mask.map_or("said by the tokenizer, or by --mask-id".into(), |mask| mask.to_string());
+            facts.extend([("path", found.path.display().to_string()), ("family", how.family.clone())]);
+            facts.extend(checkpoint.facts());
+            facts.extend([("mask token", mask), ("logit shift", how.shift.to_string())]);
+            if let Some(size) = catalog::size_of(&found.path) {
+                facts.extend(needs(size));
+            }
+            let chat = if found.is_chat() { "the document lies in the assistant's turn" } else { "no" };
+            facts.push(("conversation", chat.to_owned()));
+        }
+        (Err(_), Some(known)) => {
+            facts.extend([
+                ("path", format!("not on this machine; `lacuna models pull {}` fetches it", known.name)),
+                ("family", known.family.to_owned()),
+                ("weights", format!("{} million", known.parameters)),
+            ]);
+            facts.extend(needs(u64::from(known.megabytes) * 1_000_000));
+        }
+        (Err(message), None) => return Err(anyhow!(message)),
+    }
+    if let Some(known) = known {
+        let warning = known.licence.warning().map(|warning| format!(": not open source, {warning}"));
+        facts.extend([
+            ("licence", known.licence.name().to_owned() + &warning.unwrap_or_default()),
+            ("good at", known.good_at.to_owned()),
+        ]);
+        if !known.repo.is_empty() {
+            facts.push(("repository", known.repo.to_owned()));
+        }
+    }
     if common.json {
         let map: serde_json::Map<_, _> = facts.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
         return print(&format!("{}\n", serde_json::Value::Object(map)));
@@ -82,7 +104,19 @@ fn show(name: &str, common: &Common) -> anyhow::Result<()> {
     print(&facts.iter().map(|(key, value)| format!("{key:<12} {value}\n")).collect::<String>())
 }
 
-fn check(dir: &std::path::Path, common: &Common) -> anyhow::Result<()> {
+/// Size and memory of a model whose files have so many bytes.
+fn needs(size: u64) -> [(&'static str, String); 2] {
+    let needed = memory::needed(size);
+    let machine = memory::of_machine();
+    let fit = match memory::fit(needed, machine).words() {
+        "" => String::new(),
+        words => format!(", {words}"),
+    };
+    let free = machine.map(|machine| format!(" ({} free)", catalog::words(machine.available))).unwrap_or_default();
+    [("size", catalog::words(size)), ("memory", format!("{}{fit}{free}", catalog::words(needed)))]
+}
+
+fn check(dir: &Path, common: &Common) -> anyhow::Result<()> {
     let options = common.load_options(Precision::Exact, cores());
     let checkpoint = Checkpoint::open(dir, &options.overrides)?;
     let TensorReport { missing, misshapen, unused } = checkpoint.report();

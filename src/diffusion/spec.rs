@@ -141,14 +141,22 @@ fn number(key: &str, value: &str, within: fn(f64) -> bool, range: &'static str) 
 
 fn unknown_preset(name: &str) -> SpecError {
     let names = || PRESETS.iter().map(|preset| preset.name);
-    let nearest = names().min_by_key(|known| distance(name, known)).unwrap_or_default();
-    SpecError::UnknownPreset { name: name.into(), nearest, all: names().collect::<Vec<_>>().join(", ") }
+    SpecError::UnknownPreset {
+        name: name.into(),
+        nearest: nearest(name, names()),
+        all: names().collect::<Vec<_>>().join(", "),
+    }
 }
 
 fn unknown_key(preset: &Preset, key: &str) -> SpecError {
     let own = preset.keys.iter().map(|known| known.name());
     let all = own.chain(COMMON_KEYS.iter().copied()).collect::<Vec<_>>().join(", ");
     SpecError::UnknownKey { preset: preset.name, key: key.into(), all }
+}
+
+/// Of these names the one that is most like what was written.
+pub fn nearest(written: &str, names: impl Iterator<Item = &'static str>) -> &'static str {
+    names.min_by_key(|known| distance(written, known)).unwrap_or_default()
 }
 
 /// Levenshtein's distance, in characters.

@@ -1,5 +1,6 @@
 //! A loaded model with what the engine derives from it once, and the way to run a job to its end in one call.
 
+use super::chat;
 use super::job::{Job, Step, Turn};
 use super::lengths::Lengths;
 use super::prompt::Choices;
@@ -12,6 +13,9 @@ pub struct Brain {
     pub(super) model: Model,
     choices: Choices,
     lengths: Lengths,
+    is_chat: bool,
+    /// What the self-test said.
+    pub(super) warning: Option<String>,
 }
 
 impl Brain {
@@ -22,7 +26,12 @@ impl Brain {
     pub fn new(model: Model) -> Result<Self, ModelError> {
         let choices = Choices::of(model.tokenizer()?, model.vocabulary_size());
         let lengths = Lengths::of_model(&model.name);
-        Ok(Self { model, choices, lengths })
+        Ok(Self { model, choices, lengths, is_chat: false, warning: None })
+    }
+
+    /// The same, tuned on conversations or not: then every text lies in the assistant's turn.
+    pub fn tuned_on_chat(self, is_chat: bool) -> Self {
+        Self { is_chat, ..self }
     }
 
     /// What the status line says of it.
@@ -32,6 +41,8 @@ impl Brain {
             device: self.model.device().to_owned(),
             parameters: self.model.parameters,
             context: self.model.context(),
+            warning: self.warning.clone(),
+            no_instructions: chat::frame(&self.model, chat::PLAIN).err(),
         }
     }
 
@@ -61,7 +72,7 @@ impl Brain {
     }
 
     pub(super) fn job(&self, request: &Request) -> Result<Job, DenoiseError> {
-        Job::new(request, &self.model, &self.choices, self.lengths)
+        Job::new(request, &self.model, &self.choices, self.lengths, self.is_chat)
     }
 
     pub(super) fn advance(

@@ -13,6 +13,7 @@ pub(in crate::engine) mod words;
 use std::ops::Range;
 use std::time::Instant;
 
+use super::chat::{self, Frame as Conversation};
 use super::lengths::Lengths;
 use super::prompt::{Choices, HolePlan, Prompt};
 use super::protocol::{Frame, JobId, Part, Phase, Request, RunOptions, Verb};
@@ -93,9 +94,11 @@ impl Job {
         model: &Model,
         choices: &Choices,
         lengths: Lengths,
+        is_chat: bool,
     ) -> Result<Self, DenoiseError> {
         let failed = |message: String| DenoiseError::Failed(message);
-        let prompt = Prompt::new(&request.parts, model, choices).map_err(|error| failed(error.to_string()))?;
+        let mut prompt = Prompt::new(&request.parts, model, choices).map_err(|error| failed(error.to_string()))?;
+        prompt.frame = conversation(request, model, is_chat).map_err(failed)?;
         if prompt.holes.is_empty() {
             return Err(failed("there is no hole to fill; mark one first".into()));
         }
@@ -160,7 +163,8 @@ impl Job {
 
     /// The document changed: the same job on new parts, each hole going on from the cells that it names.
     pub(crate) fn rebase(&mut self, parts: &[Part], model: &Model, choices: &Choices) -> Result<(), DenoiseError> {
-        let prompt = Prompt::new(parts, model, choices).map_err(|error| DenoiseError::Failed(error.to_string()))?;
+        let mut prompt = Prompt::new(parts, model, choices).map_err(|error| DenoiseError::Failed(error.to_string()))?;
+        prompt.frame = self.prompt.frame.clone();
         let old = std::mem::replace(&mut self.prompt, prompt);
         let run = match (&self.stage, self.verb) {
             (Stage::Denoising(run), Verb::Fill | Verb::Rewrite { .. }) => run,
@@ -322,6 +326,30 @@ impl Job {
             Verb::Fill | Verb::Rewrite { .. } => Ok(Stage::Done),
         }
     }
+}
+
+/// What stands around the document: the instruction with what it is about, or for a model that was tuned on
+/// conversations a plain question. Nothing for the others.
+fn conversation(request: &Request, model: &Model, is_chat: bool) -> Result<Conversation, String> {
+    let Some(instruction) = &request.options.instruction else {
+        return if is_chat {
+            Ok(chat::frame(model, chat::PLAIN).unwrap_or_default())
+        } else {
+            Ok(Conversation::default())
+        };
+    };
+    let mut question = instruction.trim().to_owned();
+    if request.verb == Verb::Fill {
+        // What is written anew is not in the assistant's turn any more, so that it must be in the question.
+        let original = |part: &Part| match part {
+            Part::Hole(hole) if !hole.original.trim().is_empty() => Some(hole.original.clone()),
+            _ => None,
+        };
+        for text in request.parts.iter().filter_map(original) {
+            question += &format!("\n\n{text}");
+        }
+    }
+    chat::frame(model, &question)
 }
 
 fn sampler_of(options: &RunOptions) -> Result<Sampler, DenoiseError> {

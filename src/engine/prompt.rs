@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use super::chat::Frame;
 use super::job::words::rebuilt;
 use super::protocol::{HoleId, HolePart, Length, Part};
 use crate::diffusion::TokenId;
@@ -66,6 +67,8 @@ pub(crate) struct Prompt {
     /// Put at the front when a hole would otherwise have no row to be predicted from.
     bos: Option<TokenId>,
     choices: Choices,
+    /// The conversation around the document, which no window cuts.
+    pub(crate) frame: Frame,
 }
 
 impl Prompt {
@@ -94,7 +97,7 @@ impl Prompt {
             texts.push(encode_near(tokenizer, text, index > 0, index < last, context)?);
         }
         let bos = if model.descriptor.shift == 1 { model.descriptor.bos } else { None };
-        Ok(Self { texts, holes, window, context, bos, choices: choices.clone() })
+        Ok(Self { texts, holes, window, context, bos, choices: choices.clone(), frame: Frame::default() })
     }
 
     /// The most tokens that one hole of open length can have while every other has at least its shortest length.
@@ -109,18 +112,18 @@ impl Prompt {
     /// A sentence when the holes alone are longer than the model's context.
     pub(crate) fn canvas(&self, mask: TokenId, cells: &[Vec<Cell>]) -> Result<Canvas, ModelError> {
         let in_holes: usize = cells.iter().map(Vec::len).sum();
-        if in_holes + 1 > self.context {
-            let context = self.context;
+        let context = self.context.saturating_sub(self.frame.len());
+        if in_holes + 1 > context {
             let message = format!(
-                "the holes take {in_holes} tokens and the model's context is {context}; make them shorter or fill fewer at once"
+                "the holes take {in_holes} tokens and the model's context has room for {context}; make them shorter or fill fewer at once"
             );
             return Err(ModelError::Input(message));
         }
         // Large holes still get their neighbourhood, as far as the context reaches.
-        let budget = self.window.max(in_holes + self.window / 2).min(self.context) - in_holes - 1;
+        let budget = self.window.max(in_holes + self.window / 2).min(context) - in_holes - 1;
         let texts = window(&self.texts, budget);
-        let mut builder = Canvas::builder(mask);
-        if texts[0].is_empty() {
+        let mut builder = Canvas::builder(mask).fixed(&self.frame.head);
+        if texts[0].is_empty() && self.frame.head.is_empty() {
             builder = builder.fixed(self.bos.as_slice());
         }
         for (index, text) in texts.iter().enumerate() {
@@ -129,7 +132,7 @@ impl Prompt {
                 builder = builder.hole_from(cells.iter().copied());
             }
         }
-        let mut canvas = builder.build();
+        let mut canvas = builder.fixed(&self.frame.tail).build();
         for (index, hole) in self.holes.iter().enumerate() {
             let range = canvas.hole_range(index);
             for position in range.clone().filter(|_| hole.inline) {

@@ -86,11 +86,21 @@ pub struct RunOptions {
     pub top_k: Option<usize>,
     /// What all draws of the run are keyed by.
     pub seed: u64,
+    /// What to write, for a model that was tuned to follow instructions.
+    pub instruction: Option<String>,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { sampler: "eb".into(), steps: None, temperature: None, top_p: None, top_k: None, seed: 0 }
+        Self {
+            sampler: "eb".into(),
+            steps: None,
+            temperature: None,
+            top_p: None,
+            top_k: None,
+            seed: 0,
+            instruction: None,
+        }
     }
 }
 
@@ -129,6 +139,25 @@ pub enum Command {
     Keep(JobId),
     /// Stop now and forget the job.
     Cancel(JobId),
+    /// Say which models there are.
+    ListModels,
+    /// Take this model instead; a run that is going on is cancelled first.
+    Load(String),
+    /// Give the model's memory back.
+    Unload,
+}
+
+/// A model that can be taken, as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ModelEntry {
+    /// What [`Command::Load`] takes.
+    pub name: String,
+    /// Bytes of its files.
+    pub size: u64,
+    /// Its size, the memory it takes and whether that fits, in words.
+    pub needs: String,
+    /// What it is good at, or where it lies.
+    pub note: String,
 }
 
 /// What the engine is busy with inside a job.
@@ -266,6 +295,10 @@ pub struct ModelInfo {
     pub parameters: u64,
     /// Longest canvas in tokens.
     pub context: usize,
+    /// What seems to be wrong with it, as a sentence.
+    pub warning: Option<String>,
+    /// Why it cannot follow instructions, if it cannot.
+    pub no_instructions: Option<String>,
 }
 
 /// What the engine tells.
@@ -278,6 +311,22 @@ pub enum Event {
     },
     /// The model can be used.
     Ready(ModelInfo),
+    /// The models there are.
+    Models(Vec<ModelEntry>),
+    /// The model that was asked for cannot be used.
+    NotLoaded {
+        /// One sentence saying what, where and what to do.
+        why: String,
+        /// The model from before, if it is still there.
+        kept: Option<ModelInfo>,
+        /// The name of the model that had to make room for it.
+        before: Option<String>,
+    },
+    /// The model was given up as the user wished.
+    Unloaded {
+        /// Its name.
+        model: String,
+    },
     /// There is no model: one sentence saying what, where and what to do.
     Unavailable(String),
     /// A step was made. Newer frames replace older ones.

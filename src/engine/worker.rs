@@ -3,13 +3,15 @@
 //! One job at a time. A cancel is seen inside a pass, within one layer, through [`Interrupt`]; everything else waits for
 //! the pass to end. A panic in the model ends the job, not the thread.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvError, TryRecvError};
+use std::sync::mpsc::{Receiver, TryRecvError};
 
 use super::brain::Brain;
 use super::job::{Job, Turn};
+use super::load;
 use super::protocol::{Command, Event, JobId, Outcome};
 use crate::diffusion::DenoiseError;
 
@@ -29,12 +31,23 @@ impl Interrupt {
     }
 }
 
-/// What the thread needs.
-pub(super) struct Worker {
+/// What the thread needs to work on jobs with one model.
+pub(super) struct Worker<'a> {
     pub(super) brain: Brain,
-    pub(super) commands: Receiver<Command>,
-    pub(super) interrupt: Arc<Interrupt>,
-    pub(super) tell: Box<dyn FnMut(Event)>,
+    pub(super) commands: &'a Receiver<Command>,
+    pub(super) interrupt: &'a Arc<Interrupt>,
+    pub(super) tell: &'a mut dyn FnMut(Event),
+}
+
+/// Why the work with one model ends.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// The handle was dropped.
+    Over,
+    /// This model is wanted instead.
+    Load(String),
+    /// No model is wanted.
+    Unload,
 }
 
 /// A job with what the user asked of it.
@@ -46,36 +59,51 @@ struct Running {
     allowed: usize,
 }
 
-impl Worker {
-    /// Works until the handle is dropped.
-    pub(super) fn work(mut self) {
+impl Worker<'_> {
+    /// Works until the handle is dropped or another model is asked for; gives the model back.
+    pub(super) fn work(mut self) -> (Brain, Asked) {
         let mut running = None;
-        // No more commands can come once the handle is gone.
-        while self.turn(&mut running).is_ok() {}
+        loop {
+            if let ControlFlow::Break(asked) = self.turn(&mut running) {
+                self.end(&mut running, |_| Outcome::Cancelled);
+                return (self.brain, asked);
+            }
+        }
     }
 
     /// Takes what commands there are, then makes one pass; waits when there is nothing to do.
-    fn turn(&mut self, running: &mut Option<Running>) -> Result<(), RecvError> {
+    fn turn(&mut self, running: &mut Option<Running>) -> ControlFlow<Asked> {
         let waits = running.as_ref().is_none_or(|running| running.paused && running.allowed == 0);
         if waits {
-            let command = self.commands.recv()?;
-            self.obey(command, running);
+            // No more commands can come once the handle is gone.
+            let Ok(command) = self.commands.recv() else { return ControlFlow::Break(Asked::Over) };
+            self.obey(command, running)?;
         }
         loop {
             match self.commands.try_recv() {
-                Ok(command) => self.obey(command, running),
+                Ok(command) => self.obey(command, running)?,
                 Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => return Err(RecvError),
+                Err(TryRecvError::Disconnected) => return ControlFlow::Break(Asked::Over),
             }
         }
         if let Some(mut current) = running.take_if(|running| !running.paused || running.allowed > 0) {
             current.allowed = current.allowed.saturating_sub(1);
             *running = self.advance(current);
         }
-        Ok(())
+        ControlFlow::Continue(())
     }
 
-    fn obey(&mut self, command: Command, running: &mut Option<Running>) {
+    fn obey(&mut self, command: Command, running: &mut Option<Running>) -> ControlFlow<Asked> {
+        match command {
+            Command::Load(name) => return ControlFlow::Break(Asked::Load(name)),
+            Command::Unload => return ControlFlow::Break(Asked::Unload),
+            Command::ListModels => (self.tell)(Event::Models(load::entries())),
+            about_a_job => self.steer(about_a_job, running),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn steer(&mut self, command: Command, running: &mut Option<Running>) {
         let concerned = |running: &Option<Running>, job: JobId| running.as_ref().is_some_and(|it| it.id == job);
         match command {
             Command::Start(request) => {

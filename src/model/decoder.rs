@@ -104,6 +104,10 @@ impl Architecture for Decoder {
         facts
     }
 
+    fn decoder(&self) -> Option<&Decoder> {
+        Some(self)
+    }
+
     fn expected(&self) -> Vec<Expected> {
         names::expected(&self.shape, self.layout)
     }

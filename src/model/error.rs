@@ -49,6 +49,14 @@ pub enum ModelError {
         /// What there is.
         supported: &'static str,
     },
+    /// A file could not be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
     /// The file's tensors do not fit the configuration.
     #[error("{path}: {}", describe_tensors(missing, misshapen))]
     Tensors {

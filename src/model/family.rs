@@ -36,6 +36,11 @@ pub(crate) trait Architecture {
     /// Puts in what the shape says of how the network is asked; the files' own keys and the user speak over it.
     fn describe(&self, _descriptor: &mut Descriptor) {}
 
+    /// Itself, where it is the Llama- and Qwen-shaped stack: what can be written as GGUF.
+    fn decoder(&self) -> Option<&decoder::Decoder> {
+        None
+    }
+
     /// Every tensor that it needs, with its shape.
     fn expected(&self) -> Vec<Expected>;
 

@@ -70,7 +70,12 @@ pub(crate) fn from_metadata(
             Some(_) => return Err(keys.error("diffusion.shift_logits", "is not true or false")),
             None => shift,
         },
-        attention: Attention::Full,
+        attention: match content.metadata.get("diffusion.attention") {
+            Some(Value::String(text)) => {
+                Attention::parse(text).map_err(|why| keys.error("diffusion.attention", why))?
+            }
+            _ => Attention::Full,
+        },
         bos: keys.token("tokenizer.ggml.bos_token_id")?,
         eos: keys.token("tokenizer.ggml.eos_token_id")?,
     };

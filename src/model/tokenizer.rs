@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use candle_core::quantized::gguf_file::Content;
+use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::quantized::tokenizer::TokenizerFromGguf;
 use tokenizers::DecoderWrapper;
 
@@ -14,6 +14,9 @@ use super::error::{ModelError, first_line};
 
 /// Names that published models give their mask token (`reference/models.md` section 2).
 const MASK_NAMES: [&str; 7] = ["<|mask|>", "<|MASK|>", "<|mdm_mask|>", "<M>", "<[MASK]>", "[MASK]", "<mask>"];
+
+/// Where a GGUF file keeps a whole `tokenizer.json`.
+const WHOLE: &str = "tokenizer.huggingface.json";
 
 /// A loaded tokenizer.
 pub struct Tokenizer {
@@ -44,6 +47,12 @@ impl Tokenizer {
 
     /// Builds the tokenizer that a GGUF file carries.
     pub(crate) fn from_gguf(path: &Path, content: &Content) -> Result<Self, ModelError> {
+        // A file may carry the tokenizer.json itself.
+        if let Some(Value::String(json)) = content.metadata.get(WHOLE) {
+            let inner = tokenizers::Tokenizer::from_bytes(json.as_bytes())
+                .map_err(|error| ModelError::Damaged { path: path.into(), why: error.to_string() })?;
+            return Ok(Self::new(inner));
+        }
         let inner = tokenizers::Tokenizer::from_gguf(content)
             .map_err(|error| ModelError::Damaged { path: path.into(), why: first_line(&error) })?;
         Ok(Self::new(inner))
@@ -83,6 +92,30 @@ impl Tokenizer {
         }
     }
 
+    /// The same for text of which special tokens are a part: their names in it become the tokens themselves. For chat
+    /// templates, never for what a user wrote.
+    pub fn encode_marked(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        let names: Vec<(u32, String)> =
+            self.special.iter().filter_map(|id| Some((*id, self.inner.id_to_token(*id)?))).collect();
+        let starts_here = |rest: &str| {
+            let found = names.iter().filter(|(_, name)| !name.is_empty() && rest.starts_with(name.as_str()));
+            found.max_by_key(|(_, name)| name.len())
+        };
+        let (mut ids, mut from, mut at) = (Vec::new(), 0, 0);
+        while let Some(next) = text[at..].chars().next() {
+            let Some((id, name)) = starts_here(&text[at..]) else {
+                at += next.len_utf8();
+                continue;
+            };
+            ids.extend(self.encode(&text[from..at])?);
+            ids.push(*id);
+            at += name.len();
+            from = at;
+        }
+        ids.extend(self.encode(&text[from..])?);
+        Ok(ids)
+    }
+
     /// The bytes that a token stands for; none for special tokens and unknown ids.
     pub fn bytes(&self, id: u32) -> &[u8] {
         self.pieces.get(id as usize).map_or(&[], Vec::as_slice)
@@ -107,6 +140,11 @@ impl Tokenizer {
     pub(crate) fn mask(&self) -> Option<u32> {
         MASK_NAMES.iter().find_map(|name| self.inner.token_to_id(name))
     }
+}
+
+/// Whether a GGUF file carries a tokenizer.
+pub(crate) fn is_in(content: &Content) -> bool {
+    [WHOLE, "tokenizer.ggml.tokens"].iter().any(|key| content.metadata.contains_key(*key))
 }
 
 /// The tokenizer's file in a model's folder, if there is one.

@@ -16,7 +16,7 @@ use crate::app::message::{Message, SaveError, Stamp};
 use crate::app::notice::{Notice, Severity};
 use crate::shell::recovery::Store;
 use crate::shell::session::Reply;
-use crate::shell::{files, save};
+use crate::shell::{files, remembered, save};
 use crate::text::buffer::Buffer;
 
 /// Something to be done with files.
@@ -30,6 +30,8 @@ pub(crate) enum Job {
     WriteRecovery { path: Option<PathBuf>, contents: Buffer },
     /// Not answered.
     RemoveRecovery { path: Option<PathBuf> },
+    /// Answered only if it fails.
+    RememberModel(String),
     /// Answered with [`Message::DiskChanged`] if the file is another, once for each other file.
     Compare { path: PathBuf, stamp: Stamp },
 }
@@ -107,6 +109,11 @@ impl Worker {
                     self.reply(Message::Notice(Notice::new(Severity::Warning, why)));
                 }
             }
+            Job::RememberModel(name) => {
+                if let Err(why) = remembered::remember_model(&name) {
+                    self.reply(Message::Notice(Notice::new(Severity::Warning, why)));
+                }
+            }
             Job::RemoveRecovery { path } => self.store.remove(path.as_deref()),
             Job::Compare { path, stamp } => self.compare(&path, stamp),
         }
@@ -146,6 +153,10 @@ fn answer_to_failure(job: &Job) -> Message {
     match job {
         Job::Open(path) => Message::Opened(Err(why(path, "opened"))),
         Job::Save(request) => Message::Saved(Err(SaveError::Failed(why(&request.path, "saved")))),
+        Job::RememberModel(_) => Message::Notice(Notice::new(
+            Severity::Warning,
+            "The choice of the model is not remembered: this is a mistake in lacuna.",
+        )),
         Job::WriteRecovery { .. } | Job::RemoveRecovery { .. } | Job::Compare { .. } => Message::Notice(Notice::new(
             Severity::Warning,
             "The recovery file could not be written: this is a mistake in lacuna; save often.",

@@ -282,6 +282,7 @@ impl Session {
             Effect::ReadClipboard => self.clipboard.read(),
             Effect::WriteRecovery { path, contents } => self.disk.send(Job::WriteRecovery { path, contents }),
             Effect::RemoveRecovery { path } => self.disk.send(Job::RemoveRecovery { path }),
+            Effect::RememberModel(name) => self.disk.send(Job::RememberModel(name)),
             Effect::Suspend => self.suspend(),
             Effect::Quit => self.ending = Some(Ending::Quit),
         }

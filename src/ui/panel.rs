@@ -66,10 +66,22 @@ pub(crate) fn prompt(
         let at = columns.saturating_sub(pen::width(&count) + 1) as u16;
         pen::put(buffer, (at, y), &count, columns, theme.words.quiet);
     }
-    if let Asked::Palette { selected } = prompt.asked
-        && y > 0
-    {
-        palette(&prompt.palette(), selected, (theme, geometry.text.y, y - 1), buffer);
+    let place = (theme, geometry.text.y, y.saturating_sub(1));
+    match prompt.asked {
+        Asked::Palette { selected } if y > 0 => {
+            let key_of = |command: &Command| keymap::keys_of(command.name).next().map_or("", |binding| binding.key);
+            let commands = prompt.palette();
+            let entries: Vec<[&str; 3]> =
+                commands.iter().map(|command| [command.name, key_of(command), command.doc]).collect();
+            list("command", &entries, selected, place, buffer);
+        }
+        Asked::Model { selected } if y > 0 => {
+            let models = app.choice().listed(prompt);
+            let entries: Vec<[&str; 3]> =
+                models.iter().map(|model| [model.name.as_str(), model.needs.as_str(), model.note.as_str()]).collect();
+            list("model", &entries, selected, place, buffer);
+        }
+        _ => {}
     }
     if let Some(complaint) = &prompt.complaint
         && y > 0
@@ -96,35 +108,42 @@ fn input(prompt: &Prompt, (x, y, room): (u16, u16, usize), theme: &Theme, buffer
     caret.saturating_sub(left) as u16
 }
 
-/// Draws the list of commands above the prompt, from row `least` at the highest to row `bottom`.
-fn palette(list: &[&Command], selected: usize, (theme, least, bottom): (&Theme, u16, u16), buffer: &mut Buffer) {
+/// Draws a list of things above the prompt, from row `least` at the highest to row `bottom`: of each its name, a few
+/// words and a sentence.
+fn list(
+    thing: &str,
+    list: &[[&str; 3]],
+    selected: usize,
+    (theme, least, bottom): (&Theme, u16, u16),
+    buffer: &mut Buffer,
+) {
     let columns = usize::from(buffer.area.width);
     let rows = list.len().min(LISTED).min(usize::from(bottom.saturating_sub(least)));
     let first = (selected + 1).saturating_sub(rows).min(list.len() - rows);
     let top = bottom.saturating_sub(rows as u16);
     pen::fill(buffer, (0, top), theme.glyphs.rule, columns, theme.words.rule);
     let said = match list.len() {
-        0 => " no command fits ".to_owned(),
-        n => format!(" {} of {n} commands ", selected.min(n - 1) + 1),
+        0 => format!(" no {thing} fits "),
+        n => format!(" {} of {n} {thing}s ", selected.min(n - 1) + 1),
     };
     pen::put(buffer, (2, top), &said, columns.saturating_sub(4), theme.words.quiet);
-    let key_of = |command: &Command| keymap::keys_of(command.name).next().map_or("", |binding| binding.key);
-    let names = list.iter().map(|command| pen::width(command.name)).max().unwrap_or(0).min(columns / 2);
-    let keys = list.iter().map(|command| pen::width(key_of(command))).max().unwrap_or(0);
+    let widest = |column: usize| list.iter().map(|entry| pen::width(entry[column])).max().unwrap_or(0);
+    let names = widest(0).min(columns / 2);
+    let keys = widest(1);
     for (i, y) in (first..first + rows).zip(top + 1..) {
-        let command = list[i];
+        let [name, words, doc] = list[i];
         let is_chosen = i == selected;
         let style = |usual| if is_chosen { theme.words.chosen } else { usual };
         pen::blank(buffer, (0, y), columns, style(theme.words.plain));
         if is_chosen {
             pen::put(buffer, (1, y), theme.glyphs.chosen, columns, theme.words.chosen);
         }
-        pen::put(buffer, (3, y), command.name, names, style(theme.words.plain));
+        pen::put(buffer, (3, y), name, names, style(theme.words.plain));
         let at = names + 5;
-        pen::put(buffer, (at as u16, y), key_of(command), columns.saturating_sub(at + 1), style(theme.words.key));
+        pen::put(buffer, (at as u16, y), words, columns.saturating_sub(at + 1), style(theme.words.key));
         let at = at + keys + 2;
         if columns > at + LEAST_DOC {
-            pen::put(buffer, (at as u16, y), command.doc, columns - at - 1, style(theme.words.quiet));
+            pen::put(buffer, (at as u16, y), doc, columns - at - 1, style(theme.words.quiet));
         }
     }
 }

@@ -153,6 +153,8 @@ fn panel_hints(panel: &Panel) -> Vec<Hint> {
             Asked::Open => hints(&[("enter", "open"), ("esc", "leave")]),
             Asked::SaveAs => hints(&[("enter", "save"), ("esc", "leave")]),
             Asked::Line => hints(&[("enter", "go there"), ("esc", "leave")]),
+            Asked::Instruction => hints(&[("enter", "write it anew"), ("esc", "leave")]),
+            Asked::Model { .. } => hints(&[("enter", "load it"), ("esc", "leave"), ("up down", "choose")]),
             Asked::Length { .. } | Asked::Seed => hints(&[("enter", "set it"), ("esc", "leave")]),
         },
     }

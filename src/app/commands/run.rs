@@ -1,9 +1,9 @@
 //! Commands about runs and proposals.
 
-use crate::app::App;
 use crate::app::infill::Stage;
 use crate::app::keymap::Context;
 use crate::app::panel::{Asked, Panel, Prompt};
+use crate::app::{App, Model};
 use crate::engine::protocol::{HoleId, Verb};
 use crate::text::holes::Hole;
 use crate::text::motion;
@@ -53,14 +53,45 @@ pub(crate) fn rewrite(app: &mut App) {
     if !may_start(app) {
         return;
     }
+    if has_words_selected(app) {
+        app.panel = Panel::Prompt(Prompt::new(Asked::Strength, app.settings.strength.to_string()));
+    }
+}
+
+/// Whether there is a selection that can be rewritten; else it is said why not.
+fn has_words_selected(app: &mut App) -> bool {
     let range = app.document.selection().range();
     if app.document.buffer().slice(range.clone()).trim().is_empty() {
         app.inform("Select the text that is to be rewritten first.");
     } else if app.document.holes().in_range(range).next().is_some() {
         app.inform("There is a hole in the selection; f5 fills it, alt-m unmarks it.");
     } else {
-        app.panel = Panel::Prompt(Prompt::new(Asked::Strength, app.settings.strength.to_string()));
+        return true;
     }
+    false
+}
+
+/// Asks what is to be done with the selection; [`instruct_by`] follows. Models that cannot be told say why.
+pub(crate) fn instruct(app: &mut App) {
+    if !may_start(app) {
+        return;
+    }
+    let why = match &app.model {
+        Model::Ready(info) => info.no_instructions.clone(),
+        Model::Loading(_) => Some("Whether the model follows instructions is known once it is loaded.".to_owned()),
+        Model::Unavailable(why) => Some(why.clone()),
+    };
+    match why {
+        Some(why) => app.warn(why),
+        None if has_words_selected(app) => app.panel = Panel::Prompt(Prompt::new(Asked::Instruction, "")),
+        None => {}
+    }
+}
+
+/// Writes the selection anew as it is told.
+pub(crate) fn instruct_by(app: &mut App, instruction: &str) {
+    let id = app.document.add_temporary(app.document.selection().range());
+    app.begin_run_as_told(Verb::Fill, vec![HoleId(id)], Some(instruction.to_owned()));
 }
 
 /// Rewrites the selection; `percent` of it may change.
@@ -93,7 +124,7 @@ pub(crate) fn refine(app: &mut App) {
 }
 
 /// Whether no other run or proposal is in the way; if one is, it gets the keys.
-fn may_start(app: &mut App) -> bool {
+pub(crate) fn may_start(app: &mut App) -> bool {
     let notice = match app.infill.stage() {
         Stage::Idle => return true,
         Stage::Waiting => "The run starts as soon as the model is loaded; esc drops it.",

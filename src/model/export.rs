@@ -1,0 +1,385 @@
+//! Writing a decoder-shaped checkpoint as a GGUF file with packed weights, under llama.cpp's names.
+//!
+//! One tensor at a time: it is read, packed, written and dropped, so that memory never holds more than the largest one.
+//! What a GGUF reader needs beyond the weights goes into the metadata: shape, mask token, shift, the tokenizer as it is
+//! (`tokenizer.huggingface.json` of the GGUF specification) and the chat template.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use candle_core::quantized::gguf_file::{Value, ValueType};
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Tensor};
+
+use super::config::Attention;
+use super::decoder::names::{Layout, expected};
+use super::decoder::{Decoder, RopePairs};
+use super::error::ModelError;
+use super::files::Checkpoint;
+use super::{chat, tokenizer};
+
+/// Tensors begin at multiples of this in the file.
+const ALIGNMENT: u64 = 32;
+
+/// A type of blocks that weights are packed into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockType {
+    /// 16-bit floats.
+    F16,
+    /// 8 bits and a scale for 32 weights.
+    Q8_0,
+    /// 5 bits and a scale for 32 weights.
+    Q5_0,
+    /// 4 bits and a scale for 32 weights.
+    Q4_0,
+    /// 4 bits in blocks of 256 with two scales.
+    Q4K,
+}
+
+impl BlockType {
+    /// As it is written on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F16 => "f16",
+            Self::Q8_0 => "q8_0",
+            Self::Q5_0 => "q5_0",
+            Self::Q4_0 => "q4_0",
+            Self::Q4K => "q4_k",
+        }
+    }
+
+    fn ggml(self) -> GgmlDType {
+        match self {
+            Self::F16 => GgmlDType::F16,
+            Self::Q8_0 => GgmlDType::Q8_0,
+            Self::Q5_0 => GgmlDType::Q5_0,
+            Self::Q4_0 => GgmlDType::Q4_0,
+            Self::Q4K => GgmlDType::Q4K,
+        }
+    }
+
+    /// llama.cpp's `general.file_type`.
+    fn file_type(self) -> u32 {
+        match self {
+            Self::F16 => 1,
+            Self::Q4_0 => 2,
+            Self::Q8_0 => 7,
+            Self::Q5_0 => 8,
+            Self::Q4K => 15,
+        }
+    }
+
+    /// The nearest type whose blocks divide rows of this width: itself, else fewer weights to a block, else none.
+    fn for_rows_of(self, width: usize) -> Self {
+        let chain: &[Self] = match self {
+            Self::Q4K => &[Self::Q4K, Self::Q5_0],
+            ref other => std::slice::from_ref(other),
+        };
+        chain.iter().copied().find(|kind| width.is_multiple_of(kind.ggml().block_size())).unwrap_or(Self::F16)
+    }
+}
+
+/// What was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Exported {
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Tensors in it.
+    pub tensors: usize,
+    /// Matrices whose rows the blocks asked for do not divide: name, width, what they were written as.
+    pub fallbacks: Vec<(String, usize, BlockType)>,
+}
+
+/// One tensor of the file to be.
+struct Planned {
+    source: String,
+    name: String,
+    shape: Vec<usize>,
+    dtype: GgmlDType,
+    /// Rows are interleaved head by head.
+    permuted: Option<usize>,
+}
+
+impl Planned {
+    fn bytes(&self) -> u64 {
+        let elements: usize = self.shape.iter().product();
+        (elements / self.dtype.block_size() * self.dtype.type_size()) as u64
+    }
+}
+
+impl Checkpoint {
+    /// Writes the checkpoint to a GGUF file with its matrices packed. The file is there whole or not at all.
+    ///
+    /// # Errors
+    /// [`ModelError::Unsupported`] for a network that is no decoder, tensors that are missing or damaged, a file that
+    /// cannot be written.
+    pub fn export(&self, to: BlockType, file: &Path) -> Result<Exported, ModelError> {
+        self.check_tensors()?;
+        let Some(decoder) = self.architecture.decoder() else {
+            let what = format!("writing a network of family `{}` as GGUF", self.descriptor.family);
+            let supported = "Llama- and Qwen-shaped models";
+            return Err(ModelError::Unsupported { path: self.path.clone(), what, supported });
+        };
+        let arch = self.gguf_architecture(decoder);
+        let (planned, fallbacks) = self.plan(decoder, &arch, to);
+        let metadata = self.metadata(decoder, &arch, to)?;
+        let unwritten = |source: std::io::Error| ModelError::Write { path: file.to_owned(), source };
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut out = BufWriter::new(tempfile::NamedTempFile::new_in(folder).map_err(unwritten)?);
+        let header = header(&metadata, &planned);
+        out.write_all(&header).map_err(unwritten)?;
+        for tensor in &planned {
+            let data = self.packed(tensor)?;
+            out.write_all(&data).map_err(unwritten)?;
+            out.write_all(&padding(data.len() as u64)).map_err(unwritten)?;
+        }
+        let written = out.into_inner().map_err(|error| unwritten(error.into_error()))?;
+        written.as_file().sync_all().map_err(unwritten)?;
+        let bytes = written.as_file().metadata().map_err(unwritten)?.len();
+        written.persist(file).map_err(|error| unwritten(error.error))?;
+        Ok(Exported { bytes, tensors: planned.len(), fallbacks })
+    }
+
+    /// llama.cpp's name for the shape.
+    fn gguf_architecture(&self, decoder: &Decoder) -> String {
+        let carried = self.weights.gguf_content().and_then(|content| content.metadata.get("general.architecture"));
+        if let Some(Value::String(arch)) = carried {
+            return arch.clone();
+        }
+        let shape = &decoder.shape;
+        let name = match decoder.layout {
+            Layout::Llada => "llada",
+            _ if shape.qk_norm => "qwen3",
+            _ if shape.qkv_bias && self.descriptor.family == "dream" => "dream",
+            _ if shape.qkv_bias => "qwen2",
+            _ => "llama",
+        };
+        name.to_owned()
+    }
+
+    fn plan(&self, decoder: &Decoder, arch: &str, to: BlockType) -> (Vec<Planned>, Vec<(String, usize, BlockType)>) {
+        let shape = &decoder.shape;
+        // Files of these two hold the rows of q and k in another order; from a GGUF file they come so.
+        let permutes = matches!(arch, "llada" | "llama") && shape.rope == RopePairs::Halves;
+        let heads = |name: &str| match name {
+            _ if !permutes => None,
+            name if name.contains(".attn_q.") => Some(shape.heads),
+            name if name.contains(".attn_k.") => Some(shape.kv_heads),
+            _ => None,
+        };
+        let mut fallbacks = Vec::new();
+        let pairs = expected(shape, decoder.layout).into_iter().zip(expected(shape, Layout::Gguf));
+        let there = pairs.filter(|(source, _)| source.required || self.weights.has(&source.name));
+        let planned = there.map(|(source, target)| {
+            let width = target.shape.last().copied().unwrap_or(1);
+            let dtype = if target.shape.len() < 2 {
+                GgmlDType::F32
+            } else {
+                let kind = to.for_rows_of(width);
+                if kind != to {
+                    fallbacks.push((target.name.clone(), width, kind));
+                }
+                kind.ggml()
+            };
+            let permuted = heads(&target.name);
+            Planned { source: source.name, name: target.name, shape: target.shape, dtype, permuted }
+        });
+        (planned.collect(), fallbacks)
+    }
+
+    fn packed(&self, planned: &Planned) -> Result<Vec<u8>, ModelError> {
+        let mut tensor = self.weights.get(&planned.source)?;
+        if let Some(heads) = planned.permuted {
+            tensor = interleaved(&tensor, heads)?;
+        }
+        let packed = QTensor::quantize(&tensor.to_device(&Device::Cpu)?, planned.dtype)?;
+        Ok(packed.data()?.into_owned())
+    }
+
+    fn metadata(&self, decoder: &Decoder, arch: &str, to: BlockType) -> Result<Vec<(String, Value)>, ModelError> {
+        let shape = &decoder.shape;
+        let size = |size: usize| Value::U32(size as u32);
+        let mut list: Vec<(String, Value)> = vec![
+            ("general.architecture".into(), Value::String(arch.to_owned())),
+            ("general.file_type".into(), Value::U32(to.file_type())),
+            ("general.quantization_version".into(), Value::U32(2)),
+            ("diffusion.shift_logits".into(), Value::Bool(self.descriptor.shift == 1)),
+        ];
+        let own = [
+            ("vocab_size", size(shape.vocab)),
+            ("context_length", size(shape.context)),
+            ("embedding_length", size(shape.hidden)),
+            ("block_count", size(shape.layers)),
+            ("feed_forward_length", size(shape.feed_forward)),
+            ("rope.dimension_count", size(shape.head_dim)),
+            ("rope.freq_base", Value::F32(shape.rope_theta as f32)),
+            ("attention.head_count", size(shape.heads)),
+            ("attention.head_count_kv", size(shape.kv_heads)),
+            ("attention.key_length", size(shape.head_dim)),
+            ("attention.value_length", size(shape.head_dim)),
+            ("attention.layer_norm_rms_epsilon", Value::F32(shape.norm_eps as f32)),
+        ];
+        list.extend(own.into_iter().map(|(key, value)| (format!("{arch}.{key}"), value)));
+        if let Attention::Block(length) = self.descriptor.attention {
+            list.push(("diffusion.attention".into(), Value::String(format!("block:{length}"))));
+        }
+        let content = self.weights.gguf_content();
+        let carried = content.into_iter().flat_map(|content| &content.metadata);
+        let mut carried: Vec<_> = carried.filter(|(key, _)| key.starts_with("tokenizer.")).collect();
+        carried.sort_by_key(|(key, _)| key.as_str());
+        list.extend(carried.into_iter().map(|(key, value)| (key.clone(), value.clone())));
+        let mut add = |key: &str, value: Value| {
+            if list.iter().all(|(known, _)| known != key) {
+                list.push((key.to_owned(), value));
+            }
+        };
+        let tokenizer = tokenizer::find(self.folder());
+        let mask = match (self.descriptor.mask, &tokenizer) {
+            (Some(mask), _) => Some(mask),
+            (None, Some(path)) => tokenizer::Tokenizer::from_file(path)?.mask(),
+            (None, None) => None,
+        };
+        let ids = [("mask", mask), ("bos", self.descriptor.bos), ("eos", self.descriptor.eos)];
+        for (name, id) in ids {
+            if let Some(id) = id {
+                add(&format!("tokenizer.ggml.{name}_token_id"), Value::U32(id));
+            }
+        }
+        if let Some(path) = tokenizer {
+            let read = std::fs::read_to_string(&path);
+            let text = read.map_err(|source| ModelError::Read { path: path.clone(), source })?;
+            add("tokenizer.huggingface.json", Value::String(text));
+        }
+        if let Ok(format) = chat::find(self.folder(), None) {
+            add("tokenizer.chat_template", Value::String(format.template));
+        }
+        Ok(list)
+    }
+}
+
+/// llama.cpp's order of the rows of q and k: in each head, the two halves are interleaved. Weights and biases alike.
+fn interleaved(tensor: &Tensor, heads: usize) -> candle_core::Result<Tensor> {
+    let dims = tensor.dims().to_vec();
+    let columns: usize = dims[1..].iter().product();
+    let halves = tensor.reshape((heads, 2, dims[0] / heads / 2, columns))?;
+    halves.transpose(1, 2)?.contiguous()?.reshape(dims)
+}
+
+fn padding(length: u64) -> Vec<u8> {
+    vec![0; (length.next_multiple_of(ALIGNMENT) - length) as usize]
+}
+
+/// Everything before the first tensor: version 3 of the format, as llama.cpp's `gguf-py` writes it.
+fn header(metadata: &[(String, Value)], planned: &[Planned]) -> Vec<u8> {
+    let mut out = Vec::from(*b"GGUF");
+    out.extend(3_u32.to_le_bytes());
+    out.extend((planned.len() as u64).to_le_bytes());
+    out.extend((metadata.len() as u64).to_le_bytes());
+    for (key, value) in metadata {
+        put_text(&mut out, key);
+        out.extend(kind(value).to_le_bytes());
+        put(&mut out, value);
+    }
+    let mut offset = 0_u64;
+    for tensor in planned {
+        put_text(&mut out, &tensor.name);
+        out.extend((tensor.shape.len() as u32).to_le_bytes());
+        for size in tensor.shape.iter().rev() {
+            out.extend((*size as u64).to_le_bytes());
+        }
+        out.extend(ggml_number(tensor.dtype).to_le_bytes());
+        out.extend(offset.to_le_bytes());
+        offset += tensor.bytes().next_multiple_of(ALIGNMENT);
+    }
+    let padding = padding(out.len() as u64);
+    out.extend(padding);
+    out
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    out.extend((text.len() as u64).to_le_bytes());
+    out.extend(text.as_bytes());
+}
+
+fn kind(value: &Value) -> u32 {
+    match value.value_type() {
+        ValueType::U8 => 0,
+        ValueType::I8 => 1,
+        ValueType::U16 => 2,
+        ValueType::I16 => 3,
+        ValueType::U32 => 4,
+        ValueType::I32 => 5,
+        ValueType::F32 => 6,
+        ValueType::Bool => 7,
+        ValueType::String => 8,
+        ValueType::Array => 9,
+        ValueType::U64 => 10,
+        ValueType::I64 => 11,
+        ValueType::F64 => 12,
+    }
+}
+
+fn put(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::U8(value) => out.push(*value),
+        Value::I8(value) => out.extend(value.to_le_bytes()),
+        Value::U16(value) => out.extend(value.to_le_bytes()),
+        Value::I16(value) => out.extend(value.to_le_bytes()),
+        Value::U32(value) => out.extend(value.to_le_bytes()),
+        Value::I32(value) => out.extend(value.to_le_bytes()),
+        Value::U64(value) => out.extend(value.to_le_bytes()),
+        Value::I64(value) => out.extend(value.to_le_bytes()),
+        Value::F32(value) => out.extend(value.to_le_bytes()),
+        Value::F64(value) => out.extend(value.to_le_bytes()),
+        Value::Bool(value) => out.push(u8::from(*value)),
+        Value::String(text) => put_text(out, text),
+        Value::Array(list) => {
+            // An empty list has a type all the same.
+            out.extend(list.first().map_or(4, kind).to_le_bytes());
+            out.extend((list.len() as u64).to_le_bytes());
+            for value in list {
+                put(out, value);
+            }
+        }
+    }
+}
+
+/// ggml's number of a type that is written here.
+fn ggml_number(dtype: GgmlDType) -> u32 {
+    match dtype {
+        GgmlDType::F32 => 0,
+        GgmlDType::F16 => 1,
+        GgmlDType::Q4_0 => 2,
+        GgmlDType::Q5_0 => 6,
+        GgmlDType::Q8_0 => 8,
+        GgmlDType::Q4K => 12,
+        other => unreachable!("{other:?} is never planned"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_get_blocks_that_divide_them() {
+        let cases = [
+            (BlockType::Q4K, 512, BlockType::Q4K),
+            (BlockType::Q4K, 96, BlockType::Q5_0),
+            (BlockType::Q4K, 56, BlockType::F16),
+            (BlockType::Q8_0, 64, BlockType::Q8_0),
+            (BlockType::Q4_0, 56, BlockType::F16),
+            (BlockType::F16, 7, BlockType::F16),
+        ];
+        for (asked, width, given) in cases {
+            assert_eq!(asked.for_rows_of(width), given, "{asked:?} in rows of {width}");
+        }
+    }
+
+    #[test]
+    fn halves_are_interleaved_in_each_head() {
+        let rows = Tensor::arange(0_f32, 8.0, &Device::Cpu).unwrap();
+        let found = interleaved(&rows, 2).unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(found, [0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0]);
+    }
+}
