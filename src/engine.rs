@@ -11,10 +11,12 @@
 pub mod brain;
 mod calibrate;
 pub mod catalog;
+pub mod eval;
 pub mod job;
 mod lengths;
 pub(crate) mod prompt;
 pub mod protocol;
+pub mod score;
 pub(crate) mod spell;
 mod worker;
 
