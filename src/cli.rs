@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed (one line on standard error: what, where, what to do), 2 wrong usage.
 
+mod bench;
 mod calibrate;
 mod denoise;
 mod edit;
@@ -65,6 +66,8 @@ enum Command {
     Models(models::ModelsArgs),
     /// Fit the constants by which the length of a hole is chosen, for a model
     Calibrate(calibrate::CalibrateArgs),
+    /// How fast the network, whole infills and the keyboard are on this machine
+    Bench(bench::BenchArgs),
     /// How well a model fills holes cut out of real text
     Eval(eval::EvalArgs),
     /// The named samplers with their sources
@@ -250,6 +253,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Logits(args)) => logits::run(args, &cli.common),
         Some(Command::Models(args)) => models::run(args, &cli.common),
         Some(Command::Calibrate(args)) => calibrate::run(args, &cli.common),
+        Some(Command::Bench(args)) => bench::run(args, &cli.common),
         Some(Command::Eval(args)) => eval::run(args, &cli.common),
         Some(Command::Samplers) => samplers(),
         None => edit::run(&cli.files, &cli.common),

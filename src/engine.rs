@@ -8,6 +8,7 @@
 //! the network. A failed load, a failed job and a panic in the model are each one event with one sentence. No candle
 //! type is named here, nothing is printed, and the document is never written to: frames are pictures.
 
+pub mod bench;
 pub mod brain;
 mod calibrate;
 pub mod catalog;
