@@ -7,6 +7,7 @@
 
 use super::brain::Brain;
 use super::protocol::{HoleId, HolePart, JobId, Length, Part, Request, RunOptions, Verb};
+use crate::diffusion::canvas::EditAct;
 use crate::diffusion::rng::{Draw, DrawKey, Purpose, Seeded};
 use crate::model::Tokenizer;
 
@@ -82,6 +83,8 @@ pub struct Filled {
     pub nfe: usize,
     /// Seconds of computing.
     pub seconds: f64,
+    /// Tells the edits of all steps from any others: two samplers with equal prints did the same.
+    pub print: u64,
 }
 
 /// Cuts `count` holes of 1 to `longest` tokens out of documents, each given with its domain; every domain gets the same
@@ -164,7 +167,19 @@ impl Brain {
         let hole = HolePart { id: HoleId(0), original: String::new(), length, resume: None };
         let parts = vec![Part::Text(sample.before.clone()), Part::Hole(hole), Part::Text(sample.after.clone())];
         let request = Request { job: JobId(0), verb: Verb::Fill, parts, options: options.clone() };
-        let (frame, tokens) = self.run(&request, |_| Ok(()))?;
+        let mut print = FNV_BASIS;
+        let (frame, tokens) = self.run(&request, |step| {
+            print = step.edits.iter().fold(hashed(print, step.step as u64), |print, edit| {
+                let act = match edit.act {
+                    EditAct::Write { token } => [1, u64::from(token)],
+                    EditAct::Mask => [2, 0],
+                    EditAct::Insert { masks } => [3, masks as u64],
+                    EditAct::Delete => [4, 0],
+                };
+                act.into_iter().fold(hashed(print, edit.position as u64), hashed)
+            });
+            Ok(())
+        })?;
         let text: String = frame.holes.iter().map(super::protocol::HoleFrame::text).collect();
         let mean_logprob = frame.holes.first().and_then(|hole| hole.mean_logprob).unwrap_or(0.0);
         Ok(Filled {
@@ -174,6 +189,7 @@ impl Brain {
             mean_logprob,
             nfe: frame.nfe,
             seconds: frame.seconds,
+            print,
             text,
         })
     }
@@ -192,6 +208,13 @@ impl Brain {
         let tokenizer = self.model.tokenizer().map_err(|error| error.to_string())?;
         samples(documents, tokenizer, count, longest, seed)
     }
+}
+
+const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// One step of the FNV-1a hash, by words.
+fn hashed(hash: u64, word: u64) -> u64 {
+    (hash ^ word).wrapping_mul(0x0100_0000_01b3)
 }
 
 /// 1 - (Levenshtein's distance / the longer length), in characters; 1 for two empty texts.
