@@ -2,14 +2,18 @@
 //!
 //! Exit codes: 0 done, 1 failed (one line on standard error: what, where, what to do), 2 wrong usage.
 
+mod bench;
 mod calibrate;
 mod denoise;
 mod edit;
+mod eval;
 mod fill;
 pub mod golden;
 mod logits;
 pub(crate) mod markers;
 mod models;
+mod score;
+mod source;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -52,6 +56,8 @@ Examples:
 enum Command {
     /// Fill the holes of a text and print it: [MASK] of any length, [MASK:12] of 12 tokens, [MASK:3-40] of a range
     Fill(fill::FillArgs),
+    /// How likely each word of a text is, given the text on both sides
+    Score(score::ScoreArgs),
     /// Denoise token ids: reads {"ids": [..]} with mask ids in place, prints {"ids", "nfe", "seconds"}
     Denoise(denoise::DenoiseArgs),
     /// One forward pass: prints {"logits": [[..], ..]}, the raw rows of the token ids in a file
@@ -60,6 +66,10 @@ enum Command {
     Models(models::ModelsArgs),
     /// Fit the constants by which the length of a hole is chosen, for a model
     Calibrate(calibrate::CalibrateArgs),
+    /// How fast the network, whole infills and the keyboard are on this machine
+    Bench(bench::BenchArgs),
+    /// How well a model fills holes cut out of real text
+    Eval(eval::EvalArgs),
     /// The named samplers with their sources
     Samplers,
 }
@@ -255,10 +265,13 @@ pub fn main() -> ExitCode {
 fn run(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
         Some(Command::Fill(args)) => fill::run(args, &cli.common),
+        Some(Command::Score(args)) => score::run(args, &cli.common),
         Some(Command::Denoise(args)) => denoise::run(args, &cli.common),
         Some(Command::Logits(args)) => logits::run(args, &cli.common),
         Some(Command::Models(args)) => models::run(args, &cli.common),
         Some(Command::Calibrate(args)) => calibrate::run(args, &cli.common),
+        Some(Command::Bench(args)) => bench::run(args, &cli.common),
+        Some(Command::Eval(args)) => eval::run(args, &cli.common),
         Some(Command::Samplers) => samplers(),
         None => edit::run(&cli.files, &cli.common),
     }

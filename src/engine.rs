@@ -9,16 +9,19 @@
 //! the network. A failed load, a failed job and a panic in the model are each one event with one sentence. No candle
 //! type is named here, nothing is printed, and the document is never written to: frames are pictures.
 
+pub mod bench;
 pub mod brain;
 mod calibrate;
 pub mod catalog;
 pub(crate) mod chat;
+pub mod eval;
 pub mod hub;
 pub mod job;
 mod lengths;
 mod load;
 pub(crate) mod prompt;
 pub mod protocol;
+pub mod score;
 mod selftest;
 pub(crate) mod spell;
 mod worker;

@@ -1,26 +1,23 @@
 //! `lacuna fill`: a text with holes in, the text without them out. Bytes outside of the holes come out as they went in.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::ops::Range;
-use std::path::PathBuf;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::denoise::TraceFile;
 use super::markers::{Segment, mask_matches, parse};
+use super::source::Source;
 use super::{Common, Precision, Usage, print};
 use crate::engine::brain::Brain;
 use crate::engine::protocol::{Frame, HoleId, HolePart, JobId, Length, Part, Request, RunOptions, Verb};
 
 #[derive(Debug, Args)]
 pub(crate) struct FillArgs {
-    /// The text, or `-` for standard input (also read when neither TEXT nor --file is given)
-    text: Option<String>,
-    /// Read the text from a file
-    #[arg(long, value_name = "FILE", conflicts_with = "text")]
-    file: Option<PathBuf>,
+    #[command(flatten)]
+    source: Source,
     /// Make each match of a regular expression a hole of any length
     #[arg(long, value_name = "RE", conflicts_with = "strength")]
     mask_regex: Option<String>,
@@ -48,7 +45,7 @@ pub(crate) fn run(args: &FillArgs, common: &Common) -> anyhow::Result<()> {
     if args.range.is_some() && args.strength.is_none() && args.instruction.is_none() {
         bail!(Usage("--range needs --strength S, or --instruction TEXT for a model that follows instructions".into()));
     }
-    let text = read(args)?;
+    let text = args.source.read()?;
     let (parts, verb) = parts(args, &text)?;
     let seed = common.seed();
     let (found, model) = common.find_and_load(Precision::Fast)?;
@@ -76,25 +73,6 @@ pub(crate) fn run(args: &FillArgs, common: &Common) -> anyhow::Result<()> {
         "text": text, "holes": holes, "nfe": frame.nfe, "seconds": frame.seconds, "seed": seed, "model": brain.info().name,
     });
     print(&format!("{document}\n"))
-}
-
-fn read(args: &FillArgs) -> anyhow::Result<String> {
-    let (bytes, name) = match (&args.file, args.text.as_deref()) {
-        (Some(path), _) => {
-            let name = path.display().to_string();
-            (std::fs::read(path).with_context(|| format!("cannot read {name}"))?, name)
-        }
-        (None, None | Some("-")) => {
-            let mut bytes = Vec::new();
-            std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
-            (bytes, "standard input".to_owned())
-        }
-        (None, Some(text)) => return Ok(text.to_owned()),
-    };
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        anyhow!("{name} is not UTF-8 text: byte {at} does not belong to any character; convert it first")
-    })
 }
 
 /// The request's parts and what is to be done with its holes.

@@ -43,7 +43,7 @@ impl Draw for Recorded {
     fn uniform(&self, key: DrawKey) -> f64 {
         match key.purpose {
             Purpose::Coin(_) => self.0[key.step][key.index],
-            Purpose::Rank(_) | Purpose::Token => 0.5,
+            _ => 0.5,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::diffusion::canvas::{Canvas, Cell, Kind};
 use crate::model::Model;
 
 /// The words in the holes of a canvas, as positions; line breaks and other blanks belong to none.
-pub(super) fn of_holes(canvas: &Canvas, model: &Model) -> Vec<Range<usize>> {
+pub(in crate::engine) fn of_holes(canvas: &Canvas, model: &Model) -> Vec<Range<usize>> {
     let Ok(tokenizer) = model.tokenizer() else { return Vec::new() };
     let bytes = |position: usize| canvas.ids().get(position).map_or(&[][..], |id| tokenizer.bytes(*id));
     let mut words: Vec<Range<usize>> = Vec::new();

@@ -1,0 +1,173 @@
+//! `lacuna bench`: how fast the network, whole infills and the keyboard are on this machine.
+//!
+//! With `--baseline` the plain way (the whole text, f32, every row, one commit a pass) is timed in the same process, so
+//! that each gain is a ratio of two figures of one run. Times mean little from one machine to the next; ratios do.
+
+mod keys;
+
+use std::time::Instant;
+
+use anyhow::anyhow;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{Common, Precision, print};
+use crate::engine::bench::{Case, InfillTime, PassTime, Shape};
+use crate::engine::brain::Brain;
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Also time the plain way: the whole text, f32, all rows, one commit a pass
+    #[arg(long)]
+    baseline: bool,
+    /// Passes of each shape
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    repeats: u16,
+    /// Canvas lengths, in tokens
+    #[arg(long, value_delimiter = ',', value_name = "N,..", default_value = "64,128,256,512")]
+    canvas: Vec<usize>,
+    /// Leave out the infills
+    #[arg(long)]
+    passes_only: bool,
+    /// Keys to type in a pseudo-terminal, idle and during a run; 0 leaves that out
+    #[arg(long, default_value_t = 100)]
+    keys: usize,
+}
+
+/// Rows of logits asked for beside "all": a hole of usual size.
+const FEW_ROWS: usize = 16;
+const PROSE: &str = include_str!("../../assets/bench/prose.txt");
+const CODE: &str = include_str!("../text/selection.rs");
+/// Bytes of a text: about 512 tokens.
+const TEXT: usize = 2200;
+
+pub(crate) fn run(args: &BenchArgs, common: &Common) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let mut brain = Brain::new(common.load_model(Precision::Fast)?)?;
+    let load = started.elapsed().as_secs_f64();
+    let context = brain.info().context;
+    let lengths: Vec<usize> = args.canvas.iter().copied().filter(|length| (1..=context).contains(length)).collect();
+    let shapes: Vec<Shape> =
+        lengths.iter().flat_map(|&canvas| [canvas, FEW_ROWS.min(canvas)].map(|rows| Shape { canvas, rows })).collect();
+    let repeats = usize::from(args.repeats);
+    let passes = brain.time_passes(&shapes, repeats).map_err(|message| anyhow!(message))?;
+    let cases = if args.passes_only { Vec::new() } else { cases() };
+    let options = common.run_options(common.seed.unwrap_or(1));
+    let infills = cases.iter().map(|case| brain.time_infill(case, &options)).collect::<Result<Vec<_>, _>>();
+    let infills = infills.map_err(|message| anyhow!(message))?;
+    let model = brain.info();
+    drop(brain);
+    let memory = peak_memory();
+    let baseline = if args.baseline { Some(Baseline::time(common, &shapes, repeats, &cases)?) } else { None };
+    let keys = if args.keys > 0 { Some(keys::time(common, args.keys)?) } else { None };
+    if common.json {
+        let document = json!({
+            "model": model.name, "device": model.device, "load_seconds": load, "peak_memory_bytes": memory,
+            "passes": passes.iter().map(pass_json).collect::<Vec<_>>(),
+            "infills": infills.iter().map(infill_json).collect::<Vec<_>>(),
+            "baseline": baseline.as_ref().map(|baseline| baseline.json(&passes, &infills)),
+            "keys": keys.as_ref().map(keys::Keys::json),
+        });
+        return print(&format!("{document}\n"));
+    }
+    let mut out = format!("{} on {}, loaded in {load:.2} s", model.name, model.device);
+    if let Some(memory) = memory {
+        out += &format!(", {:.0} MB at most", memory as f64 / 1e6);
+    }
+    out += &format!("\n\n{:<24}{:>10}{:>10}", "forward pass", "median", "least");
+    out += if baseline.is_some() { "   plain  gain\n" } else { "\n" };
+    for (index, pass) in passes.iter().enumerate() {
+        let Shape { canvas, rows } = pass.shape;
+        let rows = if rows == canvas { "all rows".to_owned() } else { format!("{rows} rows") };
+        let name = format!("{canvas} tokens, {rows}");
+        out += &format!("{name:<24}{:>8.1}ms{:>8.1}ms", 1e3 * pass.median, 1e3 * pass.least);
+        out += &baseline.as_ref().map_or_else(String::new, |baseline| {
+            gain(baseline.passes.get(index).map(|plain| plain.least), pass.least, 1e3, "ms")
+        });
+        out.push('\n');
+    }
+    if !infills.is_empty() {
+        out +=
+            &format!("\n{:<24}{:>8}{:>8}{:>10}{:>10}{:>9}", "infill", "tokens", "passes", "first", "done", "tokens/s");
+        out += if baseline.is_some() { "   plain  gain\n" } else { "\n" };
+    }
+    for (index, infill) in infills.iter().enumerate() {
+        let InfillTime { name, tokens, nfe, first, done, .. } = infill;
+        out += &format!("{name:<24}{tokens:>8}{nfe:>8}{first:>9.2}s{done:>9.2}s{:>9.1}", *tokens as f64 / done);
+        out += &baseline.as_ref().map_or_else(String::new, |baseline| {
+            gain(baseline.infills.get(index).map(|plain| plain.done), *done, 1.0, "s")
+        });
+        out.push('\n');
+    }
+    out += &keys.map_or_else(String::new, |keys| keys.table());
+    print(&out)
+}
+
+/// The plain figure and how many times longer it is.
+fn gain(plain: Option<f64>, ours: f64, unit: f64, name: &str) -> String {
+    plain.map_or_else(String::new, |plain| format!("{:>8.1}{name}{:>5.1}x", plain * unit, plain / ours))
+}
+
+/// The same shapes and texts, the plain way.
+struct Baseline {
+    passes: Vec<PassTime>,
+    infills: Vec<InfillTime>,
+}
+
+impl Baseline {
+    fn time(common: &Common, shapes: &[Shape], repeats: usize, cases: &[Case]) -> anyhow::Result<Self> {
+        let mut brain = Brain::new(common.load_model(Precision::Exact)?)?;
+        // The plain way computes every row, whichever are read.
+        let all: Vec<Shape> = shapes.iter().map(|shape| Shape { rows: shape.canvas, ..*shape }).collect();
+        let passes = brain.time_passes(&all, repeats).map_err(|message| anyhow!(message))?;
+        let infills = cases.iter().map(|case| brain.time_plain(case)).collect::<Result<Vec<_>, _>>();
+        Ok(Self { passes, infills: infills.map_err(|message| anyhow!(message))? })
+    }
+
+    fn json(&self, passes: &[PassTime], infills: &[InfillTime]) -> Value {
+        let pass_gain: Vec<f64> =
+            self.passes.iter().zip(passes).map(|(plain, ours)| plain.least / ours.least).collect();
+        let infill_gain: Vec<f64> =
+            self.infills.iter().zip(infills).map(|(plain, ours)| plain.done / ours.done).collect();
+        json!({
+            "passes": self.passes.iter().map(pass_json).collect::<Vec<_>>(), "pass_gain": pass_gain,
+            "infills": self.infills.iter().map(infill_json).collect::<Vec<_>>(), "infill_gain": infill_gain,
+        })
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let start = |text: &'static str| {
+        let end = (0..=TEXT.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        &text[..end]
+    };
+    let (prose, code) = (start(PROSE), start(CODE));
+    vec![
+        Case::cut("prose, 8 tokens", prose, &[8]),
+        Case::cut("prose, 32 tokens", prose, &[32]),
+        Case::cut("code, 16 tokens", code, &[16]),
+        Case::cut("code, 64 tokens", code, &[64]),
+        Case::cut("prose, 3 holes at once", prose, &[6, 10, 8]),
+    ]
+}
+
+fn pass_json(time: &PassTime) -> Value {
+    json!({
+        "canvas": time.shape.canvas, "rows": time.shape.rows, "median_ms": 1e3 * time.median, "least_ms": 1e3 * time.least,
+    })
+}
+
+fn infill_json(time: &InfillTime) -> Value {
+    json!({
+        "name": time.name, "tokens": time.tokens, "nfe": time.nfe, "first_seconds": time.first, "seconds": time.done,
+        "tokens_per_second": time.tokens as f64 / time.done, "texts": time.texts,
+    })
+}
+
+/// The most memory that this process has held, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}

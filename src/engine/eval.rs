@@ -1,0 +1,260 @@
+//! Measuring how well holes are filled: stretches of real text are cut out, filled again, and compared.
+//!
+//! Holes begin and end at words, have a length in tokens drawn evenly on a logarithmic scale, and know the text on both
+//! sides. The same seed and text give the same holes, so that models, samplers and ways to choose a length are compared
+//! on equal ones. *Edit similarity* is 1 - (Levenshtein's distance / the longer text's length), in characters, after
+//! blanks at both ends are taken off; *exact match* compares the same two texts.
+
+use super::brain::Brain;
+use super::protocol::{HoleId, HolePart, JobId, Length, Part, Request, RunOptions, Verb};
+use crate::diffusion::canvas::EditAct;
+use crate::diffusion::rng::{Draw, DrawKey, Purpose, Seeded};
+use crate::model::Tokenizer;
+
+/// Bytes of text kept on each side of a hole, at most.
+const CONTEXT: usize = 1200;
+/// A line that holds only this separates documents in one file.
+pub const DOCUMENT_BREAK: &str = "\u{1e}\n";
+
+/// One stretch cut out of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// What kind of text it is from: the file's name.
+    pub domain: String,
+    /// Text before the hole.
+    pub before: String,
+    /// What stood in the hole.
+    pub hole: String,
+    /// Text after it.
+    pub after: String,
+    /// Tokens of `hole`.
+    pub tokens: usize,
+}
+
+/// How the length of a hole is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LengthRule {
+    /// The true one.
+    Known,
+    /// As the editor does it.
+    Auto,
+    /// Always this.
+    Fixed(usize),
+}
+
+impl LengthRule {
+    /// Reads `known`, `auto` or a number.
+    ///
+    /// # Errors
+    /// A sentence for anything else.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("known", _) => Ok(Self::Known),
+            ("auto", _) => Ok(Self::Auto),
+            (_, Ok(length)) if length > 0 => Ok(Self::Fixed(length)),
+            _ => Err(format!("a length is `known`, `auto` or a number of tokens, not `{text}`")),
+        }
+    }
+
+    /// As it is written.
+    pub fn name(self) -> String {
+        match self {
+            Self::Known => "known".into(),
+            Self::Auto => "auto".into(),
+            Self::Fixed(length) => length.to_string(),
+        }
+    }
+}
+
+/// What came of filling one sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filled {
+    /// The text that was put in.
+    pub text: String,
+    /// Its tokens.
+    pub tokens: usize,
+    /// Whether it is what stood there.
+    pub exact: bool,
+    /// How similar it is, 0 to 1.
+    pub similarity: f64,
+    /// Mean natural log-probability of its tokens at commit.
+    pub mean_logprob: f64,
+    /// Passes made.
+    pub nfe: usize,
+    /// Seconds of computing.
+    pub seconds: f64,
+    /// Tells the edits of all steps from any others: two samplers with equal prints did the same.
+    pub print: u64,
+}
+
+/// Cuts `count` holes of 1 to `longest` tokens out of documents, each given with its domain; every domain gets the same
+/// number while it has room.
+///
+/// # Errors
+/// A sentence when the tokenizer fails or no document is long enough.
+pub fn samples(
+    documents: &[(String, String)],
+    tokenizer: &Tokenizer,
+    count: usize,
+    longest: usize,
+    seed: u64,
+) -> Result<Vec<Sample>, String> {
+    let draws = Seeded(seed);
+    let mut domains: Vec<&str> = documents.iter().map(|(domain, _)| domain.as_str()).collect();
+    domains.sort_unstable();
+    domains.dedup();
+    let mut found = Vec::with_capacity(count);
+    // Each try draws a document, a place and a length; places that fall between words are tried again elsewhere.
+    for attempt in 0..count * 50 {
+        if found.len() == count {
+            break;
+        }
+        let uniform = |step| draws.uniform(DrawKey { purpose: Purpose::Token, step, position: attempt, index: 0 });
+        let domain = domains[found.len() % domains.len().max(1)];
+        let of_domain: Vec<&String> =
+            documents.iter().filter(|(name, _)| name == domain).map(|(_, text)| text).collect();
+        let text = of_domain[(uniform(0) * of_domain.len() as f64) as usize];
+        let length = (uniform(1) * (longest as f64 + 1.0).ln()).exp() as usize;
+        found.extend(cut(domain, text, tokenizer, length.clamp(1, longest), uniform(2))?);
+    }
+    if found.len() < count {
+        return Err(format!("only {} holes could be cut out of the text; give more of it", found.len()));
+    }
+    Ok(found)
+}
+
+/// A hole of so many tokens at a place given as a share of the text; none if its ends are no ends of words.
+fn cut(domain: &str, text: &str, tokenizer: &Tokenizer, length: usize, place: f64) -> Result<Option<Sample>, String> {
+    let floor = |byte: usize| (0..=byte.min(text.len())).rev().find(|byte| text.is_char_boundary(*byte)).unwrap_or(0);
+    let middle = floor((place * text.len() as f64) as usize);
+    let Some(start) = text[middle..].find([' ', '\n']).map(|blank| middle + blank + 1) else { return Ok(None) };
+    let rest = &text[start..floor(start + 16 * length + 64)];
+    if start < 64 || rest.starts_with([' ', '\n', '\t']) {
+        return Ok(None);
+    }
+    let ids = tokenizer.encode(&text[start - 1..start + rest.len()]).map_err(|error| error.to_string())?;
+    let bytes: usize = ids.iter().take(length).map(|id| tokenizer.bytes(*id).len()).sum();
+    let end = start - 1 + bytes;
+    let opens = |rest: &str| !rest.starts_with(|next: char| next.is_alphanumeric());
+    if ids.len() <= length
+        || end <= start
+        || end + 64 > text.len()
+        || !text.is_char_boundary(end)
+        || !opens(&text[end..])
+    {
+        return Ok(None);
+    }
+    Ok(Some(Sample {
+        domain: domain.to_owned(),
+        before: text[floor(start.saturating_sub(CONTEXT))..start].to_owned(),
+        hole: text[start..end].to_owned(),
+        after: text[end..floor(end + CONTEXT)].to_owned(),
+        tokens: length,
+    }))
+}
+
+impl Brain {
+    /// Fills one sample.
+    ///
+    /// # Errors
+    /// One sentence saying why the job could not go on.
+    pub fn fill_sample(&mut self, sample: &Sample, rule: LengthRule, options: &RunOptions) -> Result<Filled, String> {
+        let length = match rule {
+            LengthRule::Known => Length::Fixed(sample.tokens),
+            LengthRule::Auto => Length::Auto,
+            LengthRule::Fixed(length) => Length::Fixed(length),
+        };
+        let hole = HolePart { id: HoleId(0), original: String::new(), length, resume: None };
+        let parts = vec![Part::Text(sample.before.clone()), Part::Hole(hole), Part::Text(sample.after.clone())];
+        let request = Request { job: JobId(0), verb: Verb::Fill, parts, options: options.clone() };
+        let mut print = FNV_BASIS;
+        let (frame, tokens) = self.run(&request, |step| {
+            print = step.edits.iter().fold(hashed(print, step.step as u64), |print, edit| {
+                let act = match edit.act {
+                    EditAct::Write { token } => [1, u64::from(token)],
+                    EditAct::Mask => [2, 0],
+                    EditAct::Insert { masks } => [3, masks as u64],
+                    EditAct::Delete => [4, 0],
+                };
+                act.into_iter().fold(hashed(print, edit.position as u64), hashed)
+            });
+            Ok(())
+        })?;
+        let text: String = frame.holes.iter().map(super::protocol::HoleFrame::text).collect();
+        let mean_logprob = frame.holes.first().and_then(|hole| hole.mean_logprob).unwrap_or(0.0);
+        Ok(Filled {
+            exact: text.trim() == sample.hole.trim(),
+            similarity: similarity(text.trim(), sample.hole.trim()),
+            tokens: tokens.iter().sum(),
+            mean_logprob,
+            nfe: frame.nfe,
+            seconds: frame.seconds,
+            print,
+            text,
+        })
+    }
+
+    /// The model's tokenizer, for cutting samples.
+    ///
+    /// # Errors
+    /// A sentence when the model came without one; a [`Brain`] never does.
+    pub fn samples(
+        &self,
+        documents: &[(String, String)],
+        count: usize,
+        longest: usize,
+        seed: u64,
+    ) -> Result<Vec<Sample>, String> {
+        let tokenizer = self.model.tokenizer().map_err(|error| error.to_string())?;
+        samples(documents, tokenizer, count, longest, seed)
+    }
+}
+
+const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// One step of the FNV-1a hash, by words.
+fn hashed(hash: u64, word: u64) -> u64 {
+    (hash ^ word).wrapping_mul(0x0100_0000_01b3)
+}
+
+/// 1 - (Levenshtein's distance / the longer length), in characters; 1 for two empty texts.
+pub fn similarity(a: &str, b: &str) -> f64 {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let longer = a.len().max(b.len());
+    if longer == 0 { 1.0 } else { 1.0 - levenshtein(&a, &b) as f64 / longer as f64 }
+}
+
+fn levenshtein(a: &[char], b: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn similarity_counts_edits_against_the_longer_text() {
+        assert_eq!(similarity("", ""), 1.0);
+        assert_eq!(similarity("abcd", "abed"), 0.75);
+        assert_eq!(similarity("abcd", ""), 0.0);
+        assert_eq!(similarity("ü", "u"), 0.0);
+    }
+
+    #[test]
+    fn length_rules_are_read_and_written_alike() {
+        for text in ["known", "auto", "8"] {
+            assert_eq!(LengthRule::parse(text).unwrap().name(), text);
+        }
+        assert!(LengthRule::parse("0").is_err() && LengthRule::parse("long").is_err());
+    }
+}
