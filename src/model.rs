@@ -12,6 +12,7 @@ pub mod device;
 pub mod error;
 mod files;
 mod gguf;
+mod kernel;
 mod layers;
 mod names;
 mod network;
