@@ -18,6 +18,7 @@ pub mod export;
 mod family;
 mod files;
 mod gguf;
+mod kernel;
 mod layers;
 mod moe;
 pub mod tokenizer;

@@ -11,6 +11,8 @@ use super::config::Attention;
 use super::decoder::names::{Layout, Place};
 use super::decoder::{Backbone, RopePairs};
 use super::error::ModelError;
+use super::kernel;
+use super::kernel::int8::{Finish, Packed};
 use super::weights::Weights;
 
 /// Whether weights of linear maps are kept dense or packed to 8 bits.
@@ -23,8 +25,13 @@ pub(crate) enum Packing {
 /// A linear map, y = x Wᵀ + b.
 pub(crate) enum Linear {
     Dense(candle_nn::Linear),
-    /// `padding` columns of zeros were added to the weight, and are to be added to x.
     Packed {
+        weight: Packed,
+        bias: Option<Vec<f32>>,
+    },
+    /// candle's own 8-bit kernels, where ours have no instructions; `padding` columns of zeros were added to the
+    /// weight, and are to be added to x.
+    Quantised {
         weight: QMatMul,
         bias: Option<Tensor>,
         padding: usize,
@@ -33,18 +40,24 @@ pub(crate) enum Linear {
 
 /// candle's fast int8 kernels take whole groups of this many inputs; other widths fall to a path ten times slower
 /// (`reference/cpu.md`).
-const PACKED_GROUP: usize = 256;
+const QUANTISED_GROUP: usize = 256;
 
 impl Linear {
     pub(crate) fn new(weight: Tensor, bias: Option<Tensor>, packing: Packing) -> Result<Self, ModelError> {
         if packing == Packing::Dense {
             return Ok(Self::Dense(candle_nn::Linear::new(weight, bias)));
         }
-        let inputs = weight.dim(1)?;
-        let padding = inputs.next_multiple_of(PACKED_GROUP) - inputs;
-        let weight = weight.to_dtype(DType::F32)?.pad_with_zeros(1, 0, padding)?;
-        let packed = QTensor::quantize(&weight, GgmlDType::Q8_0)?;
-        Ok(Self::Packed { weight: QMatMul::from_qtensor(packed)?, bias, padding })
+        let (outputs, inputs) = weight.dims2()?;
+        let weight = weight.to_dtype(DType::F32)?;
+        if kernel::pays() {
+            let mut packed = Packed::zeros(outputs, inputs);
+            packed.fill(&weight.flatten_all()?.to_vec1()?, Some);
+            let bias = bias.map(|bias| bias.to_dtype(DType::F32)?.to_vec1()).transpose()?;
+            return Ok(Self::Packed { weight: packed, bias });
+        }
+        let padding = inputs.next_multiple_of(QUANTISED_GROUP) - inputs;
+        let packed = QTensor::quantize(&weight.pad_with_zeros(1, 0, padding)?, GgmlDType::Q8_0)?;
+        Ok(Self::Quantised { weight: QMatMul::from_qtensor(packed)?, bias, padding })
     }
 
     pub(crate) fn load(weights: &Weights, name: &str, packing: Packing) -> Result<Self, ModelError> {
@@ -56,7 +69,10 @@ impl Linear {
     pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         match self {
             Self::Dense(linear) => linear.forward(x),
-            Self::Packed { weight, bias, padding } => {
+            Self::Packed { weight, bias } => {
+                kernel::ops::product(x, weight, bias.as_deref().map_or(Finish::Plain, Finish::Bias))
+            }
+            Self::Quantised { weight, bias, padding } => {
                 let y = weight.forward(&x.pad_with_zeros(D::Minus1, 0, *padding)?)?;
                 match bias {
                     Some(bias) => y.broadcast_add(bias),

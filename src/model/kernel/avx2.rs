@@ -1,0 +1,122 @@
+//! AVX2 with FMA, on laptops of the last ten years, and AVX-VNNI, on those without AVX-512 of the last few.
+#![expect(unsafe_code, reason = "reading weights as vectors, of lengths that stand beside each use")]
+#![expect(clippy::cast_ptr_alignment, reason = "blocks are aligned for it, or the load asks for no alignment")]
+
+use std::arch::x86_64::{
+    __m128i, __m256i, _mm_loadu_si128, _mm256_add_epi32, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16,
+    _mm256_dpbusd_avx_epi32, _mm256_fmadd_ps, _mm256_hadd_epi32, _mm256_load_ps, _mm256_load_si256, _mm256_loadu_ps,
+    _mm256_madd_epi16, _mm256_mul_ps, _mm256_permute4x64_epi64, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set1_ps,
+    _mm256_setzero_si256, _mm256_storeu_ps,
+};
+
+use super::int8::{BLOCK, Block, PANEL, word};
+use super::{Path, Tiled, portable};
+
+/// The paths that the CPU has the instructions for, the faster first.
+pub(super) fn paths() -> Vec<Path> {
+    let there = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    let vnni = there && is_x86_feature_detected!("avxvnni");
+    let plain = there.then_some(Path { name: "avx2", rows: 4, tile: plain, quantise });
+    let vnni = vnni.then_some(Path { name: "avx-vnni", rows: 4, tile: vnni_tile, quantise });
+    vnni.into_iter().chain(plain).collect()
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn quantise(x: &[f32], values: &mut [i8; BLOCK]) -> (f32, i32) {
+    portable::quantise(x, values)
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn plain(tiled: Tiled<'_>, out: &mut [[f32; PANEL]]) {
+    match out.len() {
+        1 => plain_rows::<1>(tiled, out),
+        2 => plain_rows::<2>(tiled, out),
+        3 => plain_rows::<3>(tiled, out),
+        _ => plain_rows::<4>(tiled, out),
+    }
+}
+
+#[target_feature(enable = "avx2,fma,avxvnni")]
+fn vnni_tile(tiled: Tiled<'_>, out: &mut [[f32; PANEL]]) {
+    match out.len() {
+        1 => vnni_rows::<1>(tiled, out),
+        2 => vnni_rows::<2>(tiled, out),
+        3 => vnni_rows::<3>(tiled, out),
+        _ => vnni_rows::<4>(tiled, out),
+    }
+}
+
+/// Products of 16-bit numbers: those of bytes (`vpmaddubsw`) saturate when both are large.
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+fn plain_rows<const R: usize>(tiled: Tiled<'_>, out: &mut [[f32; PANEL]]) {
+    out.fill([0.0; PANEL]);
+    for (b, block) in tiled.panel.iter().enumerate() {
+        let rows = b * R..b * R + R;
+        let mut wide = [[0i16; BLOCK]; R];
+        for (wide, values) in wide.iter_mut().zip(&tiled.values[rows.clone()]) {
+            *wide = values.map(i16::from);
+        }
+        for eight in 0..PANEL / 8 {
+            // Two sums for each of 8 columns: over the first and the second half of four inputs.
+            let mut sums = [[_mm256_setzero_si256(); 2]; R];
+            for (group, columns) in block.values.iter().enumerate() {
+                let weights = columns[8 * eight..8 * eight + 8].as_ptr().cast::<__m128i>();
+                // SAFETY: 8 columns of 4 bytes are two vectors of 16 bytes.
+                let (left, right) = unsafe { (_mm_loadu_si128(weights), _mm_loadu_si128(weights.add(1))) };
+                let (left, right) = (_mm256_cvtepu8_epi16(left), _mm256_cvtepu8_epi16(right));
+                for (sums, wide) in sums.iter_mut().zip(&wide) {
+                    // SAFETY: four 16-bit numbers are 64 bits, read unaligned.
+                    let x = unsafe { wide[4 * group..4 * group + 4].as_ptr().cast::<i64>().read_unaligned() };
+                    let x = _mm256_set1_epi64x(x);
+                    sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(left, x));
+                    sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(right, x));
+                }
+            }
+            for (r, sums) in sums.into_iter().enumerate() {
+                // Adding pairs leaves the columns as 0 1 4 5 2 3 6 7.
+                let sum = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_hadd_epi32(sums[0], sums[1]));
+                add(sum, &tiled, b * R + r, block, eight, &mut out[r]);
+            }
+        }
+    }
+}
+
+#[target_feature(enable = "avx2,fma,avxvnni")]
+#[inline]
+fn vnni_rows<const R: usize>(tiled: Tiled<'_>, out: &mut [[f32; PANEL]]) {
+    out.fill([0.0; PANEL]);
+    for (b, block) in tiled.panel.iter().enumerate() {
+        for pair in 0..PANEL / 16 {
+            let mut sums = [[_mm256_setzero_si256(); 2]; R];
+            for (group, columns) in block.values.iter().enumerate() {
+                let weights = columns[16 * pair..16 * pair + 16].as_ptr().cast::<__m256i>();
+                // SAFETY: 16 columns of 4 bytes are two vectors of 32 bytes, aligned as the block is.
+                let (left, right) = unsafe { (_mm256_load_si256(weights), _mm256_load_si256(weights.add(1))) };
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let x = _mm256_set1_epi32(word(&tiled.values[b * R + r], group));
+                    sums[0] = _mm256_dpbusd_avx_epi32(sums[0], left, x);
+                    sums[1] = _mm256_dpbusd_avx_epi32(sums[1], right, x);
+                }
+            }
+            for (r, sums) in sums.into_iter().enumerate() {
+                add(sums[0], &tiled, b * R + r, block, 2 * pair, &mut out[r]);
+                add(sums[1], &tiled, b * R + r, block, 2 * pair + 1, &mut out[r]);
+            }
+        }
+    }
+}
+
+/// Adds what a block gives to 8 columns of a row of the tile.
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+fn add(sum: __m256i, tiled: &Tiled<'_>, at: usize, block: &Block, eight: usize, out: &mut [f32; PANEL]) {
+    let sum = _mm256_cvtepi32_ps(_mm256_add_epi32(sum, _mm256_set1_epi32(tiled.offsets[at])));
+    let out = out[8 * eight..8 * eight + 8].as_mut_ptr();
+    // SAFETY: 8 floats each, the scales aligned as the block is.
+    unsafe {
+        let scale = _mm256_load_ps(block.scales[8 * eight..8 * eight + 8].as_ptr());
+        let scale = _mm256_mul_ps(scale, _mm256_set1_ps(tiled.scales[at]));
+        _mm256_storeu_ps(out, _mm256_fmadd_ps(sum, scale, _mm256_loadu_ps(out)));
+    }
+}

@@ -1,0 +1,186 @@
+//! Every path that this CPU can take, against plain sums.
+
+use proptest::prelude::*;
+
+use super::int8::{Finish, Packed, gated};
+use super::{PATHS, Path, pays};
+
+/// Numbers that look random, without a source of randomness.
+fn numbers(count: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+    let next = |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..count).map(next).collect()
+}
+
+fn packed(outputs: usize, inputs: usize, weights: &[f32]) -> Packed {
+    let mut packed = Packed::zeros(outputs, inputs);
+    packed.fill(weights, Some);
+    packed
+}
+
+fn multiply(path: &Path, weight: &Packed, x: &[f32], finish: Finish<'_>) -> Vec<f32> {
+    let m = x.len() / weight.inputs();
+    let mut y = vec![f32::NAN; m * finish.outputs(weight.outputs())];
+    weight.multiply(path, x, finish, &mut y);
+    y
+}
+
+/// x Wᵀ in f64, and for each sum how much the rounding of x and W to bytes may have changed it.
+fn expected(x: &[f32], w: &[f32], k: usize) -> Vec<(f64, f64)> {
+    let steps = |row: &[f32]| -> Vec<f64> {
+        let largest = |block: &[f32]| f64::from(block.iter().fold(0.0f32, |largest, x| largest.max(x.abs())));
+        row.chunks(32).flat_map(|block| vec![largest(block) / 254.0; block.len()]).collect()
+    };
+    let mut sums = Vec::new();
+    for x in x.chunks(k) {
+        for w in w.chunks(k) {
+            let (mut sum, mut error) = (0.0, 1e-5);
+            for (((x, w), dx), dw) in x.iter().zip(w).zip(steps(x)).zip(steps(w)) {
+                let (x, w) = (f64::from(*x), f64::from(*w));
+                sum += x * w;
+                error += (x.abs() + dx) * dw * 1.001 + w.abs() * dx * 1.001 + 1e-6 * (x * w).abs();
+            }
+            sums.push((sum, error));
+        }
+    }
+    sums
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_path_multiplies_any_shape(m in 1usize..20, n in 1usize..140, k in 1usize..150, seed: u32) {
+        let (x, w) = (numbers(m * k, seed), numbers(n * k, seed ^ 1));
+        let weight = packed(n, k, &w);
+        let expected = expected(&x, &w, k);
+        for path in PATHS.iter() {
+            let y = multiply(path, &weight, &x, Finish::Plain);
+            for (y, (sum, error)) in y.iter().zip(&expected) {
+                prop_assert!((f64::from(*y) - sum).abs() <= *error, "{} {m}x{n}x{k}: {y} {sum} {error}", path.name);
+            }
+        }
+    }
+
+    #[test]
+    fn no_input_crashes_a_path(bits in prop::collection::vec(any::<u32>(), 1..100), m in 1usize..4) {
+        let x: Vec<f32> = bits.iter().map(|bits| f32::from_bits(*bits)).collect();
+        let x = x.repeat(m);
+        let weight = packed(40, bits.len(), &x.repeat(40)[..40 * bits.len()]);
+        for path in PATHS.iter() {
+            let y = multiply(path, &weight, &x, Finish::Plain);
+            let finite = x.iter().all(|x| x.is_finite() && x.abs() < 1e15);
+            prop_assert!(!finite || y.iter().all(|y| y.is_finite()));
+        }
+    }
+}
+
+#[test]
+fn the_paths_with_fused_products_agree_in_every_bit() {
+    let (m, n, k) = (13, 70, 200);
+    let weight = packed(n, k, &numbers(n * k, 3));
+    let x = numbers(m * k, 4);
+    let fused: Vec<&Path> = PATHS.iter().filter(|path| path.name != "portable").collect();
+    let results: Vec<Vec<f32>> = fused.iter().map(|path| multiply(path, &weight, &x, Finish::Plain)).collect();
+    assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[test]
+fn a_row_is_the_same_alone_and_among_others_and_with_any_number_of_threads() {
+    let (m, n, k) = (50, 333, 500);
+    let weight = packed(n, k, &numbers(n * k, 5));
+    let x = numbers(m * k, 6);
+    for path in PATHS.iter() {
+        let run = |threads: usize, x: &[f32]| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| multiply(path, &weight, x, Finish::Plain))
+        };
+        let all = run(1, &x);
+        assert!(all == run(2, &x) && all == run(5, &x), "{}", path.name);
+        for r in [0, 7, 49] {
+            assert!(all[r * n..(r + 1) * n] == run(2, &x[r * k..(r + 1) * k]), "{}", path.name);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_number_shows_in_its_row_and_in_no_other() {
+    let (n, k) = (40, 70);
+    let weight = packed(n, k, &numbers(n * k, 7));
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut x = numbers(3 * k, 8);
+        x[k + 65] = bad;
+        for path in PATHS.iter() {
+            let y = multiply(path, &weight, &x, Finish::Plain);
+            assert!(y[n..2 * n].iter().all(|y| !y.is_finite()), "{}", path.name);
+            assert!(y[..n].iter().chain(&y[2 * n..]).all(|y| y.is_finite()), "{}", path.name);
+        }
+    }
+}
+
+#[test]
+fn weights_of_four_five_and_eight_bits_are_kept_exactly() {
+    for (largest, least) in [(7i32, -8i32), (15, -16), (127, -127)] {
+        let step = 0.013_671_875; // as Q8_0 keeps it, in 16 bits
+        let mut row: Vec<f32> = (0..32).map(|i| (least + i * 37 % (largest - least + 1)) as f32 * step).collect();
+        row[5] = least as f32 * step;
+        let weight = packed(1, 32, &row);
+        assert!(weight.row(0).zip(&row).all(|(found, w)| (found - w).abs() <= w.abs() * 2e-7), "{least}");
+    }
+}
+
+#[test]
+fn a_bias_is_added_and_a_gate_lets_through() {
+    let (m, k, half) = (7, 64, 24);
+    let (gate, through) = (numbers(half * k, 9), numbers(half * k, 10));
+    let x = numbers(m * k, 11);
+    let mut both = Packed::zeros(64, k);
+    let rows = |other| move |output| gated(output, other).filter(|row| *row < half);
+    both.fill(&gate, rows(false));
+    both.fill(&through, rows(true));
+    for path in PATHS.iter() {
+        let plain = |weights: &[f32]| multiply(path, &packed(half, k, weights), &x, Finish::Plain);
+        let bias = numbers(half, 12);
+        let with_bias = multiply(path, &packed(half, k, &gate), &x, Finish::Bias(&bias));
+        let (gates, others) = (plain(&gate), plain(&through));
+        let found = multiply(path, &both, &x, Finish::Gate);
+        for i in 0..m * half {
+            assert!((with_bias[i] - (gates[i] + bias[i % half])).abs() < 1e-6);
+            let gated = gates[i] / (1.0 + (-gates[i]).exp()) * others[i];
+            assert!((found[i / half * 32 + i % half] - gated).abs() < 1e-5, "{}", path.name);
+        }
+    }
+}
+
+#[test]
+fn a_thread_that_sleeps_holds_up_no_more_than_its_item() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+    // The law that `multiply` rests on: items are taken one by one, so the others do all that the sleeper has not.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    let done = AtomicUsize::new(0);
+    let others = pool.install(|| {
+        super::int8::each(64, |item| {
+            if item == 0 {
+                // Waits for the rest, at most a minute: were they queued behind it, they would never come.
+                let rest = (0..6000).any(|_| {
+                    std::thread::sleep(Duration::from_millis(10));
+                    done.load(Ordering::SeqCst) == 63
+                });
+                assert!(rest, "{} of 63", done.load(Ordering::SeqCst));
+            } else {
+                done.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        done.load(Ordering::SeqCst)
+    });
+    assert_eq!(others, 63);
+}
+
+#[test]
+fn packing_pays_where_a_faster_path_is() {
+    assert_eq!(pays(), PATHS.iter().any(|path| path.name != "portable"));
+}
