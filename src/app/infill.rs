@@ -5,6 +5,7 @@
 //! run or proposal lie over the holes on the screen and are never in the text.
 //! Invariant: a session has a run, or at least one proposal, or both.
 
+pub(crate) mod origin;
 pub mod overlay;
 pub(crate) mod request;
 

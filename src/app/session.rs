@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::app::document::Change;
 use crate::app::effect::Effect;
+use crate::app::infill::origin::origin;
 use crate::app::infill::overlay::HoleCells;
 use crate::app::infill::{Proposal, Run, Session, Stage, Told, overlay, request};
 use crate::app::keymap::Context;
@@ -379,21 +380,6 @@ impl App {
             self.inform("There is no further proposal; r makes one.");
         }
     }
-}
-
-/// The tag of an accepted proposal.
-fn origin(verb: Verb, model: &Model, options: &RunOptions) -> String {
-    let verb = match verb {
-        _ if options.instruction.is_some() => "rewrite by instruction".to_owned(),
-        Verb::Fill => "fill".to_owned(),
-        Verb::Rewrite { strength } => format!("rewrite {:.0} %", strength * 100.0),
-        Verb::Refine => "refine".to_owned(),
-    };
-    let model = match model {
-        Model::Ready(info) => info.name.as_str(),
-        _ => "model",
-    };
-    format!("{verb} · {model} · {} · seed {}", options.sampler, options.seed)
 }
 
 /// The text with the line endings of the document.

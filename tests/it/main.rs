@@ -15,8 +15,16 @@ mod editor;
 mod engine;
 /// GGUF files against the safetensors that they are made from.
 mod gguf;
+/// A hub on this machine.
+mod hub;
+/// Models listed, fetched, removed, packed, described, asked to follow instructions.
+#[cfg(unix)]
+mod models;
 /// Networks against the golden numbers of their reference implementations, and the default model against its own.
 mod network;
+/// Choosing models in the editor.
+#[cfg(unix)]
+mod picker;
 /// The README against the program.
 mod readme;
 /// What every module here needs.
@@ -24,3 +32,5 @@ mod support;
 /// A pseudo-terminal with the built program in it.
 #[cfg(unix)]
 mod terminal;
+/// Tiny models for work on text.
+mod tiny;

@@ -69,6 +69,11 @@ impl Place {
         std::fs::read_to_string(self.file(name)).unwrap()
     }
 
+    /// Where the user's own models are looked for.
+    pub(crate) fn models(&self) -> PathBuf {
+        self.home.path().join("data/lacuna/models")
+    }
+
     /// Whether text is kept safe for the next session that holds all this.
     pub(crate) fn keeps(&self, text: &str) -> bool {
         let folder = self.home.path().join("state/lacuna/recovery");
@@ -359,6 +364,7 @@ fn sequence(name: &str) -> String {
         "f5" => return tilde(15),
         "f6" => return tilde(17),
         "f1" => "\x1bOP",
+        "f2" => "\x1bOQ",
         "enter" => "\r",
         "esc" => "\x1b",
         "tab" => "\t",

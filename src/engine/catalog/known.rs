@@ -85,7 +85,7 @@ const SIGHTLESS: &str = "continuing and rewriting by instruction; does not see t
 /// All of them: the shipped one, then by what they are good at and by size.
 pub const KNOWN: &[Known] = &[
     row(
-        (super::DEFAULT_MODEL, "", "llama"),
+        (super::DEFAULT_MODEL, "", "llada"),
         (135, 98),
         (APACHE, Text),
         "a start: single words and short holes; ships with the program",

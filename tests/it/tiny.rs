@@ -1,0 +1,80 @@
+//! Tiny models for work on text: golden checkpoints with a tokenizer made here, in which every ASCII character is a token.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::fixture;
+
+/// A template in the way of ChatML, whose markers are tokens.
+pub(crate) const TEMPLATE: &str = "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+
+/// The markers' tokens.
+pub(crate) const START: u32 = 97;
+pub(crate) const END: u32 = 98;
+
+/// The token of a character: printable ASCII from the space on, then the line break.
+pub(crate) fn token(c: char) -> u32 {
+    if c == '\n' { 95 } else { u32::from(c) - 32 }
+}
+
+/// The tokens of a text.
+pub(crate) fn tokens(text: &str) -> Vec<u32> {
+    text.chars().map(token).collect()
+}
+
+/// `tokenizer.json` with a token for each character and a mask token of this id.
+fn tokenizer(mask: u32) -> Value {
+    let mut vocab = serde_json::Map::new();
+    for c in (' '..='~').chain(['\n']) {
+        // GPT-2's stand-ins for the two that are not printable.
+        let spelt = match c {
+            ' ' => 'Ġ',
+            '\n' => 'Ċ',
+            c => c,
+        };
+        vocab.insert(spelt.to_string(), token(c).into());
+    }
+    let special = [("<|im_start|>", START), ("<|im_end|>", END), ("<|mask|>", mask)];
+    for (name, id) in special {
+        vocab.insert(name.into(), id.into());
+    }
+    let added: Vec<Value> = special
+        .iter()
+        .map(|(name, id)| {
+            json!({ "id": id, "content": name, "single_word": false, "lstrip": false, "rstrip": false,
+                    "normalized": false, "special": true })
+        })
+        .collect();
+    json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added, "normalizer": null,
+        "pre_tokenizer": { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false },
+        "post_processor": null,
+        "decoder": { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false },
+        "model": {
+            "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+            "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "vocab": vocab, "merges": [],
+        },
+    })
+}
+
+/// Makes a folder with a golden checkpoint and this tokenizer.
+pub(crate) fn model(name: &str, mask: u32, folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    for entry in fs::read_dir(fixture(name)).unwrap() {
+        let path = entry.unwrap().path();
+        let file = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if file == "config.json" || file.starts_with("model") {
+            fs::copy(&path, folder.join(file)).unwrap();
+        }
+    }
+    fs::write(folder.join("tokenizer.json"), tokenizer(mask).to_string()).unwrap();
+}
+
+/// The same with a chat template.
+pub(crate) fn chat_model(name: &str, mask: u32, folder: &Path) {
+    model(name, mask, folder);
+    let config = json!({ "chat_template": TEMPLATE, "eos_token": "<|im_end|>" });
+    fs::write(folder.join("tokenizer_config.json"), config.to_string()).unwrap();
+}
