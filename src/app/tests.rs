@@ -2,6 +2,7 @@
 
 mod editing;
 mod layout;
+mod models;
 mod random;
 mod runs;
 
