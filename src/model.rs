@@ -10,6 +10,7 @@
 
 pub mod chat;
 pub mod config;
+mod continuous;
 mod decoder;
 pub mod device;
 mod encoder;
@@ -31,6 +32,7 @@ use crate::diffusion::{DenoiseError, Denoiser, Logits, Pass};
 
 pub use chat::ChatFormat;
 pub use config::{Attention, Descriptor, Overrides};
+pub use continuous::ContinuousModel;
 pub use device::{DeviceChoice, DtypeChoice};
 pub use error::ModelError;
 pub use family::Input;
@@ -83,6 +85,9 @@ impl Checkpoint {
     /// Tensors that do not fit the configuration, a damaged file, a tokenizer of another model, a mask token that
     /// nobody names, a device that is not there.
     pub fn load(self, name: &str, options: &LoadOptions) -> Result<Model, ModelError> {
+        if self.is_continuous() {
+            return Err(ModelError::Vectors);
+        }
         self.check_tensors()?;
         let (device, dtype, packing) = device::open(options.device, options.dtype)?;
         let tokenizer = self.tokenizer(options)?;

@@ -4,6 +4,8 @@
 //! state). Every entry is counted once: passed, failed, or skipped with the reason. Tolerances are DESIGN section 7's:
 //! logits within 3e-4, argmax where a row's two best differ by more than 1e-3; traces exactly.
 
+mod continuous;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
@@ -118,7 +120,11 @@ pub fn check(dir: &Path, options: &LoadOptions) -> anyhow::Result<Report> {
         options.overrides.mask = options.overrides.mask.or(json["mask_token_id"].as_u64().map(|id| id as u32));
         options.overrides.shift = options.overrides.shift.or(json["shift"].as_u64().map(|shift| shift as usize));
     }
-    let mut model = Checkpoint::open(dir, &options.overrides)?.load(&dir.display().to_string(), &options)?;
+    let checkpoint = Checkpoint::open(dir, &options.overrides)?;
+    if checkpoint.is_continuous() {
+        return continuous::check(dir, checkpoint, &options, &cases, &traces);
+    }
+    let mut model = checkpoint.load(&dir.display().to_string(), &options)?;
     let mut report = Report { family: model.descriptor.family.clone(), ..Report::default() };
     for path in &cases {
         for (index, case) in entries(&read(path)?, "cases", path)?.iter().enumerate() {

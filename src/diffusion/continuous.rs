@@ -273,7 +273,7 @@ impl<N: Normal> Run<N> {
                     self.state[at] = to.0 * x + to.1 * draw();
                     continue;
                 }
-                let noise = (z - from.0 * x) / from.1 / temperature;
+                let noise = if from.1 > 0.0 { (z - from.0 * x) / from.1 / temperature } else { 0.0 };
                 let x = if temperature == 1.0 { x } else { (z - from.1 * noise) / from.0 };
                 // The share of x in the posterior's mean, and its variance (VDM eq. 33; the same as DDPM eq. 7).
                 let share = 1.0 - ratio;

@@ -19,6 +19,7 @@ use super::layers::Packing;
 use super::moe::{self, Mixture};
 use super::weights::Weights;
 use names::Layout;
+pub(crate) use network::Stack;
 
 /// The shape of a Llama- or Qwen-shaped stack. Field comments name the key in a Hugging Face `config.json`.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,7 +114,7 @@ impl Architecture for Decoder {
     }
 
     fn load(&self, weights: &Weights, packing: Packing, device: &Device) -> Result<Box<dyn Network>, ModelError> {
-        Ok(Box::new(network::Stack::load(weights, self.layout, &self.shape, packing, device)?))
+        Ok(Box::new(Stack::load(weights, self.layout, &self.shape, packing, device)?))
     }
 }
 
@@ -125,6 +126,13 @@ pub(crate) fn hugging_face(keys: &Keys<'_>, family: &str) -> Read {
 /// Reads the `config.json` of LLaDA, whose key names are OLMo's.
 pub(crate) fn llada(keys: &Keys<'_>, _family: &str) -> Read {
     boxed(keys, llada_shape(keys)?, Layout::Llada, Attention::Full)
+}
+
+/// The shape in the `config.json` of Mistral, which TESS 2 shares with Llama.
+pub(crate) fn mistral_shape(keys: &Keys<'_>) -> Result<Backbone, ModelError> {
+    let shape = hugging_face_shape(keys, "mistral")?;
+    shape.check(keys.path)?;
+    Ok(shape)
 }
 
 /// Reads the `config.json` of networks whose rows see no block of tokens after their own: SDAR (Qwen3-shaped,

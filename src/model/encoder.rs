@@ -16,8 +16,8 @@ use super::error::ModelError;
 use super::family::{Architecture, Expected, Network, Read};
 use super::layers::Packing;
 use super::weights::Weights;
-pub(crate) use names::Layout;
-pub(crate) use network::{Body, Encoded, LearnedEmbedding, LmHead};
+pub(crate) use names::{Layout, body, expected};
+pub(crate) use network::{Body, Encoded, MaskedLanguageModel, layer_norm};
 
 /// The shape of an encoder. Field comments name the key in a Hugging Face `config.json`.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,14 +102,11 @@ impl Architecture for Encoder {
     }
 
     fn expected(&self) -> Vec<Expected> {
-        let mut list = names::embedding(&self.shape, self.layout);
-        list.extend(names::body(&self.shape, self.layout));
-        list.extend(names::head(&self.shape, self.layout));
-        list
+        names::expected(&self.shape, self.layout)
     }
 
     fn load(&self, weights: &Weights, packing: Packing, device: &Device) -> Result<Box<dyn Network>, ModelError> {
-        Ok(Box::new(network::MaskedLanguageModel::load(weights, self.layout, &self.shape, packing, device)?))
+        Ok(Box::new(MaskedLanguageModel::load(weights, self.layout, &self.shape, packing, device)?))
     }
 }
 

@@ -84,6 +84,9 @@ pub enum ModelError {
     /// Input that the network cannot take.
     #[error("{0}")]
     Input(String),
+    /// A model of vectors where one of tokens is needed.
+    #[error("this model denoises vectors instead of tokens, which only `models check` and `models show` can use yet")]
+    Vectors,
     /// The device asked for is not there.
     #[error("{0}")]
     Device(String),

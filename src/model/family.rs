@@ -10,6 +10,7 @@ use candle_core::Device;
 use serde_json::Value;
 
 use super::config::{Attention, Descriptor, Keys, Overrides};
+use super::continuous::{VectorArchitecture, tess2};
 use super::decoder;
 use super::encoder;
 use super::error::ModelError;
@@ -45,7 +46,15 @@ pub(crate) trait Architecture {
     fn expected(&self) -> Vec<Expected>;
 
     /// Reads all tensors. The caller has compared names and shapes before ([`Weights::report`]).
-    fn load(&self, weights: &Weights, packing: Packing, device: &Device) -> Result<Box<dyn Network>, ModelError>;
+    fn load(&self, _weights: &Weights, _packing: Packing, _device: &Device) -> Result<Box<dyn Network>, ModelError> {
+        Err(ModelError::Vectors)
+    }
+
+    /// The same as a network that is shown vectors instead of tokens; such a one is not loaded with
+    /// [`Architecture::load`].
+    fn vectors(&self) -> Option<&dyn VectorArchitecture> {
+        None
+    }
 
     /// Number of weights, a tied head counted once.
     fn parameters(&self) -> u64 {
@@ -159,13 +168,15 @@ const FAMILIES: &[Family] = &[
     Family { names: &["llada2_moe", "llada21_moe"], shift: 0, read: decoder::llada2 },
     Family { names: &["sdar", "sdar_moe"], shift: 0, read: decoder::block_causal },
     Family { names: &["fast_dllm_qwen"], shift: 1, read: decoder::block_causal },
+    Family { names: &["tess2"], shift: 0, read: tess2::read },
     Family { names: &["bert"], shift: 0, read: encoder::bert },
     Family { names: &["roberta", "xlm-roberta"], shift: 0, read: encoder::roberta },
     Family { names: &["modernbert"], shift: 0, read: encoder::modernbert },
 ];
 
 /// (`model_type`, `architectures`, family): types that several kinds of networks share (`models.md` section 7, trap 4).
-const SHARED_TYPES: &[(&str, &str, &str)] = &[("llada", "LLaDAMoEModelLM", "llada-moe")];
+const SHARED_TYPES: &[(&str, &str, &str)] =
+    &[("llada", "LLaDAMoEModelLM", "llada-moe"), ("mistral", "MistralForDiffusionLM", "tess2")];
 
 /// The family that a configuration names.
 fn named(keys: &Keys<'_>) -> Result<String, ModelError> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::config::{Descriptor, Overrides};
+use super::continuous;
 use super::error::ModelError;
 use super::family::{self, Architecture};
 use super::gguf;
@@ -43,6 +44,9 @@ impl Checkpoint {
     }
 
     fn open_folder(folder: &Path, overrides: &Overrides) -> Result<Self, ModelError> {
+        if let Some(opened) = continuous::open(folder, overrides)? {
+            return Ok(opened);
+        }
         let safetensors = safetensors_of(folder)?;
         if safetensors.is_empty() {
             let mut ggufs = with_extension(folder, "gguf")?;

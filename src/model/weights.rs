@@ -95,7 +95,8 @@ impl Weights {
         names.find(|name| self.shape_of(name).is_some()).unwrap_or_else(|| name.to_owned())
     }
 
-    fn shape(&self, name: &str) -> Option<Vec<usize>> {
+    /// A tensor's shape as the file has it.
+    pub(crate) fn shape(&self, name: &str) -> Option<Vec<usize>> {
         self.shape_of(&self.stored(name))
     }
 

@@ -67,8 +67,16 @@ fn masked_language_models_give_the_references_numbers() {
 #[test]
 fn mixtures_of_experts_and_block_causal_models_give_the_references_numbers() {
     check_family("sdar", 5, 0);
-    check_family("llada-moe", 3, 0);
+    check_family("llada-moe", 3, 8);
     check_family("llada2", 5, 0);
+}
+
+#[test]
+fn models_of_vectors_give_the_references_numbers_and_runs() {
+    check_family("plaid", 3, 2);
+    check_family("ssd-lm", 3, 2);
+    check_family("tess2", 3, 2);
+    check_family("diffusion-lm", 3, 2);
 }
 
 #[test]

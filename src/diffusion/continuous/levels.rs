@@ -30,7 +30,12 @@ impl Level {
     /// Signal to noise before the step over signal to noise after it; the guess's share in the posterior's mean is 1
     /// less this.
     pub fn ratio(&self) -> f64 {
-        self.next.map_or(1.0, |next| (next - self.gamma).exp())
+        match self.next {
+            // Without noise before it there is none to keep.
+            Some(_) if self.gamma == f64::NEG_INFINITY => 0.0,
+            Some(next) => (next - self.gamma).exp(),
+            None => 1.0,
+        }
     }
 }
 
@@ -144,7 +149,7 @@ mod tests {
         for levels in [tess2(9), ssd_lm(9, 9), diffusion_lm(9)] {
             for pair in levels.windows(2) {
                 assert!(pair[1].gamma < pair[0].gamma && pair[1].time < pair[0].time);
-                assert!((pair[0].next.unwrap() - pair[1].gamma).abs() < 1e-12);
+                assert_eq!(pair[0].next, Some(pair[1].gamma));
             }
         }
     }

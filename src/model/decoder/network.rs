@@ -94,25 +94,55 @@ impl Stack {
     }
 }
 
-impl Network for Stack {
-    fn forward(&mut self, input: &Input<'_>, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Vec<f32>, ModelError> {
-        let n = input.ids.len();
-        let in_order: Vec<usize> = (0..n).collect();
-        let positions = input.positions.unwrap_or(&in_order);
-        let rotary =
-            Rotary::new(positions, self.shape.rotary_dim, self.shape.rope_theta, self.shape.rope, &self.device)?;
-        let bias = attention_bias(input.attention, input.visible, n, &self.device)?;
-        let ids = Tensor::new(input.ids, &self.device)?;
-        let mut x = self.embedding.index_select(&ids, 0)?; // (n, d)
+impl Stack {
+    /// Embeddings of tokens: (n, d).
+    pub(crate) fn embed(&self, ids: &[u32]) -> candle_core::Result<Tensor> {
+        self.embedding.index_select(&Tensor::new(ids, &self.device)?, 0)
+    }
+
+    /// The mean of all embeddings by weights: p (n, V) -> (n, d).
+    pub(crate) fn embed_mixture(&self, p: &Tensor) -> candle_core::Result<Tensor> {
+        p.matmul(&self.embedding)
+    }
+
+    /// Embeddings (n, d) to logits (n, V), every row seeing all.
+    pub(crate) fn of_embeddings(&self, x: Tensor, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Tensor, ModelError> {
+        let in_order: Vec<usize> = (0..x.dim(0)?).collect();
+        let x = self.blocks(x, &self.rotary(&in_order)?, None, cancelled)?;
+        Ok(self.head.forward(&self.final_norm.forward(&x)?)?)
+    }
+
+    fn rotary(&self, positions: &[usize]) -> Result<Rotary, ModelError> {
+        Rotary::new(positions, self.shape.rotary_dim, self.shape.rope_theta, self.shape.rope, &self.device)
+    }
+
+    fn blocks(
+        &self,
+        mut x: Tensor,
+        rotary: &Rotary,
+        bias: Option<&Tensor>,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Tensor, ModelError> {
         for block in &self.blocks {
             if cancelled() {
                 return Err(ModelError::Cancelled);
             }
-            let mixed = block.attention.forward(&block.attention_norm.forward(&x)?, &rotary, bias.as_ref())?;
+            let mixed = block.attention.forward(&block.attention_norm.forward(&x)?, rotary, bias)?;
             x = (x + mixed)?;
             let fed = block.feed_forward.forward(&block.feed_forward_norm.forward(&x)?)?;
             x = (x + fed)?;
         }
+        Ok(x)
+    }
+}
+
+impl Network for Stack {
+    fn forward(&mut self, input: &Input<'_>, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Vec<f32>, ModelError> {
+        let n = input.ids.len();
+        let in_order: Vec<usize> = (0..n).collect();
+        let rotary = self.rotary(input.positions.unwrap_or(&in_order))?;
+        let bias = attention_bias(input.attention, input.visible, n, &self.device)?;
+        let x = self.blocks(self.embed(input.ids)?, &rotary, bias.as_ref(), cancelled)?;
         let rows: Vec<u32> = input.rows.iter().map(|row| *row as u32).collect();
         let x = x.index_select(&Tensor::new(rows.as_slice(), &self.device)?, 0)?;
         let logits = self.head.forward(&self.final_norm.forward(&x)?)?;

@@ -113,8 +113,13 @@ impl List {
     }
 }
 
+/// Every tensor of a masked language model.
+pub(crate) fn expected(shape: &Shape, layout: Layout) -> Vec<Expected> {
+    [embedding(shape, layout), body(shape, layout), head(shape, layout)].concat()
+}
+
 /// Tokens, positions and segments.
-pub(crate) fn embedding(shape: &Shape, layout: Layout) -> Vec<Expected> {
+fn embedding(shape: &Shape, layout: Layout) -> Vec<Expected> {
     let mut list = List(Vec::new());
     list.weight(&layout.name(Tokens, 0), &[shape.vocab, shape.hidden], false);
     if let Positions::Learned { rows, .. } = shape.positions {
@@ -153,7 +158,7 @@ pub(crate) fn body(shape: &Shape, layout: Layout) -> Vec<Expected> {
 }
 
 /// The head, whose map to logits may be absent (tied).
-pub(crate) fn head(shape: &Shape, layout: Layout) -> Vec<Expected> {
+fn head(shape: &Shape, layout: Layout) -> Vec<Expected> {
     let mut list = List(Vec::new());
     list.weight(&layout.name(HeadDense, 0), &[shape.hidden, shape.hidden], shape.biases.head);
     list.weight(&layout.name(HeadNorm, 0), &[shape.hidden], shape.biases.norms);

@@ -211,7 +211,7 @@ impl Block {
 }
 
 /// What is added to a token's embedding, and the norm over the sum.
-pub(crate) struct LearnedEmbedding {
+struct LearnedEmbedding {
     positions: Option<Tensor>,
     types: Option<Tensor>,
     norm: LayerNorm,
@@ -290,7 +290,7 @@ fn rows_of(table: &Tensor, rows: &[u32], what: &str, device: &Device) -> Result<
 }
 
 /// Hidden states to logits.
-pub(crate) struct LmHead {
+struct LmHead {
     dense: Linear,
     norm: LayerNorm,
     decoder: Linear,
@@ -349,9 +349,23 @@ impl MaskedLanguageModel {
     }
 }
 
+impl MaskedLanguageModel {
+    /// Embeddings of tokens, without positions: (n, d).
+    pub(crate) fn embed(&self, ids: &[u32]) -> candle_core::Result<Tensor> {
+        self.tokens.index_select(&Tensor::new(ids, &self.device)?, 0)
+    }
+
+    /// Embeddings (n, d) without positions to logits (n, V).
+    pub(crate) fn of_embeddings(&self, x: Tensor, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Tensor, ModelError> {
+        let x = self.embedding.forward(x, None, None, None)?;
+        let how = Encoded { positions: None, visible: None, attention: Attention::Full };
+        Ok(self.head.forward(&self.body.forward(x, &how, cancelled)?)?)
+    }
+}
+
 impl Network for MaskedLanguageModel {
     fn forward(&mut self, input: &Input<'_>, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Vec<f32>, ModelError> {
-        let x = self.tokens.index_select(&Tensor::new(input.ids, &self.device)?, 0)?;
+        let x = self.embed(input.ids)?;
         let x = self.embedding.forward(x, Some(input.ids), input.positions, input.token_types)?;
         let how = Encoded { positions: input.positions, visible: input.visible, attention: input.attention };
         let x = self.body.forward(x, &how, cancelled)?;
