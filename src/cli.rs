@@ -279,7 +279,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
 
 fn samplers() -> anyhow::Result<()> {
     let mut out = String::new();
-    for preset in crate::diffusion::preset::PRESETS {
+    for preset in crate::diffusion::preset::presets() {
         out.push_str(&format!("{:<15} {}\n", preset.name, preset.doc));
     }
     print(&out)

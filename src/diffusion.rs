@@ -14,25 +14,32 @@
 //! | mask | the absorbing token, [`vocabulary::Vocabulary::mask`] | LLaDA `mask_id` |
 //! | commit, unmask | masked becomes committed; LLaDA's "transfer" | dLLM |
 //! | remask | committed becomes masked; LLaDA's `remasking` is *not* this but the choice of what to commit | ReMDM |
-//! | confidence | the number that positions are ranked by, [`rule::Score`] | LLaDA, Dream |
-//! | block | part of the canvas finished before the next, [`sampler::Window::Blocks`] | LLaDA `block_length` |
+//! | confidence | the number that positions are ranked by, a word of [`expr::WORDS`] | LLaDA, Dream |
+//! | block | part of the canvas finished before the next, [`window::Window::Blocks`] | LLaDA `block_length` |
 //! | NFE | evaluations of the denoiser actually made, [`run::Run::nfe`] | Fast-dLLM `nfe` |
 //! | logit shift | raw row `i - shift` predicts position `i`; [`row_of`] | Dream |
 
 pub mod canvas;
 pub mod continuous;
+pub mod expr;
 pub mod length;
+mod memory;
+pub mod noise;
+pub mod notation;
 mod pick;
 pub mod preset;
 pub mod propose;
+pub mod refresh;
 pub mod rng;
 pub mod rule;
 pub mod run;
 pub mod sampler;
 pub mod schedule;
 pub mod score;
+pub mod search;
 pub mod spec;
 pub mod vocabulary;
+pub mod window;
 
 use crate::diffusion::vocabulary::Vocabulary;
 
@@ -46,6 +53,11 @@ pub trait Denoiser {
 
     /// 0 or 1: raw row `i - shift` predicts position `i`; with shift 1, position 0 is predicted by row 0.
     fn shift(&self) -> usize;
+
+    /// What the network was trained to undo.
+    fn noise(&self) -> noise::Noise {
+        noise::Noise::Absorbing
+    }
 
     /// The longest canvas, in tokens.
     fn context(&self) -> usize;
@@ -137,6 +149,20 @@ impl Logits {
     pub fn row(&self, raw_row: usize) -> Option<&[f32]> {
         let index = self.rows.binary_search(&raw_row).ok()?;
         self.data.get(index * self.vocab..(index + 1) * self.vocab)
+    }
+
+    /// Classifier-free guidance: `u + (weight + 1) (c - u)` with these as `c` (LLaDA `generate.py`).
+    ///
+    /// # Errors
+    /// The two are not of the same rows and width.
+    pub fn guided(&self, unconditional: &Logits, weight: f64) -> Result<Logits, DenoiseError> {
+        if self.rows != unconditional.rows || self.vocab != unconditional.vocab {
+            return Err(DenoiseError::Failed("the logits with and without the text around have other rows".into()));
+        }
+        let scale = weight as f32 + 1.0;
+        let guided = |(&c, &u): (&f32, &f32)| if u.is_finite() { u + scale * (c - u) } else { c };
+        let data = self.data.iter().zip(&unconditional.data).map(guided).collect();
+        Ok(Self { rows: self.rows.clone(), vocab: self.vocab, data })
     }
 
     /// Which raw rows are here, ascending.

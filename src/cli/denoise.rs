@@ -5,16 +5,16 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::logits::read_ids;
 use super::{Common, Precision, print};
+use crate::diffusion::Denoiser;
 use crate::diffusion::canvas::{Canvas, Edit, EditAct};
 use crate::diffusion::rng::{Draw, Seeded};
 use crate::diffusion::run::{Run, StepReport};
-use crate::diffusion::{Denoiser, Logits, Pass};
 use crate::model::Model;
 
 #[derive(Debug, Args)]
@@ -35,7 +35,8 @@ pub(crate) fn run(args: &DenoiseArgs, common: &Common) -> anyhow::Result<()> {
     }
     let mut trace = common.trace.as_deref().map(TraceFile::create).transpose()?;
     let started = Instant::now();
-    let mut run = Run::new(canvas, sampler, &model.vocabulary().clone(), model.shift(), Seeded(common.seed()));
+    let (seed, vocabulary) = (common.seed(), model.vocabulary().clone());
+    let mut run = Run::new(canvas, sampler, &vocabulary, model.shift(), Seeded(seed)).with_noise(model.noise());
     while !run.is_done() {
         let report = one_step(&mut run, &mut model)?;
         if let Some(trace) = &mut trace {
@@ -47,14 +48,8 @@ pub(crate) fn run(args: &DenoiseArgs, common: &Common) -> anyhow::Result<()> {
 }
 
 /// One step of a run that nobody watches: only the rows that a rule reads.
-pub(crate) fn one_step<D: Draw>(run: &mut Run<D>, model: &mut Model) -> anyhow::Result<StepReport> {
-    let rows = run.rows_needed();
-    let logits = if rows.is_empty() {
-        Logits::none()
-    } else {
-        model.logits(&Pass::new(run.canvas().ids(), &rows), &|| false)?
-    };
-    run.advance(&logits).map_err(|error| anyhow!(error))
+pub(crate) fn one_step<D: Draw + Clone>(run: &mut Run<D>, model: &mut Model) -> anyhow::Result<StepReport> {
+    Ok(run.turn(model, false, &|| false)?)
 }
 
 /// `--trace`: one JSON line per step.
@@ -81,6 +76,7 @@ fn edit_json(edit: &Edit) -> Value {
     let mut json = match edit.act {
         EditAct::Write { token } => json!({ "act": "write", "token": token }),
         EditAct::Mask => json!({ "act": "mask" }),
+        EditAct::Noise { token } => json!({ "act": "noise", "token": token }),
         EditAct::Insert { masks } => json!({ "act": "insert", "masks": masks }),
         EditAct::Delete => json!({ "act": "delete" }),
     };

@@ -17,7 +17,7 @@ pub enum Kind {
     Fixed,
     /// In a hole, and the user said that it stays.
     Pinned,
-    /// Still noise.
+    /// Still noise: the mask, or with uniform noise a random token.
     Masked,
     /// Written by a sampler.
     Committed {
@@ -70,6 +70,11 @@ pub enum EditAct {
     },
     /// The position is masked again.
     Mask,
+    /// The position gets a random token and is noise again: uniform diffusion.
+    Noise {
+        /// The token.
+        token: TokenId,
+    },
     /// So many masks are put before the position, in the same hole.
     Insert {
         /// How many.
@@ -225,7 +230,7 @@ impl Canvas {
     pub fn apply(&mut self, edits: &[Edit], step: usize) -> Result<(), EditError> {
         for edit in edits {
             self.editable(edit.position)?;
-            if edit.act == (EditAct::Write { token: self.mask }) {
+            if matches!(edit.act, EditAct::Write { token } | EditAct::Noise { token } if token == self.mask) {
                 return Err(EditError::MaskAsToken(edit.position));
             }
         }
@@ -235,6 +240,7 @@ impl Canvas {
                     self.set(edit.position, token, Kind::Committed { step, probability: edit.probability });
                 }
                 EditAct::Mask => self.set(edit.position, self.mask, Kind::Masked),
+                EditAct::Noise { token } => self.set(edit.position, token, Kind::Masked),
                 EditAct::Insert { .. } | EditAct::Delete => {}
             }
         }

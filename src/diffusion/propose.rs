@@ -56,6 +56,8 @@ pub struct Proposal {
     pub margin: f64,
     /// Minus the entropy in nats, in that distribution; 0 is certain.
     pub neg_entropy: f64,
+    /// The best token's logit less the second's; infinite if there is only one.
+    pub gap: f64,
     /// How likely the token in place is at temperature 1; none where the position is masked.
     pub in_place: Option<f64>,
     /// The most likely tokens at temperature 1, best first: one more than [`RUNNERS_UP`], or as many as are allowed.
@@ -66,6 +68,11 @@ impl Proposal {
     /// The most likely tokens but for the one given.
     pub fn runners_up(&self, token: TokenId) -> Vec<(TokenId, f32)> {
         self.top.iter().filter(|(id, _)| *id != token).take(RUNNERS_UP).copied().collect()
+    }
+
+    /// The most likely token.
+    pub fn best(&self) -> TokenId {
+        self.top.first().map_or(self.token, |&(token, _)| token)
     }
 
     /// The probability of the most likely token at temperature 1.
@@ -113,6 +120,43 @@ impl Row {
                 }
             }
         }
+    }
+
+    /// The logits, banned tokens at minus infinity.
+    pub fn logits(&self) -> &[f32] {
+        &self.logits
+    }
+
+    /// Adds to a token's logit, unless it is banned.
+    pub fn add(&mut self, token: TokenId, amount: f64) {
+        if let Some(logit) = self.logits.get_mut(token as usize).filter(|logit| **logit > f32::NEG_INFINITY) {
+            *logit = (f64::from(*logit) + amount).clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32;
+        }
+    }
+
+    /// Gives a banned token its logit back: control tokens, for samplers that obey them.
+    pub fn restore(&mut self, token: TokenId, raw: &[f32]) {
+        if let (Some(logit), Some(raw)) = (self.logits.get_mut(token as usize), raw.get(token as usize)) {
+            *logit = if raw.is_nan() { f32::NEG_INFINITY } else { raw.min(f32::MAX) };
+        }
+    }
+
+    /// The largest probability at temperature 1, and the entropy in nats; 0 in a row that allows nothing.
+    pub fn peak(&self) -> (f64, f64) {
+        if self.max() == f32::NEG_INFINITY {
+            return (0.0, 0.0);
+        }
+        let (softmax, entropy) = self.softmax(f32::NEG_INFINITY, 1.0);
+        (softmax.probability(self.max()), entropy)
+    }
+
+    /// How likely a token is at temperature 1; 0 in a row that allows nothing.
+    pub fn probability(&self, token: TokenId) -> f64 {
+        if self.max() == f32::NEG_INFINITY {
+            return 0.0;
+        }
+        let (softmax, _) = self.softmax(f32::NEG_INFINITY, 1.0);
+        self.logits.get(token as usize).map_or(0.0, |&logit| softmax.probability(logit))
     }
 
     fn max(&self) -> f32 {
@@ -184,9 +228,22 @@ impl Propose {
             confidence,
             margin: first - second,
             neg_entropy: -entropy,
+            gap: best.get(1).map_or(f64::INFINITY, |&id| {
+                f64::from(row.logits[greedy as usize]) - f64::from(row.logits[id as usize])
+            }),
             in_place: in_place.map(|id| at(&raw, id)),
             top: best.iter().map(|&id| (id, at(&raw, id) as f32)).collect(),
         }
+    }
+
+    /// The distribution that tokens are drawn from, over the whole row: after temperature, top-p and top-k.
+    pub fn distribution(&self, row: &Row) -> Vec<f64> {
+        let floor = self.floor(row);
+        let (softmax, _) = row.softmax(floor, if self.temperature > 0.0 { self.temperature } else { 1.0 });
+        let kept = |&logit: &f32| {
+            if logit >= floor && logit > f32::NEG_INFINITY { softmax.probability(logit) } else { 0.0 }
+        };
+        row.logits.iter().map(kept).collect()
     }
 
     /// The least logit that top-p and top-k keep; the most likely token is always kept.
@@ -269,6 +326,7 @@ impl Fallback<'_> {
             confidence: probability,
             margin: 0.0,
             neg_entropy: probability.ln(),
+            gap: 0.0,
             in_place: None,
             top: vec![(first, probability as f32)],
         }

@@ -15,6 +15,12 @@ pub enum Purpose {
     Coin(u8),
     /// One axis of a position's vector ([`crate::diffusion::continuous`]).
     Axis(u32),
+    /// A random token in place of another: uniform noise.
+    Noise,
+    /// One number for each token of the vocabulary, as references draw categories ([`crate::diffusion::noise::Draws`]).
+    Entry(u32),
+    /// Choosing among canvases: particles, lookahead.
+    Search(u8),
 }
 
 /// What identifies one draw.
@@ -48,6 +54,9 @@ impl Draw for Seeded {
             Purpose::Rank(rule) => 0x100 + u64::from(rule),
             Purpose::Coin(rule) => 0x200 + u64::from(rule),
             Purpose::Axis(axis) => 0x2_0000_0000 + u64::from(axis),
+            Purpose::Noise => 0x300,
+            Purpose::Search(which) => 0x400 + u64::from(which),
+            Purpose::Entry(token) => 0x1_0000_0000 + u64::from(token),
         };
         let words = [purpose, key.step as u64, key.position as u64];
         let hash = words.iter().fold(splitmix64(self.0), |state, word| splitmix64(state ^ word));

@@ -1,15 +1,20 @@
 //! A rule: over a set of positions, score each, pick some, act on them. Samplers are short lists of rules.
 //!
-//! `decoding.md` section 6 maps the literature onto these four fields; they are closed enums, so that a sampler is data.
-//! Numbers in them ([`Num`]) are read off the schedule at each step. Order is total: by exact score, then by position.
-//! Unit: canvas positions. Limit: scores read one forward pass, never an earlier one.
+//! `decoding.md` section 6 maps the literature onto these fields. As written in the notation:
+//! ```text
+//! OVER [when(..)] [where(..)] [SCORE] PICK [if(..)] [per run|hole] [min=..] [max=..] ACT
+//! masked conf above(threshold) min=1 write
+//! committed current below(0.3) max=25% mask
+//! ```
+//! Everything in it that is a number is an [`Expr`]. Order is total: by exact score, then by position. Unit: canvas
+//! positions.
 
-use crate::diffusion::schedule::{Clock, Schedule};
+use crate::diffusion::expr::{Expr, Needs, Var};
 
 /// Which positions of the window a rule looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Over {
-    /// Those still masked.
+    /// Those still noise.
     Masked,
     /// Those that hold a token a sampler may change.
     Committed,
@@ -17,76 +22,39 @@ pub enum Over {
     Both,
 }
 
-/// What positions are ranked by; more is surer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Score {
-    /// The probability of the proposed token: LLaDA `low_confidence`, Dream `maskgit_plus`.
-    Probability,
-    /// The best token's probability less the second's: Dream `topk_margin`.
-    Margin,
-    /// Minus the entropy: Dream `entropy`.
-    NegEntropy,
-    /// The probability of the token in place; of the proposed one where there is none.
-    InPlace,
-    /// A random number: ancestral sampling, random order. Needs no logits.
-    Uniform,
-}
-
-/// A number that a rule needs, perhaps off the schedule.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Num {
-    /// Always this.
-    Const(f64),
-    /// LLaDA's count ([`Schedule::equal_split`]).
-    EqualSplit,
-    /// Dream's count ([`Schedule::truncated`]).
-    Truncated,
-    /// The masks less those that the noise schedule still wants ([`Schedule::still_masked`]): MaskGIT.
-    Reveal,
-    /// How many the noise schedule still wants masked: P2.
-    StillMasked,
-    /// The ancestral chance ([`Schedule::unmask_chance`]).
-    UnmaskChance,
-}
-
-impl Num {
-    /// Its value at a step that starts with so many masks in the window.
-    pub fn value(self, schedule: &Schedule, clock: &Clock, masks: usize) -> f64 {
-        match self {
-            Num::Const(value) => value,
-            Num::EqualSplit => schedule.equal_split(clock, masks) as f64,
-            Num::Truncated => schedule.truncated(clock, masks) as f64,
-            Num::Reveal => masks.saturating_sub(schedule.still_masked(clock)) as f64,
-            Num::StillMasked => schedule.still_masked(clock) as f64,
-            Num::UnmaskChance => schedule.unmask_chance(clock),
-        }
-    }
-}
-
 /// Which of the ranked positions are taken.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Pick {
     /// All.
     All,
     /// So many, from the best down.
-    Best(Num),
+    Best(Expr),
     /// So many, from the worst up.
-    Worst(Num),
+    Worst(Expr),
     /// Those that score at least this.
-    Above(Num),
+    Above(Expr),
     /// Those that score less than this, the worst first.
-    Below(Num),
+    Below(Expr),
     /// Each by itself with this chance.
-    Coin(Num),
+    Coin(Expr),
     /// From the best down while the entropies, but for the largest, sum to at most this: EB-Sampler (2505.24857).
-    Entropy(Num),
+    Entropy(Expr),
+    /// The largest `n` with `(n + 1) (1 - score of the n-th)` below this: Fast-dLLM's factor (2505.22618).
+    Factor(Expr),
+    /// From the best down, those that depend on none taken before by more than this: PUNT (2510.21961). What depends on
+    /// what is found by probing ([`crate::diffusion::search`]); without a probe only the best is taken.
+    Independent(Expr),
 }
 
-impl Pick {
-    /// Whether how many are taken does not depend on the scores.
-    pub(crate) fn counts_without_scores(self) -> bool {
-        matches!(self, Pick::All | Pick::Best(_) | Pick::Worst(_) | Pick::Coin(_))
-    }
+/// Among which positions a pick, a `min` and a `max` count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// All candidates.
+    Window,
+    /// Each run of neighbouring candidates by itself.
+    Run,
+    /// Each hole by itself.
+    Hole,
 }
 
 /// What happens to a position that was picked.
@@ -96,37 +64,99 @@ pub enum Act {
     Write,
     /// It is masked (again), or stays so.
     Mask,
+    /// It gets a random token and counts as noise.
+    Noise,
     /// So many masks are put before it.
     Insert(u8),
     /// It is taken out.
     Delete,
+    /// What the proposed token says: a control token inserts or deletes (DreamOn, LLaDA2.2), any other is written.
+    Obey,
 }
 
 /// Over, score, pick, act.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     /// Which positions.
     pub over: Over,
+    /// Whether the rule acts at all in this step.
+    pub when: Expr,
+    /// Which of the positions are candidates.
+    pub filter: Expr,
     /// Ranked by what.
-    pub score: Score,
+    pub score: Expr,
     /// Which of them.
     pub pick: Pick,
+    /// Which of those picked are acted on after all.
+    pub keep: Expr,
+    /// Among which positions the pick counts.
+    pub per: Group,
     /// At least so many, where there are as many: the first in the order of the pick.
-    pub min: usize,
+    pub min: Expr,
     /// At most so many.
-    pub max: usize,
+    pub max: Expr,
     /// What happens to them.
     pub act: Act,
 }
 
+const YES: Expr = Expr::Const(1.0);
+
 impl Rule {
-    /// Masked positions are ranked, picked and written: what most samplers are.
-    pub const fn commit(score: Score, pick: Pick) -> Self {
-        Self { over: Over::Masked, score, pick, min: 0, max: usize::MAX, act: Act::Write }
+    /// A rule without conditions, scores and bounds.
+    pub const fn new(over: Over, pick: Pick, act: Act) -> Self {
+        let (min, max) = (Expr::Const(0.0), Expr::Const(f64::INFINITY));
+        Self { over, when: YES, filter: YES, score: YES, pick, keep: YES, per: Group::Window, min, max, act }
     }
 
-    /// The same, but at least so many.
-    pub const fn at_least(self, min: usize) -> Self {
-        Self { min, ..self }
+    /// Write all that is noise.
+    pub const fn commit_all() -> Self {
+        Self::new(Over::Masked, Pick::All, Act::Write)
+    }
+
+    /// Write everything anew.
+    pub const fn write_all() -> Self {
+        Self::new(Over::Both, Pick::All, Act::Write)
+    }
+
+    /// The numbers in it.
+    fn exprs(&self) -> impl Iterator<Item = &Expr> {
+        [&self.when, &self.filter, &self.score, &self.keep, &self.min, &self.max].into_iter().chain(self.pick.expr())
+    }
+
+    /// What must be known to pick its positions.
+    pub(crate) fn needs(&self) -> Needs {
+        let of_pick = match self.pick {
+            Pick::Entropy(_) | Pick::Independent(_) => Needs::Row,
+            _ => Needs::Canvas,
+        };
+        self.exprs().map(Expr::needs).max().unwrap_or(of_pick).max(of_pick)
+    }
+
+    /// Whether a word stands in it.
+    pub(crate) fn mentions(&self, var: Var) -> bool {
+        self.exprs().any(|expr| expr.mentions(var))
+    }
+
+    /// Whether how many are picked can be known before any row is: then a count of zero needs no pass.
+    pub(crate) fn counts_without_rows(&self) -> bool {
+        let counted = matches!(self.pick, Pick::Best(_) | Pick::Worst(_));
+        let numbers = [&self.filter, &self.min].into_iter().chain(self.pick.expr());
+        counted && numbers.map(Expr::needs).max() == Some(Needs::Canvas)
+    }
+}
+
+impl Pick {
+    pub(crate) fn expr(&self) -> Option<&Expr> {
+        match self {
+            Pick::All => None,
+            Pick::Best(n)
+            | Pick::Worst(n)
+            | Pick::Above(n)
+            | Pick::Below(n)
+            | Pick::Coin(n)
+            | Pick::Entropy(n)
+            | Pick::Factor(n)
+            | Pick::Independent(n) => Some(n),
+        }
     }
 }

@@ -1,25 +1,34 @@
-//! A run: one sampler taking one canvas from masked to clean, step by step, with the caller fetching the logits.
+//! A run: one sampler taking one canvas from masked to clean, step by step.
 //!
+//! [`Run::turn`] asks a denoiser for all that a step needs. A caller that makes the passes itself writes
 //! ```text
 //! while !run.is_done() {
 //!     let rows = run.rows_needed();                      // or rows_to_show(), to see guesses everywhere
-//!     let logits = if rows.is_empty() { Logits::none() } else { denoiser.logits(&Pass::new(run.canvas().ids(), &rows), ..)? };
+//!     let logits = if rows.is_empty() { Logits::none() } else { denoiser.logits(&run.pass(&rows), ..)? };
 //!     let report = run.advance(&logits)?;
 //! }
 //! ```
 //! Steps that read nothing (no count due, no coin fell) ask for no rows and cost no pass; that is exact for denoisers
 //! that do not read the time. Extra rows change the guesses shown and nothing else. Unit: raw rows outside, canvas
-//! positions inside. Limit: at most as many steps as planned, see [`Run::steps_left`].
+//! positions inside. Limit: at most as many steps as planned, see [`Run::steps_left`], unless a step makes a hole longer.
+
+mod guess;
+mod plan;
+mod turn;
 
 use std::collections::BTreeMap;
 
 use crate::diffusion::canvas::{Canvas, Edit, EditAct, EditError, Kind};
-use crate::diffusion::propose::{Fallback, Proposal, Row};
-use crate::diffusion::rng::{Draw, DrawKey, Purpose, Seeded};
-use crate::diffusion::sampler::{self, Proposals, Sampler};
+use crate::diffusion::memory::Memory;
+use crate::diffusion::noise::Noise;
+use crate::diffusion::pick::Picker;
+use crate::diffusion::propose::Row;
+use crate::diffusion::refresh::{self, Place, Since};
+use crate::diffusion::rng::{Draw, Seeded};
+use crate::diffusion::sampler::{self, Proposals, Sampler, Situation};
 use crate::diffusion::schedule::{Clock, Steps};
 use crate::diffusion::vocabulary::Vocabulary;
-use crate::diffusion::{Logits, TokenId, row_of};
+use crate::diffusion::{Logits, Pass, Refresh, TokenId, row_of};
 
 /// What the model would put at a position that is still masked.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,6 +79,9 @@ pub enum RunError {
     Edit(#[from] EditError),
 }
 
+/// The most positions that control tokens and insertions may add to a canvas in one run.
+pub const MOST_GROWTH: usize = 256;
+
 /// A sampler at work on a canvas.
 #[derive(Debug, Clone)]
 pub struct Run<D = Seeded> {
@@ -77,15 +89,33 @@ pub struct Run<D = Seeded> {
     sampler: Sampler,
     vocabulary: Vocabulary,
     shift: usize,
+    noise: Noise,
     draws: D,
     clock: Clock,
-    /// The block that the clock is planned for; none when nothing is masked.
-    window: Option<usize>,
+    /// The block that the clock is planned for; none when the run is over.
+    block: Option<usize>,
     /// How many blocks had a mask at the start: a fixed number of steps is shared among them.
     windows: usize,
-    nfe: usize,
+    /// Blocks from the left that have had their steps after the last mask.
+    polished: usize,
+    /// Positions that may still be added.
+    growth: usize,
+    /// The best share of positions that were as the model would have them, and the steps since.
+    agreement: (f64, usize),
     guesses: BTreeMap<usize, Guess>,
+    memory: Memory,
+    since: Since,
+    refreshed: Option<Vec<usize>>,
+    memo: Option<turn::Memo>,
     row: Row,
+}
+
+/// A step before it is made.
+struct Plan {
+    /// The positions whose proposals its rules read.
+    read: Vec<usize>,
+    x0: Proposals,
+    edits: Vec<Edit>,
 }
 
 impl<D: Draw> Run<D> {
@@ -93,28 +123,76 @@ impl<D: Draw> Run<D> {
     pub fn new(canvas: Canvas, sampler: Sampler, vocabulary: &Vocabulary, shift: usize, draws: D) -> Self {
         let windows = sampler.window.masks(&canvas).iter().filter(|&&masks| masks > 0).count();
         let mut run = Self {
+            memory: Memory::new(&sampler, &canvas),
             canvas,
             sampler,
             vocabulary: vocabulary.clone(),
             shift,
+            noise: Noise::Absorbing,
             draws,
             clock: Clock::default(),
-            window: None,
-            windows,
-            nfe: 0,
+            block: None,
+            windows: windows.max(1),
+            polished: 0,
+            growth: MOST_GROWTH,
+            agreement: (-1.0, 0),
             guesses: BTreeMap::new(),
+            since: Since::default(),
+            refreshed: None,
+            memo: None,
             row: Row::default(),
         };
+        if run.sampler.starts_random {
+            run.randomise();
+        }
         run.enter_window();
         run
     }
 
-    /// The canvas as it is now.
+    /// The same run with a network of another kind of noise than the absorbing one.
+    #[must_use]
+    pub fn with_noise(mut self, noise: Noise) -> Self {
+        self.noise = noise;
+        if noise.starts_random() && !self.sampler.starts_random {
+            self.sampler.starts_random = true;
+            self.randomise();
+        }
+        self
+    }
+
+    /// The same run with other frequencies of tokens than those of the text around: how often each was counted.
+    #[must_use]
+    pub fn with_background(mut self, counts: BTreeMap<TokenId, u32>) -> Self {
+        self.memory.set_background(counts);
+        self
+    }
+
+    /// Uniform diffusion begins with random tokens where there are masks.
+    fn randomise(&mut self) {
+        let random = |position| {
+            // One step before the first, so that no draw is used twice.
+            let token = sampler::random_token(position, usize::MAX, &self.vocabulary, &self.draws);
+            Edit { position, act: EditAct::Noise { token }, probability: 0.0, runners_up: Vec::new() }
+        };
+        let edits: Vec<Edit> = self.canvas.masked().map(random).collect();
+        // Only masks of holes are touched, and no proposable token is the mask: it cannot be refused.
+        let refused = self.canvas.apply(&edits, 0);
+        debug_assert_eq!(refused, Ok(()));
+    }
+
+    /// The same run from here on with other draws.
+    #[must_use]
+    pub fn with_draws(mut self, draws: D) -> Self {
+        self.draws = draws;
+        self
+    }
+
+    /// The canvas as it stands.
     pub fn canvas(&self) -> &Canvas {
         &self.canvas
     }
 
-    /// The canvas, given back at the end.
+    /// The canvas, taken out of the run.
     pub fn into_canvas(self) -> Canvas {
         self.canvas
     }
@@ -124,39 +202,38 @@ impl<D: Draw> Run<D> {
         &self.sampler
     }
 
-    /// How far the plan is.
+    /// Where in the plan the run is.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// Passes made: calls of [`Run::advance`] and [`Run::observe`] with at least one row.
+    /// Passes made so far: steps that needed logits, and passes beside them.
     pub fn nfe(&self) -> usize {
-        self.nfe
+        self.clock.passes
     }
 
-    /// Whether nothing is masked any more.
-    pub fn is_done(&self) -> bool {
-        self.canvas.masks_left() == 0
+    /// The noise level that the network is to be told, if it reads one.
+    pub fn time(&self) -> Option<f64> {
+        self.noise.time(self.sampler.schedule.times(&self.clock).0)
     }
 
-    /// How many more steps the plan has, at most; 0 when done. Threshold and entropy rules usually need far fewer.
-    pub fn steps_left(&self) -> usize {
-        let masks = self.sampler.window.masks(&self.canvas);
-        let later = masks.iter().enumerate().filter(|&(block, &masks)| Some(block) != self.window && masks > 0);
-        let later: usize = later.map(|(_, &masks)| self.sampler.schedule.planned(masks, self.windows)).sum();
-        if self.is_done() { 0 } else { self.clock.steps_left() + later }
+    /// The pass that gives these rows of the canvas as it stands.
+    pub fn pass<'a>(&'a self, rows: &'a [usize]) -> Pass<'a> {
+        let covers = |refreshed: &Vec<usize>| rows.iter().all(|row| refreshed.binary_search(row).is_ok());
+        let refreshed = self.refreshed.as_ref().filter(|refreshed| covers(refreshed));
+        let refresh = refreshed.map_or(Refresh::All, |rows| Refresh::Only(rows));
+        Pass { ids: self.canvas.ids(), rows, time: self.time(), refresh }
     }
 
     /// The raw rows that the next step reads, ascending. Empty when it reads none: then make no pass and call
     /// [`Run::advance`] with [`Logits::none`].
     pub fn rows_needed(&self) -> Vec<usize> {
-        self.rows_of(sampler::positions_read(&self.sampler, &self.canvas, &self.clock, &self.draws))
+        self.rows_of(self.positions_read())
     }
 
     /// The raw rows of everything masked and of what the next step reads: for a screen that shows guesses everywhere.
     pub fn rows_to_show(&self) -> Vec<usize> {
-        let read = sampler::positions_read(&self.sampler, &self.canvas, &self.clock, &self.draws);
-        self.rows_of(read.into_iter().chain(self.canvas.masked()).collect())
+        self.rows_of(self.positions_read().into_iter().chain(self.canvas.masked()).collect())
     }
 
     /// The raw rows of masked positions for which there is no guess yet: what [`Run::finish_now`] lacks.
@@ -169,27 +246,49 @@ impl<D: Draw> Run<D> {
         if self.is_done() {
             return Ok(self.report(self.clock.step, Vec::new()));
         }
-        let read = sampler::positions_read(&self.sampler, &self.canvas, &self.clock, &self.draws);
+        let plan = self.plan(logits)?;
+        self.make(plan, logits)
+    }
+
+    /// What the next step reads, proposes and would do, on these logits.
+    fn plan(&mut self, logits: &Logits) -> Result<Plan, RunError> {
+        let read = self.positions_read();
         if let Some(row) = read.iter().map(|&p| row_of(p, self.shift)).find(|&row| logits.row(row).is_none()) {
             return Err(RunError::MissingRow(row));
         }
         let x0 = self.propose(logits, &read)?;
-        let edits = sampler::step(&self.sampler, &self.canvas, &x0, &self.clock, &self.draws);
+        let window = self.window();
+        self.clock.ended = self.ends(&window, &x0);
+        let edits = sampler::step(&self.sampler, &self.situation(&window, &x0), &self.draws);
+        Ok(Plan { read, x0, edits })
+    }
+
+    /// Makes a step as planned.
+    fn make(&mut self, plan: Plan, logits: &Logits) -> Result<StepReport, RunError> {
+        let Plan { read, mut x0, mut edits } = plan;
+        self.bound_growth(&mut edits);
         let step = self.clock.step;
         self.canvas.apply(&edits, step)?;
-        self.nfe += usize::from(!logits.rows().is_empty());
-        self.remember(&x0, &edits);
-        self.clock.step += 1;
-        self.clock.window_step += 1;
-        self.enter_window();
+        self.count_pass(logits);
+        let shifted = edits.iter().any(|edit| matches!(edit.act, EditAct::Insert { .. } | EditAct::Delete));
+        if shifted {
+            self.guesses.clear();
+        } else {
+            self.guess(&x0);
+        }
+        // What is shown beside it must not change what a later step does.
+        x0.retain(|position, _| read.binary_search(position).is_ok());
+        self.memory.see_step(&x0, &edits, self.sampler.window, &self.canvas);
+        self.since.changed(edits.iter().map(|edit| edit.position).collect());
+        self.tick(&x0, &edits);
         Ok(self.report(step, edits))
     }
 
     /// Takes in logits without making a step, so that there are guesses; counts as a pass.
     pub fn observe(&mut self, logits: &Logits) -> Result<Vec<Guess>, RunError> {
         let x0 = self.propose(logits, &[])?;
-        self.nfe += usize::from(!logits.rows().is_empty());
-        self.remember(&x0, &[]);
+        self.count_pass(logits);
+        self.guess(&x0);
         Ok(self.guesses())
     }
 
@@ -207,16 +306,23 @@ impl<D: Draw> Run<D> {
         };
         let edits: Vec<Edit> = guesses.map(write).collect();
         self.canvas.apply(&edits, step)?;
-        self.remember(&Proposals::new(), &edits);
+        self.guess(&Proposals::new());
+        self.memo = None;
         self.clock.step += 1;
-        self.enter_window();
+        if self.canvas.masks_left() == 0 {
+            self.block = None;
+        }
         Ok(self.report(step, edits))
     }
 
     /// Lets the user act on the canvas between steps (pin, mask again, forbid). The plan grows by the masks added.
     pub fn revise<R>(&mut self, act: impl FnOnce(&mut Canvas) -> R) -> R {
         let before = self.canvas.masks_left();
+        let unchanged = self.canvas.clone();
         let answer = act(&mut self.canvas);
+        if self.canvas == unchanged {
+            return answer;
+        }
         let added = self.canvas.masks_left().saturating_sub(before);
         let canvas = &self.canvas;
         let stands = |guess: &Guess| {
@@ -224,11 +330,8 @@ impl<D: Draw> Run<D> {
             canvas.kind(guess.position) == Kind::Masked && allowed
         };
         self.guesses.retain(|_, guess| stands(guess));
-        let was = self.window;
-        self.enter_window();
-        if was == self.window && self.sampler.schedule.steps == Steps::PerMask {
-            self.clock.window_steps += added;
-        }
+        self.memo = None;
+        self.replan(added);
         answer
     }
 
@@ -237,61 +340,45 @@ impl<D: Draw> Run<D> {
         self.guesses.values().cloned().collect()
     }
 
-    /// Looks which block is the first with a mask, and plans it if it is another one than before.
-    fn enter_window(&mut self) {
-        let masks = self.sampler.window.masks(&self.canvas);
-        let window = masks.iter().position(|&masks| masks > 0);
-        if window != self.window {
-            self.window = window;
-            let size = window.map_or(0, |block| masks[block]);
-            self.clock.window_step = 0;
-            self.clock.window_size = size;
-            self.clock.window_steps = self.sampler.schedule.planned(size, self.windows);
-        }
+    fn situation<'a>(&'a self, window: &'a [usize], x0: &'a Proposals) -> Situation<'a> {
+        let (canvas, clock, memory, vocabulary) = (&self.canvas, &self.clock, &self.memory, &self.vocabulary);
+        Situation { canvas, window, x0, clock, memory, vocabulary }
     }
 
-    /// Proposals for the positions read and for all masked ones whose row is there.
-    fn propose(&mut self, logits: &Logits, read: &[usize]) -> Result<Proposals, RunError> {
-        let (found, expected) = (logits.vocab(), self.vocabulary.size());
-        if !logits.rows().is_empty() && found != expected {
-            return Err(RunError::Width { found, expected });
-        }
-        let mut positions: Vec<usize> = self.canvas.masked().chain(read.iter().copied()).collect();
-        positions.sort_unstable();
-        positions.dedup();
-        let mut proposals = Proposals::new();
-        for position in positions {
-            if let Some(raw) = logits.row(row_of(position, self.shift)) {
-                let proposal = self.propose_at(position, raw);
-                proposals.insert(position, proposal);
+    fn positions_read(&self) -> Vec<usize> {
+        let (window, none) = (self.window(), Proposals::new());
+        sampler::positions_read(&self.sampler, &self.situation(&window, &none), &self.draws)
+    }
+
+    /// Whether this step is to be the last, whatever was planned.
+    fn ends(&self, window: &[usize], x0: &Proposals) -> bool {
+        let stop = &self.sampler.stop;
+        let situation = self.situation(window, x0);
+        let acts = BTreeMap::new();
+        let picker = Picker::new(&self.sampler, &situation, &acts, &self.draws);
+        let reached = stop.when.as_ref().is_some_and(|when| picker.window_holds(when));
+        reached || stop.passes.is_some_and(|passes| self.clock.passes + 1 >= passes)
+    }
+
+    /// Insertions beyond what a canvas may grow by become nothing.
+    fn bound_growth(&mut self, edits: &mut Vec<Edit>) {
+        edits.retain_mut(|edit| {
+            if let EditAct::Insert { masks } = &mut edit.act {
+                *masks = (*masks).min(self.growth);
+                self.growth -= *masks;
+                return *masks > 0;
             }
-        }
-        Ok(proposals)
+            true
+        });
     }
 
-    fn propose_at(&mut self, position: usize, raw: &[f32]) -> Proposal {
-        let limit = self.canvas.limit(position);
-        self.row.load(raw, &self.vocabulary, limit);
-        let masked = self.canvas.kind(position) == Kind::Masked;
-        let in_place = self.canvas.ids().get(position).copied().filter(|_| !masked);
-        let key = DrawKey { purpose: Purpose::Token, step: self.clock.step, position, index: 0 };
-        let propose = self.sampler.propose;
-        let uniform = if propose.temperature > 0.0 { self.draws.uniform(key) } else { 0.0 };
-        propose.propose(&self.row, Fallback { vocabulary: &self.vocabulary, limit }, in_place, uniform)
-    }
-
-    fn remember(&mut self, x0: &Proposals, edits: &[Edit]) {
-        if edits.iter().any(|edit| matches!(edit.act, EditAct::Insert { .. } | EditAct::Delete)) {
-            self.guesses.clear();
-            return;
+    fn count_pass(&mut self, logits: &Logits) {
+        self.clock.passes += usize::from(!logits.rows().is_empty());
+        if !logits.rows().is_empty() {
+            let (all, positions) = (self.refreshed.is_none(), self.block_positions());
+            let (canvas, block, shift) = (&self.canvas, self.block, self.shift);
+            self.since.passed(all, &Place { canvas, block, positions: &positions, shift });
         }
-        let canvas = &self.canvas;
-        for (&position, proposal) in x0 {
-            let token = proposal.top.first().map_or(proposal.token, |&(token, _)| token);
-            let (probability, runners_up) = (proposal.max_probability(), proposal.runners_up(token));
-            self.guesses.insert(position, Guess { position, token, probability, runners_up });
-        }
-        self.guesses.retain(|&position, _| canvas.kind(position) == Kind::Masked);
     }
 
     fn rows_of(&self, positions: Vec<usize>) -> Vec<usize> {
@@ -301,9 +388,14 @@ impl<D: Draw> Run<D> {
         rows
     }
 
+    fn block_positions(&self) -> Vec<usize> {
+        let block = self.block.and_then(|block| self.sampler.window.blocks(&self.canvas).into_iter().nth(block));
+        refresh::span(block.unwrap_or_default(), &self.canvas)
+    }
+
     fn report(&self, step: usize, edits: Vec<Edit>) -> StepReport {
-        let masks_left = self.canvas.masks_left();
-        StepReport { step, edits, guesses: self.guesses(), masks_left, nfe: self.nfe, done: masks_left == 0 }
+        let (masks_left, nfe, done) = (self.canvas.masks_left(), self.nfe(), self.is_done());
+        StepReport { step, edits, guesses: self.guesses(), masks_left, nfe, done }
     }
 }
 

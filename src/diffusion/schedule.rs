@@ -4,6 +4,8 @@
 //! [`crate::diffusion::rule::Num`] reads both. Unit: steps, and time in \[0, 1\] with 1 all masked. Every plan ends:
 //! on its last step all that is masked is committed, whatever the rules say.
 
+use crate::diffusion::expr::Expr;
+
 /// `alpha(t)`, the share of positions that are still clean at time `t`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoiseSchedule {
@@ -11,6 +13,8 @@ pub enum NoiseSchedule {
     Linear,
     /// `1 - cos(pi/2 (1 - t))`: MaskGIT and the cosine grid of MD4.
     Cosine,
+    /// `1 - 0.999 t`, so that `sigma = -ln alpha` stays finite: SEDD, and MDLM's sampler without a cache.
+    LogLinear,
 }
 
 impl NoiseSchedule {
@@ -24,8 +28,20 @@ impl NoiseSchedule {
         match self {
             NoiseSchedule::Linear => t,
             NoiseSchedule::Cosine => (std::f64::consts::FRAC_PI_2 * (1.0 - t)).cos(),
+            NoiseSchedule::LogLinear => (1.0 - 1e-3) * t,
         }
     }
+}
+
+/// Where on \[0, 1\] the steps of a plan lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grid {
+    /// `linspace(1, eps, steps + 1)`: MDLM, SEDD, RADD, Dream.
+    Even,
+    /// `(1 - 2 eps) k / steps + eps` from `k = steps - 1` down to 0, the last one standing still: GIDD.
+    Inner,
+    /// From `linspace(1, 0, steps)` down by `1 / steps` each: BD3-LM.
+    Closed,
 }
 
 /// How many steps a window (the canvas, or one block of it) is planned to take.
@@ -37,6 +53,27 @@ pub enum Steps {
     PerMask,
 }
 
+/// When a run ends, besides there being no mask left.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stop {
+    /// A window goes through all its steps, whether anything is masked or not: uniform noise, correctors.
+    pub full: bool,
+    /// So many more steps in a window after its last mask is gone; fewer if one changes nothing.
+    pub post: usize,
+    /// Write everything once this holds ([`crate::diffusion::expr`], over all that is editable in the window).
+    pub when: Option<Expr>,
+    /// Write everything before more passes than these are made.
+    pub passes: Option<usize>,
+    /// End the steps after the last mask when the share of positions that are as the model would have them has not grown
+    /// for so many (GIDD).
+    pub patience: Option<usize>,
+}
+
+impl Stop {
+    /// When nothing is masked any more.
+    pub const NO_MASKS: Self = Self { full: false, post: 0, when: None, passes: None, patience: None };
+}
+
 /// What turns a clock into numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Schedule {
@@ -44,23 +81,43 @@ pub struct Schedule {
     pub steps: Steps,
     /// The curve.
     pub noise: NoiseSchedule,
-    /// Where the grid of times ends: it is `linspace(1, eps, steps + 1)`.
+    /// Where the steps lie.
+    pub grid: Grid,
+    /// Where the grid of times ends.
     pub eps: f64,
+    /// Whether one more step removes what noise is left at the end of the grid.
+    pub removal: bool,
 }
 
 impl Schedule {
+    /// One step per mask, linear.
+    pub const PER_MASK: Self =
+        Self { steps: Steps::PerMask, noise: NoiseSchedule::Linear, grid: Grid::Even, eps: 1e-3, removal: false };
+
     /// The steps planned for a window of so many masks, one of `windows`; at least 1.
     pub fn planned(&self, masks: usize, windows: usize) -> usize {
-        match self.steps {
+        let steps = match self.steps {
             Steps::Fixed(steps) => (steps / windows.max(1)).max(1),
             Steps::PerMask => masks.max(1),
-        }
+        };
+        steps.saturating_add(usize::from(self.removal))
     }
 
     /// The times that a step goes from and to, `t > s`.
     pub fn times(&self, clock: &Clock) -> (f64, f64) {
-        let at = |step: usize| 1.0 + (self.eps - 1.0) * step as f64 / clock.window_steps.max(1) as f64;
-        (at(clock.window_step), at(clock.window_step + 1))
+        let steps = clock.window_steps.saturating_sub(usize::from(self.removal)).max(1);
+        let (k, n) = (clock.window_step, steps as f64);
+        let at = |step: usize| match self.grid {
+            Grid::Even => 1.0 + (self.eps - 1.0) * step as f64 / n,
+            Grid::Inner => (1.0 - 2.0 * self.eps) * steps.saturating_sub(step + 1) as f64 / n + self.eps,
+            Grid::Closed if steps == 1 => 1.0,
+            Grid::Closed => 1.0 - step as f64 / (n - 1.0),
+        };
+        match self.grid {
+            _ if self.removal && k >= steps => (at(steps), 0.0),
+            Grid::Closed => (at(k), at(k) - 1.0 / n),
+            Grid::Even | Grid::Inner => (at(k), at(k + 1)),
+        }
     }
 
     /// The chance that a masked position is unmasked in this step, `(alpha(s) - alpha(t)) / (1 - alpha(t))`; 1 in the
@@ -87,16 +144,6 @@ impl Schedule {
         let unmasked = masks as f32 * (1.0 - move_chance(s) / move_chance(t));
         (unmasked.max(0.0) as usize).min(masks)
     }
-
-    /// MaskGIT, P2: how many positions of the window are to be masked after this step, `floor(n (1 - alpha))` on the
-    /// even grid from 1 to 0.
-    pub fn still_masked(&self, clock: &Clock) -> usize {
-        if clock.is_last() {
-            return 0;
-        }
-        let t = 1.0 - (clock.window_step + 1) as f64 / clock.window_steps.max(1) as f64;
-        (clock.window_size as f64 * self.noise.move_chance(t)).floor() as usize
-    }
 }
 
 /// `torch.linspace(1, eps, steps + 1)[index]` in f32: computed from the nearer end.
@@ -117,12 +164,18 @@ pub struct Clock {
     pub window_steps: usize,
     /// Masks in this window when it was entered.
     pub window_size: usize,
+    /// Steps made in this window since its last mask was gone.
+    pub post: usize,
+    /// Passes made.
+    pub passes: usize,
+    /// The caller has decided that this step is the last ([`Stop::when`], [`Stop::passes`]).
+    pub ended: bool,
 }
 
 impl Clock {
     /// Whether this step is the last one planned for its window.
     pub fn is_last(&self) -> bool {
-        self.window_step + 1 >= self.window_steps
+        self.ended || self.window_step + 1 >= self.window_steps
     }
 
     /// Steps left in this window, this one included; at least 1.
@@ -133,16 +186,17 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
-    use super::{Clock, NoiseSchedule, Schedule, Steps};
+    use super::{Clock, Grid, NoiseSchedule, Schedule};
 
     fn schedule(noise: NoiseSchedule, eps: f64) -> Schedule {
-        Schedule { steps: Steps::PerMask, noise, eps }
+        Schedule { noise, eps, ..Schedule::PER_MASK }
     }
 
     fn counts(masks: usize, steps: usize, count: impl Fn(&Clock, usize) -> usize) -> Vec<usize> {
         let mut left = masks;
         let step = |window_step| {
-            let clock = Clock { step: window_step, window_step, window_steps: steps, window_size: masks };
+            let clock =
+                Clock { step: window_step, window_step, window_steps: steps, window_size: masks, ..Clock::default() };
             let n = count(&clock, left);
             left -= n;
             n
@@ -172,13 +226,13 @@ mod tests {
         for noise in [NoiseSchedule::Linear, NoiseSchedule::Cosine] {
             let schedule = schedule(noise, 1e-5);
             for window_step in 0..9 {
-                let clock = Clock { step: 0, window_step, window_steps: 10, window_size: 3 };
+                let clock = Clock { window_step, window_steps: 10, window_size: 3, ..Clock::default() };
                 let (t, s) = schedule.times(&clock);
                 let expected = (noise.alpha(s) - noise.alpha(t)) / (1.0 - noise.alpha(t));
                 assert!((schedule.unmask_chance(&clock) - expected).abs() < 1e-9);
             }
         }
-        let last = Clock { step: 0, window_step: 9, window_steps: 10, window_size: 3 };
+        let last = Clock { window_step: 9, window_steps: 10, ..Clock::default() };
         assert_eq!(schedule(NoiseSchedule::Linear, 1e-5).unmask_chance(&last), 1.0);
     }
 
@@ -191,9 +245,15 @@ mod tests {
     }
 
     #[test]
-    fn maskgit_unmasks_slowly_at_first() {
-        let cosine = schedule(NoiseSchedule::Cosine, 0.0);
-        let reveal = |clock: &Clock, left: usize| left - cosine.still_masked(clock).min(left);
-        assert_eq!(counts(16, 4, reveal), [2, 3, 5, 6]);
+    fn grids_are_those_of_the_references() {
+        let times = |grid, removal, eps| {
+            let schedule = Schedule { grid, eps, removal, ..Schedule::PER_MASK };
+            let steps = 4 + usize::from(removal);
+            let at = |window_step| schedule.times(&Clock { window_step, window_steps: steps, ..Clock::default() });
+            (0..steps).map(|k| [at(k).0, at(k).1].map(|t| (t * 1e4).round() / 1e4)).collect::<Vec<_>>()
+        };
+        assert_eq!(times(Grid::Even, true, 0.0), [[1.0, 0.75], [0.75, 0.5], [0.5, 0.25], [0.25, 0.0], [0.0, 0.0]]);
+        assert_eq!(times(Grid::Inner, false, 0.1), [[0.7, 0.5], [0.5, 0.3], [0.3, 0.1], [0.1, 0.1]]);
+        assert_eq!(times(Grid::Closed, false, 0.0), [[1.0, 0.75], [0.6667, 0.4167], [0.3333, 0.0833], [0.0, -0.25]]);
     }
 }

@@ -1,13 +1,19 @@
-//! Reading a sampler's specification: `PRESET[:key=value,...]`, as `--sampler` and the settings have it.
+//! Reading a sampler's specification, as `--sampler` and the settings have it.
 //!
+//! It is `PRESET[:key=value,...]`, or a name that the user has given to a sampler of their own, or a sampler in its notation.
 //! What a specification says wins over the separate flags, and those win over the preset's own values. Every refusal
-//! is one sentence that names what would have been right. Unit: characters of one short line.
+//! is one sentence that names what would have been right. Unit: characters of one short text.
 
-use crate::diffusion::preset::{self, Key, Knobs, PRESETS, Preset};
+use crate::diffusion::expr::parse::{Names, NotationError, Reader};
+use crate::diffusion::notation;
+use crate::diffusion::preset::{self, Key, Preset, Range};
+use crate::diffusion::refresh::RefreshPolicy;
 use crate::diffusion::sampler::Sampler;
+use crate::diffusion::schedule::Steps;
+use crate::diffusion::window::Window;
 
-/// Keys that every preset understands.
-pub const COMMON_KEYS: &[&str] = &["steps", "temperature", "top-p", "top-k"];
+/// Keys that every sampler understands.
+pub const COMMON_KEYS: &[&str] = &["steps", "temperature", "top-p", "top-k", "block", "cache", "guidance", "passes"];
 
 /// Values given beside a specification: the flags of the command line, the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -22,27 +28,44 @@ pub struct Overrides {
     pub top_k: Option<usize>,
 }
 
+/// A sampler of the user's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Custom {
+    /// What it is called in a specification.
+    pub name: String,
+    /// What it does, one sentence.
+    pub doc: String,
+    /// The sampler; what it defines with `name = number` is a key that a specification may set.
+    pub notation: String,
+}
+
+/// The samplers that can be named: all presets, and the user's own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Registry {
+    custom: Vec<Custom>,
+}
+
 /// Why a specification was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
-    /// No such preset.
+    /// No such sampler.
     #[error("there is no sampler `{name}`; the nearest name is `{nearest}`, and all are {all}")]
     UnknownPreset {
         /// What was asked for.
         name: String,
         /// The nearest name.
-        nearest: &'static str,
+        nearest: String,
         /// All names.
         all: String,
     },
-    /// No such key in this preset.
+    /// No such key in this sampler.
     #[error("the sampler `{preset}` has no key `{key}`; it has {all}")]
     UnknownKey {
-        /// The preset.
-        preset: &'static str,
+        /// The sampler.
+        preset: String,
         /// The key.
         key: String,
-        /// All keys of the preset.
+        /// All keys of the sampler.
         all: String,
     },
     /// A part that is not `key=value`.
@@ -56,106 +79,239 @@ pub enum SpecError {
         /// What was given.
         value: String,
         /// What it may be.
-        range: &'static str,
+        range: String,
     },
+    /// A name that a preset has, or that cannot be written in a specification.
+    #[error(
+        "a sampler of your own cannot be called `{0}`: a preset has this name, or it is not made of a-z, 0-9, - and ."
+    )]
+    BadName(String),
+    /// A sampler's text that cannot be read.
+    #[error("the sampler cannot be read: {0}")]
+    Notation(#[from] NotationError),
 }
 
-impl Key {
-    /// As it is written.
-    pub fn name(self) -> &'static str {
+impl Range {
+    fn allows(self, value: f64) -> bool {
         match self {
-            Key::Block => "block",
-            Key::Eps => "eps",
-            Key::Threshold => "threshold",
-            Key::Gamma => "gamma",
+            Range::Whole(least) => value.fract() == 0.0 && (f64::from(least)..=1e6).contains(&value),
+            Range::Share => (0.0..=1.0).contains(&value),
+            Range::Between => value > 0.0 && value < 1.0,
+            Range::Positive => value >= 0.0 && value.is_finite(),
+        }
+    }
+
+    /// As a sentence has it.
+    pub fn text(self) -> String {
+        match self {
+            Range::Whole(least) => format!("a whole number from {least} up"),
+            Range::Share => "a number from 0 to 1".into(),
+            Range::Between => "a number between 0 and 1".into(),
+            Range::Positive => "a number from 0 up".into(),
         }
     }
 }
 
-/// Reads a specification into a sampler.
+/// Reads a specification of a preset, or a sampler in its notation.
 ///
 /// ```text
 /// parse_spec("llada:block=8,steps=16", &Overrides::default())
+/// parse_spec("masked conf above(0.9) min=1 write", &Overrides::default())
 /// ```
 pub fn parse_spec(spec: &str, overrides: &Overrides) -> Result<Sampler, SpecError> {
-    let (name, pairs) = spec.split_once(':').unwrap_or((spec, ""));
-    let preset = preset::find(name.trim()).ok_or_else(|| unknown_preset(name.trim()))?;
-    let mut knobs = preset.defaults;
-    apply(&mut knobs, overrides)?;
-    for pair in pairs.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
-        let (key, value) = pair.split_once('=').ok_or_else(|| SpecError::NotAPair(pair.into()))?;
-        set(preset, &mut knobs, key.trim(), value.trim())?;
-    }
-    Ok((preset.build)(&knobs))
+    Registry::default().parse(spec, overrides)
 }
 
-fn apply(knobs: &mut Knobs, overrides: &Overrides) -> Result<(), SpecError> {
-    if let Some(steps) = overrides.steps {
-        knobs.steps = Some(whole("steps", &steps.to_string(), 1)?);
+impl Registry {
+    /// Adds a sampler of the user's own, after reading it once; a later one of the same name takes the earlier one's place.
+    ///
+    /// # Errors
+    /// A name that is taken or cannot be written, or a text that cannot be read.
+    pub fn add(&mut self, custom: Custom) -> Result<(), SpecError> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+        if custom.name.is_empty() || !custom.name.chars().all(plain) || preset::find(&custom.name).is_some() {
+            return Err(SpecError::BadName(custom.name));
+        }
+        notation::parse(&custom.notation, &Names::default(), Sampler::blank())?;
+        self.custom.retain(|other| other.name != custom.name);
+        self.custom.push(custom);
+        Ok(())
     }
-    if let Some(temperature) = overrides.temperature {
-        knobs.temperature = temperature_in("temperature", &temperature.to_string())?;
+
+    /// The user's own samplers.
+    pub fn custom(&self) -> &[Custom] {
+        &self.custom
     }
-    if let Some(top_p) = overrides.top_p {
-        knobs.top_p = share("top-p", &top_p.to_string())?;
+
+    /// A specification that means the same without this registry: one that names a sampler of the user's own becomes its
+    /// notation, any other stays as it is.
+    ///
+    /// # Errors
+    /// A key that the user's sampler does not have, or a value that is no number.
+    pub fn resolve(&self, spec: &str) -> Result<String, SpecError> {
+        let (name, pairs) = spec.split_once(':').unwrap_or((spec, ""));
+        let Some(custom) = self.custom.iter().find(|custom| custom.name == name.trim()) else {
+            return Ok(spec.to_owned());
+        };
+        let mut text = custom.notation.clone();
+        for pair in pairs_of(pairs) {
+            let (key, value) = pair?;
+            text = with_key(custom, &text, key, value)?;
+        }
+        Ok(text)
     }
-    knobs.top_k = overrides.top_k.unwrap_or(knobs.top_k);
+
+    /// Reads a specification of any sampler that can be named, or one in its notation.
+    ///
+    /// # Errors
+    /// One sentence that names what would have been right.
+    pub fn parse(&self, spec: &str, overrides: &Overrides) -> Result<Sampler, SpecError> {
+        let spec = self.resolve(spec)?;
+        if is_notation(&spec) {
+            // Flags stand for what the text leaves open.
+            let mut base = Sampler::blank();
+            apply(&mut base, overrides)?;
+            return Ok(notation::parse(&spec, &Names::default(), base)?);
+        }
+        let (name, pairs) = spec.split_once(':').unwrap_or((&spec, ""));
+        let (preset, preset_keys) = preset::find(name.trim()).ok_or_else(|| self.unknown(name.trim()))?;
+        let mut values: Vec<(&str, f64)> = preset.keys.iter().map(|key| (key.name, key.default)).collect();
+        let mut common = Vec::new();
+        for pair in pairs_of(preset_keys).chain(pairs_of(pairs)) {
+            let (key, value) = pair?;
+            match preset.keys.iter().position(|own| own.name == key) {
+                Some(index) => values[index].1 = value_of(&preset.keys[index], value)?,
+                None if COMMON_KEYS.contains(&key) => common.push((key, value)),
+                None => return Err(unknown_key(preset, key)),
+            }
+        }
+        let mut sampler = notation::parse(preset.notation, &Names::new(&values), Sampler::blank())?;
+        apply(&mut sampler, overrides)?;
+        for (key, value) in common {
+            set(&mut sampler, key, value)?;
+        }
+        Ok(sampler)
+    }
+
+    fn unknown(&self, name: &str) -> SpecError {
+        let names = || preset::names().chain(self.custom.iter().map(|custom| custom.name.as_str()));
+        let nearest = nearest(name, names()).to_owned();
+        SpecError::UnknownPreset { name: name.into(), nearest, all: names().collect::<Vec<_>>().join(", ") }
+    }
+}
+
+/// Whether a text is a sampler and not the name of one.
+fn is_notation(spec: &str) -> bool {
+    spec.trim_start().split([':', ',']).next().is_some_and(|name| name.trim().contains([' ', '(', ';', '\n', '=']))
+}
+
+fn pairs_of(pairs: &str) -> impl Iterator<Item = Result<(&str, &str), SpecError>> {
+    let parts = pairs.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(|part| {
+        let (key, value) = part.split_once('=').ok_or_else(|| SpecError::NotAPair(part.into()))?;
+        Ok((key.trim(), value.trim()))
+    })
+}
+
+/// A user's sampler with one of its keys set: the clause that sets it is replaced, or one is added.
+fn with_key(custom: &Custom, text: &str, key: &str, value: &str) -> Result<String, SpecError> {
+    let name = key.replace('-', "_");
+    let number = || number(key, value, Range::Positive);
+    let clause = match key {
+        "steps" => Some(format!("steps {}", number()?)),
+        "temperature" => Some(format!("temperature {}", number()?)),
+        "top-p" | "top-k" | "guidance" => Some(format!("{key} {}", number()?)),
+        "block" => Some(format!("window blocks({})", number()?)),
+        "passes" => Some(format!("stop passes({})", number()?)),
+        "cache" => Some(format!("refresh {value}")),
+        _ => None,
+    };
+    let defines = |line: &str| line.split_once('=').is_some_and(|(left, _)| left.trim() == name);
+    if text.split([';', '\n']).any(defines) {
+        let number = number()?;
+        let lines = text.split([';', '\n']);
+        let set = |line: &str| if defines(line) { format!("{name} = {number}") } else { line.trim().to_owned() };
+        return Ok(lines.map(set).collect::<Vec<_>>().join("; "));
+    }
+    let clause = clause.ok_or_else(|| {
+        let own =
+            text.split([';', '\n']).filter_map(|line| line.split_once('=')).map(|(left, _)| left.trim().to_owned());
+        let own = own.filter(|left| !left.is_empty() && !left.contains([' ', '(']));
+        let all = own.chain(COMMON_KEYS.iter().map(|key| (*key).to_owned())).collect::<Vec<_>>().join(", ");
+        SpecError::UnknownKey { preset: custom.name.clone(), key: key.into(), all }
+    })?;
+    Ok(format!("{text}; {clause}"))
+}
+
+fn apply(sampler: &mut Sampler, overrides: &Overrides) -> Result<(), SpecError> {
+    let given = [
+        ("steps", overrides.steps.map(|value| value.to_string())),
+        ("temperature", overrides.temperature.map(|value| value.to_string())),
+        ("top-p", overrides.top_p.map(|value| value.to_string())),
+        ("top-k", overrides.top_k.map(|value| value.to_string())),
+    ];
+    for (key, value) in given.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+        set(sampler, key, &value)?;
+    }
     Ok(())
 }
 
-fn set(preset: &Preset, knobs: &mut Knobs, key: &str, value: &str) -> Result<(), SpecError> {
+/// Sets a key that every sampler has.
+fn set(sampler: &mut Sampler, key: &str, value: &str) -> Result<(), SpecError> {
     match key {
-        "steps" => knobs.steps = Some(whole(key, value, 1)?),
-        "temperature" => knobs.temperature = temperature_in(key, value)?,
-        "top-p" => knobs.top_p = share(key, value)?,
-        "top-k" => knobs.top_k = whole(key, value, 0)?,
-        _ => match preset.keys.iter().find(|known| known.name() == key) {
-            Some(Key::Block) => knobs.block = whole(key, value, 0)?,
-            Some(Key::Eps) => knobs.eps = number(key, value, |v| v > 0.0 && v < 1.0, "a number between 0 and 1")?,
-            Some(Key::Threshold) => knobs.threshold = share(key, value)?,
-            Some(Key::Gamma) => knobs.gamma = number(key, value, |v| v >= 0.0, "a number from 0 up")?,
-            None => return Err(unknown_key(preset, key)),
-        },
+        "steps" => sampler.schedule.steps = Steps::Fixed(number(key, value, Range::Whole(1))? as usize),
+        "temperature" => {
+            let temperature = number(key, value, Range::Positive)?;
+            if temperature > 100.0 {
+                return Err(bad_value(key, value, "a number from 0 to 100".into()));
+            }
+            (sampler.propose.temperature, sampler.temperature) = (temperature, None);
+        }
+        "top-p" => sampler.propose.top_p = number(key, value, Range::Share)?,
+        "top-k" => sampler.propose.top_k = number(key, value, Range::Whole(0))? as usize,
+        "guidance" => sampler.guidance = number(key, value, Range::Positive)?,
+        "passes" => sampler.stop.passes = Some(number(key, value, Range::Whole(1))? as usize),
+        "block" => {
+            sampler.window = match number(key, value, Range::Whole(0))? as usize {
+                0 => Window::All,
+                size => Window::Blocks(size),
+            };
+        }
+        _ => sampler.refresh = cache(key, value)?,
     }
     Ok(())
 }
 
-fn whole(key: &str, value: &str, least: usize) -> Result<usize, SpecError> {
-    let range = if least == 0 { "a whole number from 0 up" } else { "a whole number from 1 up" };
-    let parsed = value.parse().ok().filter(|&number: &usize| number >= least);
-    parsed.ok_or_else(|| SpecError::BadValue { key: key.into(), value: value.into(), range })
+fn cache(key: &str, value: &str) -> Result<RefreshPolicy, SpecError> {
+    let read = Reader::new(value).and_then(|mut reader| {
+        let policy = notation::refresh(&mut reader, &Names::default())?;
+        if reader.is_at_end() { Ok(policy) } else { Err(reader.error("there is more")) }
+    });
+    let range = || "none, prefix, dual, vicinity(N), dirty(N) or every(N)".into();
+    read.map_err(|_| bad_value(key, value, range()))
 }
 
-fn share(key: &str, value: &str) -> Result<f64, SpecError> {
-    number(key, value, |v| (0.0..=1.0).contains(&v), "a number from 0 to 1")
+fn value_of(key: &Key, value: &str) -> Result<f64, SpecError> {
+    number(key.name, value, key.range)
 }
 
-fn temperature_in(key: &str, value: &str) -> Result<f64, SpecError> {
-    number(key, value, |v| (0.0..=100.0).contains(&v), "a number from 0 to 100")
+fn number(key: &str, value: &str, range: Range) -> Result<f64, SpecError> {
+    let parsed = value.parse().ok().filter(|&number: &f64| range.allows(number));
+    parsed.ok_or_else(|| bad_value(key, value, range.text()))
 }
 
-fn number(key: &str, value: &str, within: fn(f64) -> bool, range: &'static str) -> Result<f64, SpecError> {
-    let parsed = value.parse().ok().filter(|&number: &f64| number.is_finite() && within(number));
-    parsed.ok_or_else(|| SpecError::BadValue { key: key.into(), value: value.into(), range })
-}
-
-fn unknown_preset(name: &str) -> SpecError {
-    let names = || PRESETS.iter().map(|preset| preset.name);
-    SpecError::UnknownPreset {
-        name: name.into(),
-        nearest: nearest(name, names()),
-        all: names().collect::<Vec<_>>().join(", "),
-    }
+fn bad_value(key: &str, value: &str, range: String) -> SpecError {
+    SpecError::BadValue { key: key.into(), value: value.into(), range }
 }
 
 fn unknown_key(preset: &Preset, key: &str) -> SpecError {
-    let own = preset.keys.iter().map(|known| known.name());
+    let own = preset.keys.iter().map(|known| known.name);
     let all = own.chain(COMMON_KEYS.iter().copied()).collect::<Vec<_>>().join(", ");
-    SpecError::UnknownKey { preset: preset.name, key: key.into(), all }
+    SpecError::UnknownKey { preset: preset.name.into(), key: key.into(), all }
 }
 
 /// Of these names the one that is most like what was written.
-pub fn nearest(written: &str, names: impl Iterator<Item = &'static str>) -> &'static str {
+pub fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> &'a str {
     names.min_by_key(|known| distance(written, known)).unwrap_or_default()
 }
 
@@ -176,63 +332,4 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Overrides, SpecError, distance, parse_spec};
-    use crate::diffusion::preset::PRESETS;
-    use crate::diffusion::sampler::Window;
-    use crate::diffusion::schedule::Steps;
-
-    fn refusal(spec: &str) -> String {
-        parse_spec(spec, &Overrides::default()).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn every_preset_can_be_named_alone_and_with_each_of_its_keys() {
-        for preset in PRESETS {
-            parse_spec(preset.name, &Overrides::default()).unwrap();
-            for key in preset.keys {
-                let value = if key.name() == "block" { "8" } else { "0.5" };
-                let set =
-                    parse_spec(&format!("{}:{}={value}", preset.name, key.name()), &Overrides::default()).unwrap();
-                assert_ne!(set, parse_spec(preset.name, &Overrides::default()).unwrap(), "{}", key.name());
-            }
-        }
-    }
-
-    #[test]
-    fn the_specification_wins_over_flags_and_flags_over_defaults() {
-        let overrides = Overrides { steps: Some(4), temperature: Some(0.5), top_p: Some(0.9), top_k: Some(7) };
-        let sampler = parse_spec("llada:block=8, steps=16", &overrides).unwrap();
-        assert_eq!((sampler.window, sampler.schedule.steps), (Window::Blocks(8), Steps::Fixed(16)));
-        let propose = sampler.propose;
-        assert_eq!((propose.temperature, propose.top_p, propose.top_k), (0.5, 0.9, 7));
-        assert_eq!(parse_spec("llada:block=0", &overrides).unwrap().window, Window::All);
-    }
-
-    #[test]
-    fn refusals_say_what_would_be_right() {
-        assert!(refusal("lada").contains("the nearest name is `llada`"));
-        assert_eq!(
-            refusal("eb:threshold=1"),
-            "the sampler `eb` has no key `threshold`; it has gamma, block, steps, temperature, top-p, top-k"
-        );
-        assert_eq!(refusal("eb:gamma=-1"), "`gamma` cannot be `-1`; it is a number from 0 up");
-        assert_eq!(refusal("eb:block"), "`block` is not key=value, as in llada:block=8,steps=16");
-        for bad in ["eb:gamma=NaN", "eb:gamma=inf", "threshold:threshold=1.1", "llada:steps=0", "mdlm:eps=0", ""] {
-            parse_spec(bad, &Overrides::default()).unwrap_err();
-        }
-    }
-
-    #[test]
-    fn flags_are_checked_like_keys() {
-        let nan = Overrides { temperature: Some(f64::NAN), ..Overrides::default() };
-        assert!(matches!(parse_spec("eb", &nan), Err(SpecError::BadValue { .. })));
-        let none = Overrides { steps: Some(0), ..Overrides::default() };
-        assert!(matches!(parse_spec("eb", &none), Err(SpecError::BadValue { .. })));
-    }
-
-    #[test]
-    fn distance_counts_edits() {
-        assert_eq!([distance("eb", "eb"), distance("lada", "llada"), distance("", "abc")], [0, 1, 3]);
-    }
-}
+mod tests;

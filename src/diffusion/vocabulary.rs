@@ -12,6 +12,17 @@ pub struct Vocabulary {
     mask: TokenId,
     eos: Option<TokenId>,
     banned: Vec<TokenId>,
+    controls: Controls,
+}
+
+/// Tokens that say how a hole's length changes, in models that were trained with them (DreamOn, LLaDA2.2). Only a sampler
+/// that obeys them may propose them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Controls {
+    /// Two masks in place of one.
+    pub expand: Option<TokenId>,
+    /// The position is taken out.
+    pub delete: Option<TokenId>,
 }
 
 /// A vocabulary that leaves nothing to propose.
@@ -39,7 +50,33 @@ impl Vocabulary {
         if inside >= size {
             return Err(NothingToPropose { size });
         }
-        Ok(Self { size, mask, eos, banned })
+        Ok(Self { size, mask, eos, banned, controls: Controls::default() })
+    }
+
+    /// The same with control tokens; whoever does not obey them never proposes them.
+    pub fn with_controls(mut self, controls: Controls) -> Self {
+        self.banned.extend([controls.expand, controls.delete].into_iter().flatten());
+        self.banned.sort_unstable();
+        self.banned.dedup();
+        self.controls = controls;
+        self
+    }
+
+    /// The control tokens.
+    pub fn controls(&self) -> Controls {
+        self.controls
+    }
+
+    /// How many tokens may be proposed; at least 1.
+    pub fn proposable(&self) -> usize {
+        let banned = self.banned.partition_point(|&id| (id as usize) < self.size);
+        self.size.saturating_sub(banned).max(1)
+    }
+
+    /// The token that may be proposed with so many such below it.
+    pub fn nth_proposable(&self, n: usize) -> TokenId {
+        let ids = (0..self.size as TokenId).filter(|id| !self.is_banned(*id));
+        ids.take(n + 1).last().unwrap_or_default()
     }
 
     /// The width of a row of logits.
@@ -77,6 +114,14 @@ mod tests {
         let vocabulary = Vocabulary::new(5, 4, Some(0), [2, 2]).unwrap();
         assert_eq!(vocabulary.banned(), [2, 4]);
         assert!(vocabulary.is_banned(4) && vocabulary.is_banned(9) && !vocabulary.is_banned(0));
+    }
+
+    #[test]
+    fn control_tokens_are_banned_and_counted_out() {
+        let controls = super::Controls { expand: Some(1), delete: Some(9) };
+        let vocabulary = Vocabulary::new(5, 4, None, []).unwrap().with_controls(controls);
+        assert!(vocabulary.is_banned(1) && vocabulary.controls() == controls);
+        assert_eq!((vocabulary.proposable(), vocabulary.nth_proposable(1), vocabulary.nth_proposable(70)), (3, 2, 3));
     }
 
     #[test]

@@ -175,6 +175,7 @@ impl Brain {
                     EditAct::Mask => [2, 0],
                     EditAct::Insert { masks } => [3, masks as u64],
                     EditAct::Delete => [4, 0],
+                    EditAct::Noise { token } => [5, u64::from(token)],
                 };
                 act.into_iter().fold(hashed(print, edit.position as u64), hashed)
             });

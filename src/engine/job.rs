@@ -24,7 +24,7 @@ use crate::diffusion::run::Run;
 use crate::diffusion::sampler::Sampler;
 use crate::diffusion::score::Scoring;
 use crate::diffusion::spec::{self, Overrides};
-use crate::diffusion::{DenoiseError, Denoiser, Logits, Pass, row_of};
+use crate::diffusion::{DenoiseError, Denoiser, Pass, row_of};
 use crate::model::Model;
 use picture::Picture;
 
@@ -298,7 +298,8 @@ impl Job {
         }
         self.picture = Picture::new(canvas.clone());
         let draws = Seeded(self.options.seed);
-        Stage::Denoising(Box::new(Run::new(canvas, self.sampler.clone(), model.vocabulary(), model.shift(), draws)))
+        let run = Run::new(canvas, self.sampler.clone(), model.vocabulary(), model.shift(), draws);
+        Stage::Denoising(Box::new(run.with_noise(model.noise())))
     }
 
     fn denoise(
@@ -308,13 +309,7 @@ impl Job {
         cancelled: Cancelled<'_>,
     ) -> Result<Stage, DenoiseError> {
         run.revise(|canvas| words::forbid_echoes(canvas, model));
-        let rows = if run.rows_needed().is_empty() { Vec::new() } else { run.rows_to_show() };
-        let logits = if rows.is_empty() {
-            Logits::none()
-        } else {
-            model.logits(&Pass::new(run.canvas().ids(), &rows), cancelled)?
-        };
-        let report = run.advance(&logits).map_err(|error| DenoiseError::Failed(error.to_string()))?;
+        let report = run.turn(model, true, cancelled)?;
         self.steps += 1;
         self.picture.step(&run, &report);
         if !report.done {

@@ -43,7 +43,7 @@ impl Picture {
                 EditAct::Write { .. } => {
                     self.considered.insert(edit.position, edit.runners_up.clone());
                 }
-                EditAct::Mask => {
+                EditAct::Mask | EditAct::Noise { .. } => {
                     self.remasked.extend(self.canvas.ids().get(edit.position).map(|id| (edit.position, *id)));
                 }
                 EditAct::Insert { .. } | EditAct::Delete => self.considered.clear(),
