@@ -4,6 +4,7 @@
 
 mod bench;
 mod calibrate;
+mod check;
 mod denoise;
 mod edit;
 mod eval;
@@ -71,7 +72,20 @@ enum Command {
     /// How well a model fills holes cut out of real text
     Eval(eval::EvalArgs),
     /// The named samplers with their sources
-    Samplers,
+    Samplers(SamplersArgs),
+}
+
+#[derive(Debug, Args)]
+struct SamplersArgs {
+    /// Run every preset, or the one of --sampler, on the same holes: passes, tokens per pass, mean log-probability
+    #[arg(long)]
+    check: bool,
+    /// Text to cut the holes out of, as for `lacuna eval`
+    #[arg(value_name = "FILE|FOLDER", requires = "check")]
+    texts: Vec<PathBuf>,
+    /// How many holes
+    #[arg(long, default_value_t = 200, requires = "check")]
+    holes: usize,
 }
 
 /// Options that every command takes.
@@ -272,7 +286,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Calibrate(args)) => calibrate::run(args, &cli.common),
         Some(Command::Bench(args)) => bench::run(args, &cli.common),
         Some(Command::Eval(args)) => eval::run(args, &cli.common),
-        Some(Command::Samplers) => samplers(),
+        Some(Command::Samplers(args)) if args.check => check::run(&args.texts, args.holes, &cli.common),
+        Some(Command::Samplers(_)) => samplers(),
         None => edit::run(&cli.files, &cli.common),
     }
 }

@@ -13,8 +13,9 @@ use crate::engine::eval::{DOCUMENT_BREAK, Filled, LengthRule, Sample};
 
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// Text files, or folders of .txt files, to cut holes out of; a line of U+001E separates documents
-    #[arg(required = true, value_name = "FILE|FOLDER")]
+    /// Text files, or folders of .txt files, to cut holes out of; a line of U+001E separates documents [default: some
+    /// held-out prose, documentation and code that ships with the program]
+    #[arg(value_name = "FILE|FOLDER")]
     texts: Vec<PathBuf>,
     /// How many holes
     #[arg(long, default_value_t = 200)]
@@ -147,7 +148,16 @@ fn table(arms: &[Arm]) -> String {
     out
 }
 
-/// The documents of the files and folders, each with its file's name.
+/// Held-out text that ships with the program; `assets/eval/README.md` says where it is from.
+const HELD_OUT: [(&str, &str); 5] = [
+    ("prose-classic", include_str!("../../assets/eval/prose-classic.txt")),
+    ("prose-victorian", include_str!("../../assets/eval/prose-victorian.txt")),
+    ("prose-speech", include_str!("../../assets/eval/prose-speech.txt")),
+    ("docs-rust", include_str!("../../assets/eval/docs-rust.txt")),
+    ("code-rust-std", include_str!("../../assets/eval/code-rust-std.txt")),
+];
+
+/// The documents of the files and folders, each with its file's name; of none, the text that ships with the program.
 pub(crate) fn documents(paths: &[PathBuf]) -> anyhow::Result<Vec<(String, String)>> {
     let mut files: Vec<PathBuf> = Vec::new();
     for path in paths {
@@ -159,11 +169,18 @@ pub(crate) fn documents(paths: &[PathBuf]) -> anyhow::Result<Vec<(String, String
         }
     }
     files.sort();
-    let mut documents = Vec::new();
+    let mut documents: Vec<(String, String)> = Vec::new();
+    let mut add = |domain: &str, text: &str| {
+        documents.extend(text.split(DOCUMENT_BREAK).map(|text| (domain.to_owned(), text.to_owned())));
+    };
+    if paths.is_empty() {
+        for (domain, text) in HELD_OUT {
+            add(domain, text);
+        }
+    }
     for file in &files {
         let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-        let domain = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        documents.extend(text.split(DOCUMENT_BREAK).map(|text| (domain.clone(), text.to_owned())));
+        add(&file.file_stem().unwrap_or_default().to_string_lossy(), &text);
     }
     if documents.is_empty() {
         bail!("there is no .txt file to cut holes out of; give a text file or a folder of them");
