@@ -179,6 +179,7 @@ impl Common {
                 shift: self.shift.map(usize::from),
                 attention: self.attention,
                 family: self.family.clone(),
+                ..Overrides::default()
             },
             tokenizer: self.tokenizer.clone(),
         }

@@ -11,6 +11,7 @@
 pub mod chat;
 pub mod config;
 mod continuous;
+mod ddit;
 mod decoder;
 pub mod device;
 mod encoder;
@@ -19,9 +20,12 @@ pub mod export;
 mod family;
 mod files;
 mod gguf;
+mod gpt2;
 mod kernel;
+mod known;
 mod layers;
 mod moe;
+mod pickle;
 pub mod tokenizer;
 mod weights;
 
@@ -97,6 +101,11 @@ impl Checkpoint {
         let chat = chat::find(self.folder(), self.weights.gguf_content());
         let Self { architecture, mut descriptor, weights, .. } = self;
         descriptor.mask = Some(mask);
+        // DreamOn's tokenizer names the token that no other file does.
+        let expand = tokenizer.as_ref().and_then(|tokenizer| tokenizer.id_of("<|expand|>"));
+        descriptor.elastic |= expand.is_some();
+        descriptor.expand = expand.or(descriptor.expand);
+        let descriptor = descriptor.with(&options.overrides);
         let weights = weights.working_on(device.clone(), dtype);
         let pool = device::pool(options.threads)?;
         let network = architecture.load(&weights, packing, &device)?;
@@ -131,7 +140,10 @@ impl Checkpoint {
             let why = format!("the tokenizer has {tokens} tokens and the network {rows} rows");
             return Err(ModelError::Tokenizer { path, why });
         }
-        for (what, id) in [("mask", self.descriptor.mask), ("end-of-text", self.descriptor.eos)] {
+        // A mask that is the network's last row, or has no row at all, was put there without telling the tokenizer.
+        let last = self.architecture.embedded() as u32 - 1;
+        let mask = self.descriptor.mask.filter(|mask| *mask < last);
+        for (what, id) in [("mask", mask), ("end-of-text", self.descriptor.eos)] {
             if let Some(id) = id.filter(|id| *id as usize >= tokens) {
                 let why = format!("the network's {what} token {id} is outside the tokenizer's {tokens} tokens");
                 return Err(ModelError::Tokenizer { path, why });
@@ -142,9 +154,12 @@ impl Checkpoint {
 
     fn vocabulary(&self, mask: u32, tokenizer: Option<&Tokenizer>) -> Result<Vocabulary, ModelError> {
         let size = self.architecture.vocab();
-        if mask as usize >= size {
+        let embedded = self.architecture.embedded();
+        // Where noise is other tokens, the mask is a hole's own id and the network never sees it.
+        let own = self.descriptor.noise.starts_random() && mask as usize == embedded;
+        if mask as usize >= embedded && !own {
             let why =
-                format!("mask id {mask} is outside the {size} rows of the network; give another with --mask-id N");
+                format!("mask id {mask} is outside the {embedded} rows of the network; give another with --mask-id N");
             return Err(ModelError::Input(format!("{}: {why}", self.path.display())));
         }
         let mut banned = vec![mask];
