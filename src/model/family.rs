@@ -14,7 +14,7 @@ use super::continuous::{VectorArchitecture, tess2};
 use super::error::ModelError;
 use super::layers::Packing;
 use super::weights::Weights;
-use super::{ddit, decoder, encoder, gpt2, known};
+use super::{ddit, decoder, descriptors, encoder, gpt2};
 use crate::diffusion::Refresh;
 
 /// A network's shape, before its tensors are read.
@@ -235,7 +235,7 @@ pub(crate) fn from_json(
     let diffusion = Keys { json: json.get("diffusion").unwrap_or(&Value::Null), ..keys };
     let mut descriptor = Descriptor { family: name, shift: family.shift, ..Descriptor::default() };
     architecture.describe(&mut descriptor);
-    known::apply(&mut descriptor, path.parent().unwrap_or(path), json, architecture.vocab());
+    descriptors::apply(&mut descriptor, path.parent().unwrap_or(path), json, architecture.vocab());
     if let Some(text) = diffusion.json.get("attention").and_then(Value::as_str) {
         descriptor.attention = Attention::parse(text).map_err(|why| diffusion.error("attention", why))?;
     }

@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Module, Tensor};
 use candle_nn::LayerNorm;
 
 use super::config::{Descriptor, Keys};
-use super::encoder::network::{layer_norm, rows_of};
+use super::encoder::{layer_norm, rows_of};
 use super::error::ModelError;
 use super::family::{Architecture, Expected, Input, Network, Read, SUPPORTED};
 use super::layers::{FusedAttention, Linear, Packing, attention_bias};

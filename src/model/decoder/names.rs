@@ -48,7 +48,10 @@ use Place::{
 
 /// (place, Hugging Face, LLaDA, GGUF, LLaDA 2, SMDM); `#` stands for the block's number.
 const NAMES: [(Place, [&str; 5]); 14] = [
-    (Embedding, ["model.embed_tokens", "model.transformer.wte", "token_embd", "model.word_embeddings", "transformer.wte"]),
+    (
+        Embedding,
+        ["model.embed_tokens", "model.transformer.wte", "token_embd", "model.word_embeddings", "transformer.wte"],
+    ),
     (FinalNorm, ["model.norm", "model.transformer.ln_f", "output_norm", "model.norm", "transformer.ln_f"]),
     (Head, ["lm_head", "model.transformer.ff_out", "output", "lm_head", "lm_head"]),
     (
@@ -57,7 +60,8 @@ const NAMES: [(Place, [&str; 5]); 14] = [
             "model.layers.#.input_layernorm",
             "model.transformer.blocks.#.attn_norm",
             "blk.#.attn_norm",
-            "model.layers.#.input_layernorm", "transformer.h.#.norm_1"
+            "model.layers.#.input_layernorm",
+            "transformer.h.#.norm_1",
         ],
     ),
     (
@@ -66,7 +70,8 @@ const NAMES: [(Place, [&str; 5]); 14] = [
             "model.layers.#.self_attn.q_proj",
             "model.transformer.blocks.#.q_proj",
             "blk.#.attn_q",
-            "model.layers.#.attention.query_key_value", "transformer.h.#.attn.attn"
+            "model.layers.#.attention.query_key_value",
+            "transformer.h.#.attn.attn",
         ],
     ),
     (
@@ -75,7 +80,8 @@ const NAMES: [(Place, [&str; 5]); 14] = [
             "model.layers.#.self_attn.k_proj",
             "model.transformer.blocks.#.k_proj",
             "blk.#.attn_k",
-            "model.layers.#.attention.query_key_value", "transformer.h.#.attn.attn"
+            "model.layers.#.attention.query_key_value",
+            "transformer.h.#.attn.attn",
         ],
     ),
     (
@@ -84,7 +90,8 @@ const NAMES: [(Place, [&str; 5]); 14] = [
             "model.layers.#.self_attn.v_proj",
             "model.transformer.blocks.#.v_proj",
             "blk.#.attn_v",
-            "model.layers.#.attention.query_key_value", "transformer.h.#.attn.attn"
+            "model.layers.#.attention.query_key_value",
+            "transformer.h.#.attn.attn",
         ],
     ),
     (
@@ -93,7 +100,8 @@ const NAMES: [(Place, [&str; 5]); 14] = [
             "model.layers.#.self_attn.o_proj",
             "model.transformer.blocks.#.attn_out",
             "blk.#.attn_output",
-            "model.layers.#.attention.dense", "transformer.h.#.attn.proj"
+            "model.layers.#.attention.dense",
+            "transformer.h.#.attn.proj",
         ],
     ),
     (
@@ -102,7 +110,8 @@ const NAMES: [(Place, [&str; 5]); 14] = [
             "model.layers.#.self_attn.q_norm",
             "model.transformer.blocks.#.q_norm",
             "blk.#.attn_q_norm",
-            "model.layers.#.attention.query_layernorm", "transformer.h.#.attn.q_norm"
+            "model.layers.#.attention.query_layernorm",
+            "transformer.h.#.attn.q_norm",
         ],
     ),
     (
@@ -111,7 +120,8 @@ const NAMES: [(Place, [&str; 5]); 14] = [
             "model.layers.#.self_attn.k_norm",
             "model.transformer.blocks.#.k_norm",
             "blk.#.attn_k_norm",
-            "model.layers.#.attention.key_layernorm", "transformer.h.#.attn.k_norm"
+            "model.layers.#.attention.key_layernorm",
+            "transformer.h.#.attn.k_norm",
         ],
     ),
     (
@@ -120,7 +130,8 @@ const NAMES: [(Place, [&str; 5]); 14] = [
             "model.layers.#.post_attention_layernorm",
             "model.transformer.blocks.#.ff_norm",
             "blk.#.ffn_norm",
-            "model.layers.#.post_attention_layernorm", "transformer.h.#.norm_2"
+            "model.layers.#.post_attention_layernorm",
+            "transformer.h.#.norm_2",
         ],
     ),
     (
@@ -129,7 +140,8 @@ const NAMES: [(Place, [&str; 5]); 14] = [
             "model.layers.#.mlp.gate_proj",
             "model.transformer.blocks.#.ff_proj",
             "blk.#.ffn_gate",
-            "model.layers.#.mlp.gate_proj", "transformer.h.#.mlp.swiglu.w1"
+            "model.layers.#.mlp.gate_proj",
+            "transformer.h.#.mlp.swiglu.w1",
         ],
     ),
     (
@@ -138,7 +150,8 @@ const NAMES: [(Place, [&str; 5]); 14] = [
             "model.layers.#.mlp.up_proj",
             "model.transformer.blocks.#.up_proj",
             "blk.#.ffn_up",
-            "model.layers.#.mlp.up_proj", "transformer.h.#.mlp.swiglu.w2"
+            "model.layers.#.mlp.up_proj",
+            "transformer.h.#.mlp.swiglu.w2",
         ],
     ),
     (
@@ -147,7 +160,8 @@ const NAMES: [(Place, [&str; 5]); 14] = [
             "model.layers.#.mlp.down_proj",
             "model.transformer.blocks.#.ff_out",
             "blk.#.ffn_down",
-            "model.layers.#.mlp.down_proj", "transformer.h.#.mlp.swiglu.w3"
+            "model.layers.#.mlp.down_proj",
+            "transformer.h.#.mlp.swiglu.w3",
         ],
     ),
 ];

@@ -263,7 +263,7 @@ impl LearnedEmbedding {
 }
 
 /// Rows of a table; indices outside of it are the caller's mistake, told in a sentence.
-fn rows_of(table: &Tensor, rows: &[u32], what: &str, device: &Device) -> Result<Tensor, ModelError> {
+pub(crate) fn rows_of(table: &Tensor, rows: &[u32], what: &str, device: &Device) -> Result<Tensor, ModelError> {
     let limit = table.dim(0)?;
     if let Some(row) = rows.iter().find(|row| **row as usize >= limit) {
         return Err(ModelError::Input(format!(
