@@ -101,6 +101,16 @@ pub(crate) struct Keys<'a> {
     pub(crate) overrides: &'a Overrides,
 }
 
+static NOTHING_SAID: Overrides =
+    Overrides { mask: None, shift: None, attention: None, family: None, time_conditioning: None };
+
+impl<'a> Keys<'a> {
+    /// The keys of a file that stands for itself.
+    pub(crate) fn new(path: &'a Path, json: &'a Value) -> Self {
+        Self { path, json, weights: None, overrides: &NOTHING_SAID }
+    }
+}
+
 impl Keys<'_> {
     pub(crate) fn error(&self, key: &str, why: impl Into<String>) -> ModelError {
         ModelError::Config { path: self.path.into(), key: key.into(), why: why.into() }

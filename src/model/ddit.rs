@@ -78,6 +78,7 @@ pub(crate) fn mdlm(keys: &Keys<'_>, family: &str) -> Read {
     let context = keys.size("model_length")?;
     // A block as long as the whole context is the full-attention network that the others were trained from.
     let attention = match keys.optional("block_size")? {
+        Some(0) => return Err(keys.error("block_size", "is 0")),
         Some(block) if family == "bd3lm" && block < context => Attention::Block(block),
         _ => Attention::Full,
     };

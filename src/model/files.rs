@@ -143,6 +143,9 @@ pub(crate) fn read_json(path: &Path) -> Result<Value, ModelError> {
     serde_json::from_slice(&bytes).map_err(|error| ModelError::Damaged { path: path.into(), why: error.to_string() })
 }
 
+/// Opens files; the path is what the user gave.
+type Open = fn(&Path, &[PathBuf]) -> Result<Weights, ModelError>;
+
 /// A kind of file that weights come in.
 struct Kind {
     extensions: &'static [&'static str],
@@ -152,7 +155,7 @@ struct Kind {
     /// Files of the kind that hold something else: training state, and the numbers of golden fixtures.
     others: &'static [&'static str],
     /// Opens them; none for a file that carries its own configuration.
-    open: Option<fn(&Path, &[PathBuf]) -> Result<Weights, ModelError>>,
+    open: Option<Open>,
 }
 
 const KINDS: [Kind; 3] = [

@@ -182,6 +182,7 @@ mod tests {
                 shift: Some(1),
                 attention: Some(Attention::Block(32)),
                 family: Some("qwen2".into()),
+                time_conditioning: None,
             },
             tokenizer: Some("/t/tokenizer.json".into()),
             chat: Some(true),

@@ -83,10 +83,8 @@ impl Ddit {
         let d = shape.hidden;
         let norm = |place: &str, modulation: Option<Linear>| -> Result<Adaptive, ModelError> {
             let weight = weights.get(&name(&format!("{place}.weight")))?;
-            let bias = match shape.norm_bias {
-                true => weights.get(&name(&format!("{place}.bias")))?,
-                false => weight.zeros_like()?,
-            };
+            let bias = format!("{place}.bias");
+            let bias = if shape.norm_bias { weights.get(&name(&bias))? } else { weight.zeros_like()? };
             Ok(Adaptive { weight, bias, modulation })
         };
         // Rows `from..from + count` of a modulation, each as wide as the stream.
@@ -117,10 +115,7 @@ impl Ddit {
                 down: linear(&format!("{place}.mlp.2"))?,
             });
         }
-        let level = match adaptive {
-            true => Some([exact("sigma_map.mlp.0")?, exact("sigma_map.mlp.2")?]),
-            false => None,
-        };
+        let level = if adaptive { Some([exact("sigma_map.mlp.0")?, exact("sigma_map.mlp.2")?]) } else { None };
         let mut network = Self {
             embedding: weights.get(&name("vocab_embed.embedding"))?,
             blocks,
@@ -135,8 +130,9 @@ impl Ddit {
             network.set_level(None)?;
             // Folded: what made them is needed no more.
             network.level = None;
-            let norms = network.blocks.iter_mut().flat_map(|block| &mut block.norms).chain([&mut network.last]);
-            norms.for_each(|norm| norm.modulation = None);
+            for norm in network.blocks.iter_mut().flat_map(|block| &mut block.norms).chain([&mut network.last]) {
+                norm.modulation = None;
+            }
         }
         Ok(network)
     }
@@ -266,7 +262,9 @@ impl Ddit {
         let scale = |sigma: f64| sigma + (-(-sigma).exp_m1()).ln() + (self.shape.vocab as f64 - 1.0).ln();
         let taken = sigma.map_or(0.0, scale);
         for (row, logits) in input.rows.iter().zip(logits.chunks_mut(self.shape.vocab)) {
-            logits.iter_mut().for_each(|logit| *logit -= taken as f32);
+            for logit in logits.iter_mut() {
+                *logit -= taken as f32;
+            }
             logits[input.ids[*row] as usize] = 0.0;
         }
     }

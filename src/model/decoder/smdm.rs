@@ -36,7 +36,7 @@ pub(crate) fn read(keys: &Keys<'_>, _family: &str) -> Read {
     let (fused, _) = sizes(FUSED)?;
     let (feed_forward, _) = sizes("transformer.h.0.mlp.swiglu.w1.weight")?;
     let layers =
-        (0..).take_while(|layer| keys.shape(&format!("transformer.h.{layer}.norm_1.weight")).is_some()).count();
+        (0..1 << 12).take_while(|layer| keys.shape(&format!("transformer.h.{layer}.norm_1.weight")).is_some()).count();
     let heads = keys.optional("n_head")?;
     let head_dim = match heads {
         Some(heads) => hidden / heads.max(1),

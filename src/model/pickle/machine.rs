@@ -106,7 +106,9 @@ pub(super) fn tensors(pickle: &[u8]) -> Result<Vec<(String, Stored)>, String> {
     }
     // What `DataParallel` saves.
     if best.iter().all(|(name, _)| name.starts_with("module.")) {
-        best.iter_mut().for_each(|(name, _)| *name = name["module.".len()..].to_owned());
+        for (name, _) in &mut best {
+            *name = name["module.".len()..].to_owned();
+        }
     }
     Ok(best)
 }
@@ -465,4 +467,101 @@ impl Machine<'_> {
 
 fn pairs(items: &[Value]) -> Vec<(Value, Value)> {
     items.as_chunks::<2>().0.iter().map(|[key, value]| (*key, *value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pickle of `{"w": tensor}` as PyTorch writes it.
+    fn pickle(offset: u8, shape: &[u8], strides: &[u8]) -> Vec<u8> {
+        let text = |text: &str| [b"X".as_slice(), &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();
+        let tuple = |numbers: &[u8]| {
+            let numbers = numbers.iter().flat_map(|number| [b'K', *number]);
+            [b"(".to_vec(), numbers.collect(), b"t".to_vec()].concat()
+        };
+        let parts = [
+            b"\x80\x02}q\x00(".to_vec(),
+            text("w"),
+            b"q\x01ctorch._utils\n_rebuild_tensor_v2\nq\x02((".to_vec(),
+            text("storage"),
+            b"ctorch\nFloatStorage\n".to_vec(),
+            text("0"),
+            text("cpu"),
+            b"K\x06tQK".to_vec(),
+            vec![offset],
+            tuple(shape),
+            tuple(strides),
+            b"\x89ccollections\nOrderedDict\n)RtRu.".to_vec(),
+        ];
+        parts.concat()
+    }
+
+    fn only(pickle: &[u8]) -> Stored {
+        tensors(pickle).unwrap().pop().unwrap().1
+    }
+
+    #[test]
+    fn a_tensor_is_read_with_its_place_in_the_storage() {
+        let stored = only(&pickle(2, &[2, 2], &[2, 1]));
+        assert_eq!((stored.kind.as_str(), stored.key.as_str(), stored.offset), ("FloatStorage", "0", 2));
+        assert_eq!((stored.shape.as_slice(), stored.span()), ([2, 2].as_slice(), 4));
+        assert!(stored.is_contiguous());
+        assert!(stored.check(24).is_ok() && stored.check(23).is_err());
+    }
+
+    #[test]
+    fn turned_matrices_are_put_into_order() {
+        let stored = only(&pickle(0, &[2, 3], &[1, 2]));
+        assert!(!stored.is_contiguous());
+        assert_eq!(stored.gather(&[0, 1, 2, 3, 4, 5], 1), [0, 2, 4, 1, 3, 5]);
+    }
+
+    #[test]
+    fn few_numbers_cannot_pass_for_many() {
+        assert!(only(&pickle(0, &[200, 200, 200], &[0, 0, 0])).check(24).is_err());
+        assert!(only(&pickle(0, &[2, 2], &[2])).check(24).is_err());
+        assert!(only(&pickle(7, &[1], &[1])).check(24).is_err());
+    }
+
+    #[test]
+    fn a_training_checkpoint_and_the_names_of_data_parallel_are_looked_through() {
+        let inner = pickle(0, &[2], &[1]);
+        let inner = &inner[2..inner.len() - 1];
+        let outer = [b"\x80\x02}(X\x05\x00\x00\x00epochK\x07X\x0a\x00\x00\x00state_dict", inner, b"u."].concat();
+        assert_eq!(tensors(&outer).unwrap()[0].0, "w");
+        let long = b"X\x08\x00\x00\x00module.w".to_vec();
+        let whole = pickle(0, &[2], &[1]);
+        let at = whole.windows(6).position(|window| window == b"X\x01\x00\x00\x00w").unwrap();
+        let renamed = [&whole[..at], &long, &whole[at + 6..]].concat();
+        assert_eq!(tensors(&renamed).unwrap()[0].0, "w");
+    }
+
+    #[test]
+    fn every_beginning_of_a_pickle_is_an_error_and_no_panic() {
+        let whole = pickle(1, &[2, 2], &[2, 1]);
+        for end in 0..whole.len() {
+            assert!(tensors(&whole[..end]).is_err(), "{end}");
+        }
+    }
+
+    #[test]
+    fn nesting_and_recalling_without_end_cost_no_more_than_the_file() {
+        // Each round makes a pair of what was there twice: as a copy it would be 2^60000 objects.
+        let mut bomb = b")q\x00".to_vec();
+        bomb.extend(b"h\x00h\x00\x86q\x00".repeat(60_000));
+        bomb.push(b'.');
+        assert!(tensors(&bomb).is_err());
+        // A dictionary in itself.
+        assert!(tensors(b"}q\x00X\x01\x00\x00\x00ah\x00s.").is_err());
+        assert!(tensors(&[b")".repeat(MOST_OBJECTS + 1), b".".to_vec()].concat()).unwrap_err().contains("objects"));
+        assert!(tensors(b")r\xff\xff\xff\xff.").is_err());
+        assert!(tensors(b"X\xff\xff\xff\xffabc.").is_err());
+    }
+
+    #[test]
+    fn what_would_be_run_is_not() {
+        let evil = b"cos\nsystem\n(X\x04\x00\x00\x00lesst\x52.";
+        assert!(tensors(evil).unwrap_err().contains("no dictionary of tensors"));
+    }
 }
