@@ -31,6 +31,7 @@ mod weights;
 
 use std::path::PathBuf;
 
+use crate::diffusion::noise::Noise;
 use crate::diffusion::vocabulary::Vocabulary;
 use crate::diffusion::{DenoiseError, Denoiser, Logits, Pass};
 
@@ -218,6 +219,10 @@ impl Denoiser for Model {
 
     fn shift(&self) -> usize {
         self.descriptor.shift
+    }
+
+    fn noise(&self) -> Noise {
+        self.descriptor.noise
     }
 
     fn context(&self) -> usize {

@@ -300,6 +300,9 @@ impl Machine<'_> {
     }
 
     fn push(&mut self, value: Value) -> Step {
+        if self.stack.len() >= MOST_OBJECTS {
+            return Err(format!("its list of tensors holds more than {MOST_OBJECTS} objects at once"));
+        }
         self.stack.push(value);
         Ok(())
     }
