@@ -193,6 +193,7 @@ impl Common {
                 shift: self.shift.map(usize::from),
                 attention: self.attention,
                 family: self.family.clone(),
+                ..Overrides::default()
             },
             tokenizer: self.tokenizer.clone(),
         }

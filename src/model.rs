@@ -11,7 +11,9 @@
 pub mod chat;
 pub mod config;
 mod continuous;
+mod ddit;
 mod decoder;
+mod descriptors;
 pub mod device;
 mod encoder;
 pub mod error;
@@ -19,14 +21,17 @@ pub mod export;
 mod family;
 mod files;
 mod gguf;
+mod gpt2;
 mod kernel;
 mod layers;
 mod moe;
+mod pickle;
 pub mod tokenizer;
 mod weights;
 
 use std::path::PathBuf;
 
+use crate::diffusion::noise::Noise;
 use crate::diffusion::vocabulary::Vocabulary;
 use crate::diffusion::{DenoiseError, Denoiser, Logits, Pass};
 
@@ -97,6 +102,11 @@ impl Checkpoint {
         let chat = chat::find(self.folder(), self.weights.gguf_content());
         let Self { architecture, mut descriptor, weights, .. } = self;
         descriptor.mask = Some(mask);
+        // DreamOn's tokenizer names the token that no other file does.
+        let expand = tokenizer.as_ref().and_then(|tokenizer| tokenizer.id_of("<|expand|>"));
+        descriptor.elastic |= expand.is_some();
+        descriptor.expand = expand.or(descriptor.expand);
+        let descriptor = descriptor.with(&options.overrides);
         let weights = weights.working_on(device.clone(), dtype);
         let pool = device::pool(options.threads)?;
         let network = architecture.load(&weights, packing, &device)?;
@@ -131,7 +141,10 @@ impl Checkpoint {
             let why = format!("the tokenizer has {tokens} tokens and the network {rows} rows");
             return Err(ModelError::Tokenizer { path, why });
         }
-        for (what, id) in [("mask", self.descriptor.mask), ("end-of-text", self.descriptor.eos)] {
+        // A mask that is the network's last row, or has no row at all, was put there without telling the tokenizer.
+        let last = self.architecture.embedded() as u32 - 1;
+        let mask = self.descriptor.mask.filter(|mask| *mask < last);
+        for (what, id) in [("mask", mask), ("end-of-text", self.descriptor.eos)] {
             if let Some(id) = id.filter(|id| *id as usize >= tokens) {
                 let why = format!("the network's {what} token {id} is outside the tokenizer's {tokens} tokens");
                 return Err(ModelError::Tokenizer { path, why });
@@ -142,9 +155,12 @@ impl Checkpoint {
 
     fn vocabulary(&self, mask: u32, tokenizer: Option<&Tokenizer>) -> Result<Vocabulary, ModelError> {
         let size = self.architecture.vocab();
-        if mask as usize >= size {
+        let embedded = self.architecture.embedded();
+        // Where noise is other tokens, the mask is a hole's own id and the network never sees it.
+        let own = self.descriptor.noise.starts_random() && mask as usize == embedded;
+        if mask as usize >= embedded && !own {
             let why =
-                format!("mask id {mask} is outside the {size} rows of the network; give another with --mask-id N");
+                format!("mask id {mask} is outside the {embedded} rows of the network; give another with --mask-id N");
             return Err(ModelError::Input(format!("{}: {why}", self.path.display())));
         }
         let mut banned = vec![mask];
@@ -203,6 +219,10 @@ impl Denoiser for Model {
 
     fn shift(&self) -> usize {
         self.descriptor.shift
+    }
+
+    fn noise(&self) -> Noise {
+        self.descriptor.noise
     }
 
     fn context(&self) -> usize {

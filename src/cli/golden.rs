@@ -19,7 +19,7 @@ use crate::diffusion::canvas::Canvas;
 use crate::diffusion::rng::Seeded;
 use crate::diffusion::run::Run;
 use crate::diffusion::spec::{self, Overrides as Settings};
-use crate::model::{Attention, Checkpoint, Input, LoadOptions, Model};
+use crate::model::{Attention, Checkpoint, Input, LoadOptions, Model, Overrides};
 
 /// How far a logit may be from the reference's.
 pub const LOGIT_TOLERANCE: f32 = 3e-4;
@@ -124,12 +124,22 @@ pub fn check(dir: &Path, options: &LoadOptions) -> anyhow::Result<Report> {
     if checkpoint.is_continuous() {
         return continuous::check(dir, checkpoint, &options, &cases, &traces);
     }
-    let mut model = checkpoint.load(&dir.display().to_string(), &options)?;
+    let name = dir.display().to_string();
+    let mut model = checkpoint.load(&name, &options)?;
     let mut report = Report { family: model.descriptor.family.clone(), ..Report::default() };
     for path in &cases {
-        for (index, case) in entries(&read(path)?, "cases", path)?.iter().enumerate() {
+        let entries = entries(&read(path)?, "cases", path)?;
+        // Cases that say sigma are of the network that is told it, whatever the configuration says.
+        let mut told = None;
+        if entries.iter().any(|case| case["sigma"].is_number()) && options.overrides.time_conditioning.is_none() {
+            let overrides = Overrides { time_conditioning: Some(true), ..options.overrides.clone() };
+            let checkpoint = Checkpoint::open(dir, &overrides)?;
+            told = Some(checkpoint.load(&name, &LoadOptions { overrides, ..options.clone() })?);
+        }
+        let model = told.as_mut().unwrap_or(&mut model);
+        for (index, case) in entries.iter().enumerate() {
             let what = entry_name(path, index, case);
-            let verdict = check_case(&mut model, dir, case, &mut report.cases.max_abs_diff);
+            let verdict = check_case(model, dir, case, &mut report.cases.max_abs_diff);
             let counts = &mut report.cases;
             let skipped = count(
                 verdict,
@@ -184,6 +194,9 @@ fn count(
 
 /// One forward pass for each sequence of the case, against the rows reported and, where it is there, the whole file.
 fn check_case(model: &mut Model, dir: &Path, case: &Value, max_abs_diff: &mut f32) -> anyhow::Result<Verdict> {
+    if case["mode"].as_str().is_some_and(|mode| mode.starts_with("training")) {
+        return Ok(Verdict::Skipped("a training-only layout".into()));
+    }
     let sequences: Vec<Vec<u32>> = batch(&case["input_ids"]).context("input_ids")?;
     let masks: Option<Vec<Vec<u8>>> = optional_batch(&case["attention_mask"]).context("attention_mask")?;
     let positions: Option<Vec<Vec<usize>>> = optional_batch(&case["position_ids"]).context("position_ids")?;
@@ -204,6 +217,7 @@ fn check_case(model: &mut Model, dir: &Path, case: &Value, max_abs_diff: &mut f3
             positions: positions.as_ref().and_then(|positions| positions.get(index)).map(Vec::as_slice),
             visible: visible.as_deref(),
             token_types: types.as_ref().and_then(|types| types.get(index)).map(Vec::as_slice),
+            time: ["sigma", "timestep"].iter().find_map(|key| case[*key].as_f64()),
             ..Input::new(ids, attention, &rows)
         };
         let logits = model.forward(&input, &|| false)?;
@@ -244,10 +258,10 @@ fn check_case(model: &mut Model, dir: &Path, case: &Value, max_abs_diff: &mut f3
     Ok(Verdict::Passed)
 }
 
-/// What a case says of its attention: `full`, or `block causal, ...` with `block_size`.
+/// What a case says of its attention: `full`, `block causal, ...` with `block_size`, or the size alone.
 fn attention_of(case: &Value) -> anyhow::Result<Option<Attention>> {
     match case["attention"].as_str() {
-        None => Ok(None),
+        None => Ok(case["block_size"].as_u64().filter(|size| *size > 0).map(|size| Attention::Block(size as usize))),
         Some("full") => Ok(Some(Attention::Full)),
         Some(text) if text.starts_with("block causal") => {
             let size = case["block_size"].as_u64().filter(|size| *size > 0).context("block_size")?;

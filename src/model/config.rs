@@ -8,6 +8,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::error::ModelError;
+use super::weights::Weights;
+use crate::diffusion::noise::Noise;
 
 /// Which positions a row may attend to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,7 +38,7 @@ impl Attention {
 /// How a network is asked, beside its shape.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Descriptor {
-    /// The family's name: `llada`, `dream`, `a2d-qwen2`, `a2d-qwen3`, `qwen2`, `qwen3`, `llama`.
+    /// The family's name, as the table of families has it: `llada`, `dream`, `mdlm`, `gpt2`, ...
     pub family: String,
     /// The mask token, where the files say it.
     pub mask: Option<u32>,
@@ -48,6 +50,14 @@ pub struct Descriptor {
     pub bos: Option<u32>,
     /// End of text.
     pub eos: Option<u32>,
+    /// What the network was trained to undo.
+    pub noise: Noise,
+    /// Whether it changes a hole's length itself: the two tokens below then say how.
+    pub elastic: bool,
+    /// A token that stands for two masks (DreamOn).
+    pub expand: Option<u32>,
+    /// A token that stands for nothing: its position goes (DreamOn).
+    pub delete: Option<u32>,
 }
 
 /// What the user says about a model beyond its files (`--mask-id`, `--shift`, `--attention`, `--family`).
@@ -61,6 +71,8 @@ pub struct Overrides {
     pub attention: Option<Attention>,
     /// The family, where the files name another.
     pub family: Option<String>,
+    /// Whether the network is told the noise level, where it can be run either way (MDLM).
+    pub time_conditioning: Option<bool>,
 }
 
 impl Descriptor {
@@ -69,19 +81,62 @@ impl Descriptor {
         self.mask = overrides.mask.or(self.mask);
         self.shift = overrides.shift.unwrap_or(self.shift);
         self.attention = overrides.attention.unwrap_or(self.attention);
+        if self.elastic {
+            // `models.md` section 2.1.1: the token behind the mask, and the end of text.
+            self.expand = self.expand.or(self.mask.map(|mask| mask + 1));
+            self.delete = self.delete.or(self.eos);
+        }
         self
     }
 }
 
 /// Typed reading of a JSON object's keys with errors that name file and key.
+#[derive(Clone, Copy)]
 pub(crate) struct Keys<'a> {
     pub(crate) path: &'a Path,
     pub(crate) json: &'a Value,
+    /// The tensors, for what only their shapes say; not there where a file is read for its keys alone.
+    pub(crate) weights: Option<&'a Weights>,
+    /// What the user says.
+    pub(crate) overrides: &'a Overrides,
+}
+
+static NOTHING_SAID: Overrides =
+    Overrides { mask: None, shift: None, attention: None, family: None, time_conditioning: None };
+
+impl<'a> Keys<'a> {
+    /// The keys of a file that stands for itself.
+    pub(crate) fn new(path: &'a Path, json: &'a Value) -> Self {
+        Self { path, json, weights: None, overrides: &NOTHING_SAID }
+    }
 }
 
 impl Keys<'_> {
     pub(crate) fn error(&self, key: &str, why: impl Into<String>) -> ModelError {
         ModelError::Config { path: self.path.into(), key: key.into(), why: why.into() }
+    }
+
+    /// The shape of a tensor.
+    pub(crate) fn shape(&self, tensor: &str) -> Option<Vec<usize>> {
+        self.weights.and_then(|weights| weights.shape(tensor))
+    }
+
+    /// Refuses sizes (name, value, limit) that no network has, so that nothing later divides by zero or allocates without
+    /// bound.
+    pub(crate) fn check_sizes(&self, sizes: &[(&str, usize, usize)]) -> Result<(), ModelError> {
+        match sizes.iter().find(|(_, size, limit)| *size == 0 || size > limit) {
+            None => Ok(()),
+            Some((key, size, _)) => Err(self.error(key, format!("is {size}, which no network has"))),
+        }
+    }
+
+    /// Whether the network is told the noise level, where user or file say so.
+    pub(crate) fn time_conditioning(&self) -> Result<Option<bool>, ModelError> {
+        match (self.overrides.time_conditioning, self.present("time_conditioning")) {
+            (Some(told), _) => Ok(Some(told)),
+            (None, None) => Ok(None),
+            (None, Some(_)) => self.flag("time_conditioning").map(Some),
+        }
     }
 
     pub(crate) fn present(&self, key: &str) -> Option<&Value> {

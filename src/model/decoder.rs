@@ -2,10 +2,11 @@
 //!
 //! LLaDA, Dream, the A2D models, Open-dCoder, DiffuLLaMA and the default model are this network under different key
 //! names and switches (`reference/models.md` sections 2.1 to 2.5). This file reads the shape from a `config.json`;
-//! `names` says what each tensor is called, `network` runs the stack.
+//! `names` says what each tensor is called, `smdm` reads the one without a configuration, `network` runs the stack.
 
 pub(crate) mod names;
 mod network;
+pub(crate) mod smdm;
 
 use std::path::Path;
 
@@ -18,7 +19,7 @@ use super::family::{Architecture, Expected, Network, Read};
 use super::layers::Packing;
 use super::moe::{self, Mixture};
 use super::weights::Weights;
-use names::Layout;
+use names::{Layout, Place};
 pub(crate) use network::Stack;
 
 /// The shape of a Llama- or Qwen-shaped stack. Field comments name the key in a Hugging Face `config.json`.
@@ -84,12 +85,18 @@ impl Architecture for Decoder {
         self.shape.vocab
     }
 
+    fn embedded(&self) -> usize {
+        self.layout.embedded(self.shape.vocab)
+    }
+
     fn context(&self) -> usize {
         self.shape.context
     }
 
     fn describe(&self, descriptor: &mut Descriptor) {
         descriptor.attention = self.attention;
+        // A row that the head has not is the mask's.
+        descriptor.mask = (self.embedded() > self.vocab()).then_some(self.vocab() as u32);
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {
@@ -123,9 +130,15 @@ pub(crate) fn hugging_face(keys: &Keys<'_>, family: &str) -> Read {
     boxed(keys, hugging_face_shape(keys, family)?, Layout::HuggingFace, Attention::Full)
 }
 
-/// Reads the `config.json` of LLaDA, whose key names are OLMo's.
-pub(crate) fn llada(keys: &Keys<'_>, _family: &str) -> Read {
-    boxed(keys, llada_shape(keys)?, Layout::Llada, Attention::Full)
+/// Reads the `config.json` of LLaDA, whose key names are OLMo's, and of iLLaDA, whose are Hugging Face's.
+pub(crate) fn llada(keys: &Keys<'_>, family: &str) -> Read {
+    let olmo = keys.present("d_model").is_some() || keys.present("hidden_size").is_none();
+    let shape = if olmo { llada_shape(keys)? } else { hugging_face_shape(keys, family)? };
+    // Keys of the one kind do not promise tensors of the same kind.
+    let begins = |layout: &Layout| keys.shape(&(layout.name(Place::Embedding, 0) + ".weight")).is_some();
+    let usual = if olmo { Layout::Llada } else { Layout::HuggingFace };
+    let layout = [Layout::Llada, Layout::HuggingFace].into_iter().find(begins).unwrap_or(usual);
+    boxed(keys, shape, layout, Attention::Full)
 }
 
 /// The shape in the `config.json` of Mistral, which TESS 2 shares with Llama.
@@ -182,7 +195,7 @@ fn boxed(keys: &Keys<'_>, shape: Backbone, layout: Layout, attention: Attention)
 }
 
 /// Families whose queries and keys are normed although no key of their configuration says so.
-const QK_NORM: [&str; 6] = ["qwen3", "a2d-qwen3", "sdar", "sdar_moe", "rnd1", "qwen3_moe"];
+const QK_NORM: [&str; 7] = ["qwen3", "a2d-qwen3", "coda", "sdar", "sdar_moe", "rnd1", "qwen3_moe"];
 
 /// How much of a head is rotated; -1 in the configuration class of LLaDA-MoE means all.
 fn rotary_dim(keys: &Keys<'_>, head_dim: usize) -> Result<usize, ModelError> {
@@ -209,10 +222,13 @@ fn hugging_face_shape(keys: &Keys<'_>, family: &str) -> Result<Backbone, ModelEr
     let heads = keys.size("num_attention_heads")?;
     let head_dim = keys.optional("head_dim")?.unwrap_or(hidden / heads.max(1));
     let layers = keys.size("num_hidden_layers")?;
-    let qwen2 = matches!(family, "Dream" | "dream" | "qwen2" | "a2d-qwen2" | "fast_dllm_qwen");
+    // DreamReasoner calls itself Dream and is shaped like Qwen3 (`models.md` section 7, trap 4).
+    let architecture = keys.json.get("architectures").and_then(|list| list.get(0)).and_then(Value::as_str);
+    let reasoner = family == "dream" && architecture == Some("DreamForCausalLM");
+    let qwen2 = matches!(family, "dream" | "qwen2" | "a2d-qwen2" | "fast_dllm_qwen") && !reasoner;
     let qk_norm = match keys.present("qk_layernorm").or(keys.present("use_qk_norm")) {
         Some(Value::Bool(flag)) => *flag,
-        _ => QK_NORM.contains(&family),
+        _ => reasoner || QK_NORM.contains(&family),
     };
     // LLaDA-MoE calls the width of its dense layers otherwise, and may have none.
     let feed_forward = match keys.optional("dense_intermediate_size")? {
@@ -238,7 +254,11 @@ fn hugging_face_shape(keys: &Keys<'_>, family: &str) -> Result<Backbone, ModelEr
         feed_forward_bias: keys.flag("mlp_bias")?,
         qk_norm,
         mixture: None,
-        tied: keys.flag("tie_word_embeddings")?,
+        // CoDA's class ties them where its file is silent.
+        tied: match keys.present("tie_word_embeddings") {
+            None => family == "coda",
+            Some(_) => keys.flag("tie_word_embeddings")?,
+        },
         context: keys.size("max_position_embeddings")?,
     })
 }

@@ -17,7 +17,7 @@ use super::family::{Architecture, Expected, Network, Read};
 use super::layers::Packing;
 use super::weights::Weights;
 pub(crate) use names::{Layout, body, expected};
-pub(crate) use network::{Body, Encoded, MaskedLanguageModel, layer_norm};
+pub(crate) use network::{Body, Encoded, MaskedLanguageModel, layer_norm, rows_of};
 
 /// The shape of an encoder. Field comments name the key in a Hugging Face `config.json`.
 #[derive(Debug, Clone, PartialEq)]

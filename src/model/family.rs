@@ -11,11 +11,10 @@ use serde_json::Value;
 
 use super::config::{Attention, Descriptor, Keys, Overrides};
 use super::continuous::{VectorArchitecture, tess2};
-use super::decoder;
-use super::encoder;
 use super::error::ModelError;
 use super::layers::Packing;
 use super::weights::Weights;
+use super::{ddit, decoder, descriptors, encoder, gpt2};
 use crate::diffusion::Refresh;
 
 /// A network's shape, before its tensors are read.
@@ -161,8 +160,8 @@ struct Family {
 pub(crate) type Read = Result<Box<dyn Architecture>, ModelError>;
 
 const FAMILIES: &[Family] = &[
-    Family { names: &["llada"], shift: 0, read: decoder::llada },
-    Family { names: &["dream", "qwen2", "llama"], shift: 1, read: decoder::hugging_face },
+    Family { names: &["llada", "illada"], shift: 0, read: decoder::llada },
+    Family { names: &["dream", "qwen2", "llama", "coda"], shift: 1, read: decoder::hugging_face },
     Family { names: &["a2d-qwen2", "a2d-qwen3", "qwen3"], shift: 0, read: decoder::hugging_face },
     Family { names: &["llada-moe", "lladamoe", "rnd1", "qwen3_moe"], shift: 0, read: decoder::mixture },
     Family { names: &["llada2_moe", "llada21_moe"], shift: 0, read: decoder::llada2 },
@@ -172,6 +171,11 @@ const FAMILIES: &[Family] = &[
     Family { names: &["bert"], shift: 0, read: encoder::bert },
     Family { names: &["roberta", "xlm-roberta"], shift: 0, read: encoder::roberta },
     Family { names: &["modernbert"], shift: 0, read: encoder::modernbert },
+    Family { names: &["smdm"], shift: 0, read: decoder::smdm::read },
+    Family { names: &["mdlm", "sdtt", "bd3lm", "udlm", "duo"], shift: 0, read: ddit::mdlm },
+    Family { names: &["dit", "gidd"], shift: 0, read: ddit::gidd },
+    Family { names: &["sedd", "radd"], shift: 0, read: ddit::hydra },
+    Family { names: &["gpt2", "diffugpt"], shift: 1, read: gpt2::diffugpt },
 ];
 
 /// (`model_type`, `architectures`, family): types that several kinds of networks share (`models.md` section 7, trap 4).
@@ -180,7 +184,10 @@ const SHARED_TYPES: &[(&str, &str, &str)] =
 
 /// The family that a configuration names.
 fn named(keys: &Keys<'_>) -> Result<String, ModelError> {
-    let name = keys.text("model_type")?.to_lowercase();
+    let name = match (keys.present("model_type"), recognise(keys.json, keys.weights)) {
+        (None, Some(name)) => name.to_owned(),
+        _ => keys.text("model_type")?.to_lowercase(),
+    };
     let classes = keys.json.get("architectures").and_then(Value::as_array);
     let is = |class: &str| classes.is_some_and(|classes| classes.iter().any(|found| found.as_str() == Some(class)));
     let shared = SHARED_TYPES.iter().find(|(of, class, _)| *of == name && is(class));
@@ -191,19 +198,31 @@ fn named(keys: &Keys<'_>) -> Result<String, ModelError> {
     })
 }
 
-pub(crate) const SUPPORTED: &str = "Llama- and Qwen-shaped diffusion models (llada, Dream, a2d-qwen2, a2d-qwen3, qwen2, qwen3, llama), their mixtures of \
-     experts (LLaDA-MoE, LLaDA 2), block by block (SDAR, Fast-dLLM v2), and bert, roberta, xlm-roberta, modernbert";
+pub(crate) const SUPPORTED: &str = "Llama- and Qwen-shaped diffusion models (llada, Dream, a2d-qwen2, a2d-qwen3, qwen2, \
+    qwen3, llama, CoDA, SMDM), their mixtures of experts (LLaDA-MoE, LLaDA 2), block by block (SDAR, Fast-dLLM v2), \
+    DDiT-shaped ones (mdlm, bd3lm, udlm, duo, SEDD, RADD, GIDD), DiffuGPT, and bert, roberta, xlm-roberta, modernbert";
 
-/// Reads a Hugging Face `config.json`.
+/// What a checkpoint without a `model_type` is, if it can be told: by its training configuration, or by its tensors.
+fn recognise(json: &Value, weights: Option<&Weights>) -> Option<&'static str> {
+    ddit::trained_with(json).or_else(|| weights.filter(|weights| decoder::smdm::is_one(weights)).map(|_| "smdm"))
+}
+
+/// Whether the tensors say all, so that no `config.json` is needed.
+pub(crate) fn needs_no_configuration(weights: &Weights, overrides: &Overrides) -> bool {
+    overrides.family.as_deref().or(recognise(&Value::Null, Some(weights))) == Some("smdm")
+}
+
+/// Reads a `config.json`; `path` is its place, in the model's folder.
 ///
 /// # Errors
 /// [`ModelError::Config`] for a missing or impossible key, [`ModelError::Unsupported`] for another kind of network.
 pub(crate) fn from_json(
     path: &Path,
     json: &Value,
+    weights: Option<&Weights>,
     overrides: &Overrides,
 ) -> Result<(Box<dyn Architecture>, Descriptor), ModelError> {
-    let keys = Keys { path, json };
+    let keys = Keys { path, json, weights, overrides };
     let name = match &overrides.family {
         Some(family) => family.to_lowercase(),
         None => named(&keys)?,
@@ -213,14 +232,16 @@ pub(crate) fn from_json(
         return Err(ModelError::Unsupported { path: path.into(), what, supported: SUPPORTED });
     };
     let architecture = (family.read)(&keys, &name)?;
-    let diffusion = Keys { path, json: json.get("diffusion").unwrap_or(&Value::Null) };
+    let diffusion = Keys { json: json.get("diffusion").unwrap_or(&Value::Null), ..keys };
     let mut descriptor = Descriptor { family: name, shift: family.shift, ..Descriptor::default() };
     architecture.describe(&mut descriptor);
+    descriptors::apply(&mut descriptor, path.parent().unwrap_or(path), json, architecture.vocab());
     if let Some(text) = diffusion.json.get("attention").and_then(Value::as_str) {
         descriptor.attention = Attention::parse(text).map_err(|why| diffusion.error("attention", why))?;
     }
     descriptor.shift = diffusion.optional("logit_shift")?.unwrap_or(descriptor.shift);
-    descriptor.mask = keys.token("mask_token_id")?;
+    descriptor.mask = keys.token("mask_token_id")?.or(descriptor.mask);
+    descriptor.expand = keys.token("expand_token_id")?;
     (descriptor.bos, descriptor.eos) = (keys.token("bos_token_id")?, keys.token("eos_token_id")?);
     Ok((architecture, descriptor.with(overrides)))
 }

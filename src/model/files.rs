@@ -1,4 +1,5 @@
-//! Which files make a checkpoint: a folder with `config.json` and safetensors, or a GGUF file with its metadata.
+//! Which files make a checkpoint: a folder with `config.json` and safetensors or PyTorch's pickles, or a GGUF file with
+//! its metadata. Where a folder has several kinds, the first of [`KINDS`] counts.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -36,42 +37,56 @@ impl Checkpoint {
             let why = "there is no such file or folder; `lacuna models list` shows what is installed".into();
             return Err(ModelError::NotAModel { path: path.into(), why });
         }
-        if path.extension().is_some_and(|extension| extension == "gguf") {
-            return Self::open_gguf(path, path, overrides);
-        }
-        let why = "give a folder with config.json and weights, or a .gguf file".into();
-        Err(ModelError::NotAModel { path: path.into(), why })
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let Some(kind) = KINDS.iter().find(|kind| kind.extensions.contains(&extension)) else {
+            let why = "give a folder with config.json and weights, or a .gguf, .safetensors or .bin file".into();
+            return Err(ModelError::NotAModel { path: path.into(), why });
+        };
+        let folder = path.parent().unwrap_or(Path::new("."));
+        Self::open_files(path, folder, kind, &[path.to_owned()], overrides)
     }
 
     fn open_folder(folder: &Path, overrides: &Overrides) -> Result<Self, ModelError> {
         if let Some(opened) = continuous::open(folder, overrides)? {
             return Ok(opened);
         }
-        let safetensors = safetensors_of(folder)?;
-        if safetensors.is_empty() {
-            let mut ggufs = with_extension(folder, "gguf")?;
-            return match (ggufs.pop(), ggufs.is_empty()) {
-                (Some(file), true) => Self::open_gguf(folder, &file, overrides),
-                (Some(_), false) => {
-                    let why = "it holds several .gguf files; give the path of one".into();
-                    Err(ModelError::NotAModel { path: folder.into(), why })
-                }
-                (None, _) => {
-                    let why =
-                        "it holds no .safetensors and no .gguf file; fetch the weights too, or give another folder"
-                            .into();
-                    Err(ModelError::NotAModel { path: folder.into(), why })
-                }
-            };
+        for kind in &KINDS {
+            let files = kind.files_of(folder)?;
+            if !files.is_empty() {
+                return Self::open_files(folder, folder, kind, &files, overrides);
+            }
         }
+        let why = "it holds no .safetensors, .gguf or .bin file; fetch the weights too, or give another folder";
+        Err(ModelError::NotAModel { path: folder.into(), why: why.into() })
+    }
+
+    fn open_files(
+        path: &Path,
+        folder: &Path,
+        kind: &Kind,
+        files: &[PathBuf],
+        overrides: &Overrides,
+    ) -> Result<Self, ModelError> {
+        let weights = match (kind.open, files) {
+            (Some(open), _) => open(path, files)?,
+            (None, [file, ..]) => return Self::open_gguf(path, file, overrides),
+            (None, []) => return Err(ModelError::NotAModel { path: path.into(), why: "it holds no file".into() }),
+        };
         let config = folder.join("config.json");
-        if !config.is_file() {
+        let (config, json) = if config.is_file() {
+            let json = read_json(&config)?;
+            (config, json)
+        } else if family::needs_no_configuration(&weights, overrides) {
+            // lit-gpt's own, where somebody kept it.
+            let lit = folder.join("lit_config.json");
+            let json = if lit.is_file() { read_json(&lit)? } else { Value::Null };
+            (if lit.is_file() { lit } else { files[0].clone() }, json)
+        } else {
             let why = "its config.json is missing; fetch that file too".into();
             return Err(ModelError::NotAModel { path: folder.into(), why });
-        }
-        let (architecture, descriptor) = family::from_json(&config, &read_json(&config)?, overrides)?;
-        let weights = Weights::safetensors(folder, &safetensors)?;
-        Ok(Self { path: folder.into(), descriptor, architecture, weights })
+        };
+        let (architecture, descriptor) = family::from_json(&config, &json, Some(&weights), overrides)?;
+        Ok(Self { path: path.into(), descriptor, architecture, weights })
     }
 
     fn open_gguf(path: &Path, file: &Path, overrides: &Overrides) -> Result<Self, ModelError> {
@@ -83,7 +98,7 @@ impl Checkpoint {
         // A config.json beside it may say what the metadata leaves out.
         let beside = file.with_file_name("config.json");
         if beside.is_file() {
-            let (_, said) = family::from_json(&beside, &read_json(&beside)?, overrides)?;
+            let (_, said) = family::from_json(&beside, &read_json(&beside)?, None, overrides)?;
             descriptor.mask = descriptor.mask.or(said.mask);
             descriptor.bos = descriptor.bos.or(said.bos);
             descriptor.eos = descriptor.eos.or(said.eos);
@@ -128,39 +143,81 @@ pub(crate) fn read_json(path: &Path) -> Result<Value, ModelError> {
     serde_json::from_slice(&bytes).map_err(|error| ModelError::Damaged { path: path.into(), why: error.to_string() })
 }
 
-/// The safetensors files of a folder: those that the index names, or the one that is there.
-fn safetensors_of(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
-    let index = folder.join("model.safetensors.index.json");
-    if index.is_file() {
-        let json = read_json(&index)?;
-        let damaged = |why: &str| ModelError::Damaged { path: index.clone(), why: why.into() };
-        let map = json.get("weight_map").and_then(Value::as_object).ok_or_else(|| damaged("it has no weight_map"))?;
-        let mut names = BTreeSet::new();
-        for name in map.values() {
-            names.insert(name.as_str().ok_or_else(|| damaged("weight_map holds something that is no file name"))?);
+/// Opens files; the path is what the user gave.
+type Open = fn(&Path, &[PathBuf]) -> Result<Weights, ModelError>;
+
+/// A kind of file that weights come in.
+struct Kind {
+    extensions: &'static [&'static str],
+    /// What the one file is called that other files beside it do not count against, and its index with parts:
+    /// `NAME.index.json`.
+    whole: &'static str,
+    /// Files of the kind that hold something else: training state, and the numbers of golden fixtures.
+    others: &'static [&'static str],
+    /// Opens them; none for a file that carries its own configuration.
+    open: Option<Open>,
+}
+
+const KINDS: [Kind; 3] = [
+    Kind {
+        extensions: &["safetensors"],
+        whole: "model.safetensors",
+        others: &["logits", "trace", "cont_tensors"],
+        open: Some(Weights::safetensors),
+    },
+    Kind { extensions: &["gguf"], whole: "model.gguf", others: &[], open: None },
+    Kind {
+        extensions: &["bin", "pth", "pt"],
+        whole: "pytorch_model.bin",
+        others: &["training_args", "optimizer", "scheduler", "rng_state"],
+        open: Some(Weights::pickles),
+    },
+];
+
+impl Kind {
+    /// The files of a folder: those that the index names, or the one that is there.
+    fn files_of(&self, folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
+        let index = folder.join(format!("{}.index.json", self.whole));
+        if index.is_file() {
+            return parts_of(folder, &index);
         }
-        let files: Vec<PathBuf> = names.into_iter().map(|name| folder.join(name)).collect();
-        return match files.iter().find(|file| !file.is_file()) {
-            None => Ok(files),
-            Some(file) => {
-                let name = file.file_name().unwrap_or_default().to_string_lossy();
-                let why = format!("its part {name} is missing; fetch that file too");
-                Err(ModelError::NotAModel { path: folder.into(), why })
-            }
-        };
+        let whole = folder.join(self.whole);
+        if whole.is_file() {
+            return Ok(vec![whole]);
+        }
+        let mut files = Vec::new();
+        for extension in self.extensions {
+            files.extend(with_extension(folder, extension)?);
+        }
+        let name = |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        files.retain(|file| !self.others.iter().any(|other| name(file).starts_with(other)));
+        if files.len() > 1 {
+            let kind = self.extensions[0];
+            let why = format!("it holds several .{kind} files and no index that orders them; give the path of one");
+            return Err(ModelError::NotAModel { path: folder.into(), why });
+        }
+        Ok(files)
     }
-    let whole = folder.join("model.safetensors");
-    if whole.is_file() {
-        return Ok(vec![whole]);
+}
+
+/// The files that an index names.
+fn parts_of(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    let json = read_json(index)?;
+    let damaged = |why: &str| ModelError::Damaged { path: index.into(), why: why.into() };
+    let map = json.get("weight_map").and_then(Value::as_object).ok_or_else(|| damaged("it has no weight_map"))?;
+    let mut names = BTreeSet::new();
+    for name in map.values() {
+        names.insert(name.as_str().ok_or_else(|| damaged("weight_map holds something that is no file name"))?);
     }
-    let mut files = with_extension(folder, "safetensors")?;
-    // Golden fixtures keep logits beside the weights.
-    files.retain(|file| !file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("logits")));
-    if files.len() > 1 {
-        let why = "it holds several .safetensors files and no model.safetensors.index.json that orders them".into();
-        return Err(ModelError::NotAModel { path: folder.into(), why });
+    let files: Vec<PathBuf> = names.into_iter().map(|name| folder.join(name)).collect();
+    match files.iter().find(|file| !file.is_file()) {
+        None => Ok(files),
+        Some(file) => {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let why = format!("its part {name} is missing; fetch that file too");
+            Err(ModelError::NotAModel { path: folder.into(), why })
+        }
     }
-    Ok(files)
 }
 
 fn with_extension(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, ModelError> {

@@ -78,6 +78,7 @@ pub(crate) fn from_metadata(
         },
         bos: keys.token("tokenizer.ggml.bos_token_id")?,
         eos: keys.token("tokenizer.ggml.eos_token_id")?,
+        ..Descriptor::default()
     };
     let architecture = Decoder { shape: backbone, layout: Layout::Gguf, attention: Attention::Full };
     Ok((Box::new(architecture), descriptor.with(overrides)))

@@ -221,6 +221,31 @@ impl SelfAttention {
     }
 }
 
+/// Attention whose queries, keys and values are one map, (n, d) -> (n, 3d), of as many heads each.
+pub(crate) struct FusedAttention {
+    pub(crate) fused: Linear,
+    pub(crate) output: Linear,
+    pub(crate) heads: usize,
+}
+
+impl FusedAttention {
+    /// x (n, d) -> (n, d); without `rotary` nothing is rotated.
+    pub(crate) fn forward(
+        &self,
+        x: &Tensor,
+        rotary: Option<&Rotary>,
+        bias: Option<&Tensor>,
+    ) -> candle_core::Result<Tensor> {
+        let (n, h) = (x.dim(0)?, self.heads);
+        let parts = self.fused.forward(x)?.reshape((n, 3, h, ()))?.permute((1, 2, 0, 3))?.contiguous()?; // (3, h, n, e)
+        let turned = |part: usize| match rotary {
+            Some(rotary) => rotary.apply(&parts.narrow(0, part, 1)?)?.squeeze(0),
+            None => parts.get(part),
+        };
+        self.output.forward(&attend(&turned(0)?, &turned(1)?, &parts.get(2)?, bias)?)
+    }
+}
+
 /// down(silu(gate(x)) * up(x)).
 pub(crate) struct SwiGlu {
     gate: Linear,

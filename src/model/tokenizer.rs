@@ -121,6 +121,11 @@ impl Tokenizer {
         self.pieces.get(id as usize).map_or(&[], Vec::as_slice)
     }
 
+    /// The id of a token by its name.
+    pub(crate) fn id_of(&self, name: &str) -> Option<u32> {
+        self.inner.token_to_id(name)
+    }
+
     /// One more than the largest id.
     pub fn size(&self) -> usize {
         self.pieces.len()

@@ -1,4 +1,5 @@
-//! The tensors of a checkpoint: safetensors (one file or sharded, memory-mapped) or GGUF, behind one door.
+//! The tensors of a checkpoint: safetensors (one file or sharded, memory-mapped), GGUF or PyTorch's pickles, behind one
+//! door.
 //!
 //! A tensor is read when it is asked for and converted to the working type then, so that at no time a second copy of
 //! the whole checkpoint is in memory.
@@ -15,6 +16,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::error::{Misshapen, ModelError, first_line};
 use super::family::Expected;
+use super::pickle::Pickles;
 
 /// (usual name, other name) of parts of tensor names: BERT's files from TensorFlow keep its names of LayerNorm.
 const ALIASES: [(&str, &str); 2] = [("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta")];
@@ -22,6 +24,7 @@ const ALIASES: [(&str, &str); 2] = [("LayerNorm.weight", "LayerNorm.gamma"), ("L
 enum Source {
     Safetensors(MmapedSafetensors),
     Gguf { content: Content, file: RefCell<BufReader<File>> },
+    Pickles(Pickles),
 }
 
 /// An opened checkpoint.
@@ -69,11 +72,17 @@ impl Weights {
         Ok(Self { path: path.into(), source, device: Device::Cpu, dtype: DType::F32 })
     }
 
+    /// Opens PyTorch's files and reads what they say of their tensors.
+    pub(crate) fn pickles(path: &Path, files: &[PathBuf]) -> Result<Self, ModelError> {
+        let source = Source::Pickles(Pickles::open(files)?);
+        Ok(Self { path: path.into(), source, device: Device::Cpu, dtype: DType::F32 })
+    }
+
     /// The GGUF header, where it is one.
     pub(crate) fn gguf_content(&self) -> Option<&Content> {
         match &self.source {
             Source::Gguf { content, .. } => Some(content),
-            Source::Safetensors(_) => None,
+            Source::Safetensors(_) | Source::Pickles(_) => None,
         }
     }
 
@@ -104,6 +113,7 @@ impl Weights {
         match &self.source {
             Source::Safetensors(mapped) => mapped.get(name).ok().map(|view| view.shape().to_vec()),
             Source::Gguf { content, .. } => content.tensor_infos.get(name).map(|info| info.shape.dims().to_vec()),
+            Source::Pickles(pickles) => pickles.shape(name).map(<[usize]>::to_vec),
         }
     }
 
@@ -111,6 +121,7 @@ impl Weights {
         let mut names: Vec<String> = match &self.source {
             Source::Safetensors(mapped) => mapped.tensors().into_iter().map(|(name, _)| name).collect(),
             Source::Gguf { content, .. } => content.tensor_infos.keys().cloned().collect(),
+            Source::Pickles(pickles) => pickles.names().map(str::to_owned).collect(),
         };
         names.sort();
         names
@@ -149,6 +160,7 @@ impl Weights {
                 let dense = quantised.dequantize(&Device::Cpu).map_err(damaged)?;
                 dense.to_device(&self.device).map_err(damaged)?
             }
+            Source::Pickles(pickles) => pickles.get(&name)?.to_device(&self.device).map_err(damaged)?,
         };
         Ok(tensor.to_dtype(self.dtype)?)
     }

@@ -36,11 +36,12 @@ const KEYS: [&str; 7] = ["path", "mask_id", "shift", "attention", "family", "tok
 impl Described {
     /// The options with this behind them: what they say already stays.
     pub fn under(&self, mut options: LoadOptions) -> LoadOptions {
-        let Overrides { mask, shift, attention, family } = &self.overrides;
+        let Overrides { mask, shift, attention, family, time_conditioning } = &self.overrides;
         let said = &mut options.overrides;
         said.mask = said.mask.or(*mask);
         said.shift = said.shift.or(*shift);
         said.attention = said.attention.or(*attention);
+        said.time_conditioning = said.time_conditioning.or(*time_conditioning);
         said.family = said.family.take().or_else(|| family.clone());
         options.tokenizer = options.tokenizer.take().or_else(|| self.tokenizer.clone());
         options
@@ -181,6 +182,7 @@ mod tests {
                 shift: Some(1),
                 attention: Some(Attention::Block(32)),
                 family: Some("qwen2".into()),
+                time_conditioning: None,
             },
             tokenizer: Some("/t/tokenizer.json".into()),
             chat: Some(true),

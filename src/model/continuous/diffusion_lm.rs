@@ -38,7 +38,7 @@ struct DiffusionLm {
 pub(super) fn read(folder: &Path, weights: &Weights) -> Described {
     let path = folder.join("training_args.json");
     let json = if path.is_file() { read_json(&path)? } else { serde_json::Value::Null };
-    let keys = Keys { path: &path, json: &json };
+    let keys = Keys::new(&path, &json);
     for (key, expected) in [("model_arch", "transformer"), ("noise_schedule", "sqrt")] {
         keys.expect_text(key, expected)?;
     }

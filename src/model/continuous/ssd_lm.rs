@@ -30,7 +30,7 @@ struct SsdLm {
 pub(super) fn read(folder: &Path, _weights: &Weights) -> Described {
     let path = folder.join("config.json");
     let json = read_json(&path)?;
-    let keys = Keys { path: &path, json: &json };
+    let keys = Keys::new(&path, &json);
     let shape = encoder::roberta_shape(&keys)?;
     shape.check(&keys)?;
     let (bos, eos) = (keys.token("bos_token_id")?, keys.token("eos_token_id")?);

@@ -1,6 +1,6 @@
 //! What each tensor of the stack is called in the layouts that checkpoints come in, as one table.
 
-use super::Backbone;
+use super::{Backbone, smdm};
 use crate::model::error::ModelError;
 use crate::model::family::Expected;
 use crate::model::layers::{Linear, Packing};
@@ -18,6 +18,8 @@ pub(crate) enum Layout {
     Llada2,
     /// `blk.0.attn_q.weight` (llama.cpp).
     Gguf,
+    /// `transformer.h.0.attn.attn.weight` (SMDM, after lit-gpt).
+    Smdm,
 }
 
 /// A place in the stack. `ff_proj` of LLaDA is the gate, `up_proj` the multiplier, `ff_out` the way down.
@@ -44,11 +46,14 @@ use Place::{
     Value,
 };
 
-/// (place, Hugging Face, LLaDA, GGUF, LLaDA 2); `#` stands for the block's number.
-const NAMES: [(Place, [&str; 4]); 14] = [
-    (Embedding, ["model.embed_tokens", "model.transformer.wte", "token_embd", "model.word_embeddings"]),
-    (FinalNorm, ["model.norm", "model.transformer.ln_f", "output_norm", "model.norm"]),
-    (Head, ["lm_head", "model.transformer.ff_out", "output", "lm_head"]),
+/// (place, Hugging Face, LLaDA, GGUF, LLaDA 2, SMDM); `#` stands for the block's number.
+const NAMES: [(Place, [&str; 5]); 14] = [
+    (
+        Embedding,
+        ["model.embed_tokens", "model.transformer.wte", "token_embd", "model.word_embeddings", "transformer.wte"],
+    ),
+    (FinalNorm, ["model.norm", "model.transformer.ln_f", "output_norm", "model.norm", "transformer.ln_f"]),
+    (Head, ["lm_head", "model.transformer.ff_out", "output", "lm_head", "lm_head"]),
     (
         AttentionNorm,
         [
@@ -56,6 +61,7 @@ const NAMES: [(Place, [&str; 4]); 14] = [
             "model.transformer.blocks.#.attn_norm",
             "blk.#.attn_norm",
             "model.layers.#.input_layernorm",
+            "transformer.h.#.norm_1",
         ],
     ),
     (
@@ -65,6 +71,7 @@ const NAMES: [(Place, [&str; 4]); 14] = [
             "model.transformer.blocks.#.q_proj",
             "blk.#.attn_q",
             "model.layers.#.attention.query_key_value",
+            "transformer.h.#.attn.attn",
         ],
     ),
     (
@@ -74,6 +81,7 @@ const NAMES: [(Place, [&str; 4]); 14] = [
             "model.transformer.blocks.#.k_proj",
             "blk.#.attn_k",
             "model.layers.#.attention.query_key_value",
+            "transformer.h.#.attn.attn",
         ],
     ),
     (
@@ -83,6 +91,7 @@ const NAMES: [(Place, [&str; 4]); 14] = [
             "model.transformer.blocks.#.v_proj",
             "blk.#.attn_v",
             "model.layers.#.attention.query_key_value",
+            "transformer.h.#.attn.attn",
         ],
     ),
     (
@@ -92,6 +101,7 @@ const NAMES: [(Place, [&str; 4]); 14] = [
             "model.transformer.blocks.#.attn_out",
             "blk.#.attn_output",
             "model.layers.#.attention.dense",
+            "transformer.h.#.attn.proj",
         ],
     ),
     (
@@ -101,6 +111,7 @@ const NAMES: [(Place, [&str; 4]); 14] = [
             "model.transformer.blocks.#.q_norm",
             "blk.#.attn_q_norm",
             "model.layers.#.attention.query_layernorm",
+            "transformer.h.#.attn.q_norm",
         ],
     ),
     (
@@ -110,6 +121,7 @@ const NAMES: [(Place, [&str; 4]); 14] = [
             "model.transformer.blocks.#.k_norm",
             "blk.#.attn_k_norm",
             "model.layers.#.attention.key_layernorm",
+            "transformer.h.#.attn.k_norm",
         ],
     ),
     (
@@ -119,6 +131,7 @@ const NAMES: [(Place, [&str; 4]); 14] = [
             "model.transformer.blocks.#.ff_norm",
             "blk.#.ffn_norm",
             "model.layers.#.post_attention_layernorm",
+            "transformer.h.#.norm_2",
         ],
     ),
     (
@@ -128,6 +141,7 @@ const NAMES: [(Place, [&str; 4]); 14] = [
             "model.transformer.blocks.#.ff_proj",
             "blk.#.ffn_gate",
             "model.layers.#.mlp.gate_proj",
+            "transformer.h.#.mlp.swiglu.w1",
         ],
     ),
     (
@@ -137,6 +151,7 @@ const NAMES: [(Place, [&str; 4]); 14] = [
             "model.transformer.blocks.#.up_proj",
             "blk.#.ffn_up",
             "model.layers.#.mlp.up_proj",
+            "transformer.h.#.mlp.swiglu.w2",
         ],
     ),
     (
@@ -146,6 +161,7 @@ const NAMES: [(Place, [&str; 4]); 14] = [
             "model.transformer.blocks.#.ff_out",
             "blk.#.ffn_down",
             "model.layers.#.mlp.down_proj",
+            "transformer.h.#.mlp.swiglu.w3",
         ],
     ),
 ];
@@ -158,9 +174,20 @@ impl Layout {
             Self::Llada => 1,
             Self::Gguf => 2,
             Self::Llada2 => 3,
+            Self::Smdm => 4,
         };
         let row = NAMES.iter().find(|(named, _)| *named == place);
         row.map_or_else(String::new, |(_, names)| names[column].replace('#', &block.to_string()))
+    }
+
+    /// How many rows the embedding of a vocabulary has.
+    pub(crate) fn embedded(self, vocab: usize) -> usize {
+        vocab + usize::from(self == Self::Smdm)
+    }
+
+    /// Whether queries, keys and values are one tensor; it is listed at the place of the first.
+    fn is_fused(self) -> bool {
+        matches!(self, Self::Llada2 | Self::Smdm)
     }
 
     /// Reads a linear map of a block.
@@ -178,6 +205,10 @@ impl Layout {
             (Self::Llada2, Query) => (0, queries),
             (Self::Llada2, Key) => (queries, keys),
             (Self::Llada2, Value) => (queries + keys, keys),
+            (Self::Smdm, Query | Key | Value) => {
+                let fused = weights.get(&(name + ".weight"))?;
+                return Linear::new(smdm::part(&fused, place, shape)?, None, packing);
+            }
             _ => return Linear::load(weights, &name, packing),
         };
         let part = |suffix: &str| Ok::<_, ModelError>(weights.get(&format!("{name}.{suffix}"))?.narrow(0, from, rows)?);
@@ -194,12 +225,11 @@ pub(crate) fn expected(shape: &Backbone, layout: Layout) -> Vec<Expected> {
     };
     let (hidden, ff) = (shape.hidden, shape.feed_forward);
     let (queries, keys) = (shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim);
-    add(Embedding, 0, ".weight", &[shape.vocab, hidden], true);
+    add(Embedding, 0, ".weight", &[layout.embedded(shape.vocab), hidden], true);
     for block in 0..shape.layers {
         add(AttentionNorm, block, ".weight", &[hidden], true);
         let sparse = shape.mixture.as_ref().is_some_and(|mixture| mixture.sparse[block]);
-        let fused = layout == Layout::Llada2;
-        // Where queries, keys and values are one tensor, it is listed at the place of the first.
+        let fused = layout.is_fused();
         let query_rows = if fused { queries + 2 * keys } else { queries };
         let places = [
             (Query, query_rows, hidden, shape.qkv_bias, true),
@@ -237,11 +267,11 @@ mod tests {
 
     #[test]
     fn every_place_has_one_row_and_names_differ() {
-        for layout in [Layout::HuggingFace, Layout::Llada, Layout::Llada2, Layout::Gguf] {
+        for layout in [Layout::HuggingFace, Layout::Llada, Layout::Llada2, Layout::Gguf, Layout::Smdm] {
             let mut names: Vec<_> = NAMES.iter().map(|(place, _)| layout.name(*place, 3)).collect();
             names.sort();
             names.dedup();
-            let fused = if layout == Layout::Llada2 { 2 } else { 0 };
+            let fused = if layout.is_fused() { 2 } else { 0 };
             assert_eq!(names.len(), NAMES.len() - fused, "{layout:?}");
             assert!(names.iter().all(|name| !name.contains('#')));
         }

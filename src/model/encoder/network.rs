@@ -12,7 +12,7 @@ use crate::model::config::Attention;
 use crate::model::decoder::RopePairs;
 use crate::model::error::ModelError;
 use crate::model::family::{Input, Network};
-use crate::model::layers::{Linear, Packing, Rotary, attend, attention_bias};
+use crate::model::layers::{FusedAttention, Linear, Packing, Rotary, attention_bias};
 use crate::model::weights::Weights;
 
 /// Reads the LayerNorm of this name; its bias may be absent.
@@ -29,9 +29,7 @@ pub(crate) fn layer_norm(weights: &Weights, name: &str, eps: f64) -> Result<Laye
 struct Block {
     /// None in ModernBERT's first layer.
     attention_norm: Option<LayerNorm>,
-    /// (n, d) -> (n, 3d): queries, keys, values.
-    fused: Linear,
-    output: Linear,
+    attention: FusedAttention,
     feed_forward_norm: LayerNorm,
     up: Linear,
     down: Linear,
@@ -79,8 +77,11 @@ impl Body {
                     .has_attention_norm(layer)
                     .then(|| norm(Place::AttentionNorm, layer))
                     .transpose()?,
-                fused: Linear::new(read("weight")?, bias, packing)?,
-                output: linear(Place::Output, layer)?,
+                attention: FusedAttention {
+                    fused: Linear::new(read("weight")?, bias, packing)?,
+                    output: linear(Place::Output, layer)?,
+                    heads: shape.heads,
+                },
                 feed_forward_norm: norm(Place::FeedForwardNorm, layer)?,
                 up: linear(Place::Up, layer)?,
                 down: linear(Place::Down, layer)?,
@@ -167,7 +168,7 @@ impl Block {
         rotary: Option<&Rotary>,
         bias: Option<&Tensor>,
     ) -> candle_core::Result<Tensor> {
-        let attended = |x: &Tensor| self.attention(x, shape, rotary, bias);
+        let attended = |x: &Tensor| self.attention.forward(x, rotary, bias);
         let fed = |x: &Tensor| self.feed_forward(x, shape.gated);
         if shape.pre_norm {
             let normed = match &self.attention_norm {
@@ -182,22 +183,6 @@ impl Block {
             x = norm.forward(&x)?;
         }
         self.feed_forward_norm.forward(&(&x + fed(&x)?)?)
-    }
-
-    fn attention(
-        &self,
-        x: &Tensor,
-        shape: &Shape,
-        rotary: Option<&Rotary>,
-        bias: Option<&Tensor>,
-    ) -> candle_core::Result<Tensor> {
-        let (n, h, e) = (x.dim(0)?, shape.heads, shape.head_dim());
-        let parts = self.fused.forward(x)?.reshape((n, 3, h, e))?.permute((1, 2, 0, 3))?.contiguous()?; // (3, h, n, e)
-        let turned = |part: usize| match rotary {
-            Some(rotary) => rotary.apply(&parts.narrow(0, part, 1)?)?.squeeze(0),
-            None => parts.get(part),
-        };
-        self.output.forward(&attend(&turned(0)?, &turned(1)?, &parts.get(2)?, bias)?)
     }
 
     fn feed_forward(&self, x: &Tensor, gated: bool) -> candle_core::Result<Tensor> {
@@ -278,7 +263,7 @@ impl LearnedEmbedding {
 }
 
 /// Rows of a table; indices outside of it are the caller's mistake, told in a sentence.
-fn rows_of(table: &Tensor, rows: &[u32], what: &str, device: &Device) -> Result<Tensor, ModelError> {
+pub(crate) fn rows_of(table: &Tensor, rows: &[u32], what: &str, device: &Device) -> Result<Tensor, ModelError> {
     let limit = table.dim(0)?;
     if let Some(row) = rows.iter().find(|row| **row as usize >= limit) {
         return Err(ModelError::Input(format!(
