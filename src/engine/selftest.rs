@@ -11,6 +11,7 @@
 
 use super::brain::Brain;
 use crate::diffusion::{DenoiseError, Denoiser, Pass, TokenId, row_of};
+use crate::model::Attention;
 
 const SENTENCE: &str = " The red ship sailed across the cold sea to an island where old friends waited.";
 /// Where masking begins, and the lengths of masked stretches and of those between, in the second and third copy.
@@ -20,21 +21,30 @@ const MASKED: [(usize, usize); 2] = [(1, 3), (3, 3)];
 const NOISE: [f64; 2] = [0.35, 0.33];
 
 impl Brain {
-    /// A sentence of warning when the answers are noise. Models that cannot be asked are not judged.
+    /// A sentence of warning when the answers are noise (models that cannot be asked are not judged), or when the model
+    /// was not made to see what stands after a hole.
     ///
     /// # Errors
     /// When the pass itself fails.
     pub fn self_test(&mut self) -> Result<Option<String>, DenoiseError> {
-        let Some(costs) = self.easy_question()? else { return Ok(None) };
+        let sightless = match self.model.descriptor.attention {
+            Attention::Full => None,
+            Attention::Block(length) => Some(format!(
+                "{} sees the text after a hole only to the end of a block of {length} tokens: it is made for continuing and for rewriting by instruction",
+                self.model.name
+            )),
+        };
+        let Some(costs) = self.easy_question()? else { return Ok(sightless) };
         let is_noise = costs.iter().zip(NOISE).any(|(cost, limit)| *cost > limit);
         let mask = self.model.vocabulary().mask();
         let shift = self.model.shift();
-        Ok(is_noise.then(|| {
+        let noise = is_noise.then(|| {
             format!(
                 "{} answers an easy question with noise: its mask token ({mask}) or logit shift ({shift}) may be wrong; set them with --mask-id and --shift, or in models.toml",
                 self.model.name
             )
-        }))
+        });
+        Ok(noise.or(sightless))
     }
 
     /// What the right answers cost on average, as shares of what an even guess costs: to lone masks, and to masks in a

@@ -115,9 +115,14 @@ impl Checkpoint {
     /// cannot be written.
     pub fn export(&self, to: BlockType, file: &Path) -> Result<Exported, ModelError> {
         self.check_tensors()?;
-        let Some(decoder) = self.architecture.decoder() else {
+        // What GGUF readers have no names or keys for would be read as another network.
+        let is_plain = |decoder: &&Decoder| {
+            let shape = &decoder.shape;
+            shape.mixture.is_none() && shape.rotary_dim == shape.head_dim && decoder.layout != Layout::Llada2
+        };
+        let Some(decoder) = self.architecture.decoder().filter(is_plain) else {
             let what = format!("writing a network of family `{}` as GGUF", self.descriptor.family);
-            let supported = "Llama- and Qwen-shaped models";
+            let supported = "Llama- and Qwen-shaped models without experts";
             return Err(ModelError::Unsupported { path: self.path.clone(), what, supported });
         };
         let arch = self.gguf_architecture(decoder);

@@ -360,6 +360,18 @@ fn a_packed_model_carries_mask_shift_tokenizer_and_chat_template_and_can_be_pack
 }
 
 #[test]
+fn a_network_that_gguf_has_no_names_for_is_not_packed() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("x.gguf");
+    for name in ["llada-moe", "llada2", "bert"] {
+        let from = fixture(name);
+        let args = ["models", "quantize", from.to_str().unwrap(), "--to", "q8_0", "-o", file.to_str().unwrap()];
+        refused(&run(&args), 1, &["as GGUF is not supported", "without experts"]);
+        assert!(!file.exists());
+    }
+}
+
+#[test]
 fn what_the_user_says_of_a_model_counts_and_mistakes_have_a_line() {
     let home = Home::new();
     let ids = home.path("ids.json");
@@ -503,6 +515,8 @@ fn a_wrong_mask_or_shift_is_warned_of_and_the_default_model_is_not() {
     for right in [&[][..], &["--dtype", "f32"]] {
         assert_eq!(warned(right), "");
     }
+    let error = warned(&["--attention", "block:64"]);
+    assert!(error.contains("after a hole only to the end of a block of 64 tokens"), "{error}");
     for wrong in [["--shift", "0"], ["--mask-id", "7000"]] {
         let error = warned(&wrong);
         assert!(error.contains("--mask-id") && error.contains("--shift") && error.contains("noise"), "{error}");
