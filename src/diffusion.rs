@@ -38,6 +38,7 @@ pub mod schedule;
 pub mod score;
 pub mod search;
 pub mod spec;
+pub mod trajectory;
 pub mod vocabulary;
 pub mod window;
 

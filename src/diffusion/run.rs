@@ -16,6 +16,8 @@ mod guess;
 mod plan;
 mod turn;
 
+pub use plan::Mark;
+
 use std::collections::BTreeMap;
 
 use crate::diffusion::canvas::{Canvas, Edit, EditAct, EditError, Kind};

@@ -1,10 +1,54 @@
 //! How a run goes through its windows: which block is next, how many steps it gets, when it is over.
 
-use super::{Place, Proposals, Run, Steps};
+use super::{Clock, Place, Proposals, Run, Steps};
 use crate::diffusion::canvas::{Edit, EditAct};
 use crate::diffusion::rng::Draw;
 
+/// Where in its plan a run is: what [`Run::resume`] goes on from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mark {
+    clock: Clock,
+    block: Option<usize>,
+    windows: usize,
+    polished: usize,
+    growth: usize,
+    agreement: (f64, usize),
+}
+
+impl Mark {
+    /// Steps made.
+    pub fn step(&self) -> usize {
+        self.clock.step
+    }
+
+    /// Passes made.
+    pub fn nfe(&self) -> usize {
+        self.clock.passes
+    }
+}
+
 impl<D: Draw> Run<D> {
+    /// Where in its plan the run is.
+    pub fn mark(&self) -> Mark {
+        let Self { clock, block, windows, polished, growth, agreement, .. } = self;
+        let (clock, block, windows, polished) = (*clock, *block, *windows, *polished);
+        Mark { clock, block, windows, polished, growth: *growth, agreement: *agreement }
+    }
+
+    /// Goes on from where another run of the same sampler was, on the canvas that it then had. Where the canvas has masks that
+    /// the other had not, as if the user had masked them.
+    #[must_use]
+    pub fn resume(mut self, mark: Mark) -> Self {
+        (self.clock, self.block, self.windows) = (mark.clock, mark.block, mark.windows);
+        (self.polished, self.growth, self.agreement) = (mark.polished, mark.growth, mark.agreement);
+        let first = self.sampler.window.masks(&self.canvas).iter().position(|&masks| masks > 0);
+        if first.is_some_and(|first| self.block.is_none_or(|block| first < block)) {
+            self.replan(0);
+        }
+        self.choose_refresh();
+        self
+    }
+
     /// Whether there is nothing left to do.
     pub fn is_done(&self) -> bool {
         self.block.is_none()
@@ -106,20 +150,19 @@ impl<D: Draw> Run<D> {
 
     /// The user changed the canvas, and so many masks are new.
     pub(super) fn replan(&mut self, added: usize) {
-        let was = self.block;
         let masks = self.sampler.window.masks(&self.canvas);
-        match masks.iter().position(|&masks| masks > 0) {
-            // Masks in a block that was being polished are denoised as if it were entered anew.
-            Some(block) if Some(block) != was || self.clock.post > 0 => {
-                self.block = None;
-                self.polished = self.polished.min(block);
-                self.enter_window();
-            }
-            None if was.is_some() && self.clock.post == 0 && !self.sampler.stop.full => {
-                self.block = None;
-                self.enter_window();
-            }
-            _ => self.extend(added),
+        let first = masks.iter().position(|&masks| masks > 0);
+        let here = self.block.map(|block| masks.get(block).copied().unwrap_or_default());
+        let earlier = first.is_some_and(|first| self.block.is_none_or(|block| first < block));
+        // Masks in a block that was being polished are denoised as if it were entered anew.
+        let again = added > 0 && self.clock.post > 0 && first == self.block;
+        let emptied = here == Some(0) && self.clock.post == 0 && !self.sampler.stop.full;
+        if earlier || again || emptied {
+            self.block = None;
+            self.polished = self.polished.min(first.unwrap_or(usize::MAX));
+            self.enter_window();
+        } else {
+            self.extend(added);
         }
         self.choose_refresh();
     }

@@ -153,9 +153,10 @@ fn particles_differ_are_drawn_by_weight_and_ranked() {
     assert!(ranked.len() > 1, "four seeds gave one text");
     assert!(ranked.windows(2).all(|pair| pair[0].1 >= pair[1].1));
     assert!((ranked[0].1 - mean_log_probability(ranked[0].0)).abs() < 1e-12);
-    // A weight that sharpens without bound leaves the children of one particle.
-    let mut sharp = Particles::new(&start, 7, 4, 1000.0);
-    sharp.turn(&mut toy, &|| false).unwrap();
+    // A weight that sharpens without bound leaves the children of the likeliest.
+    let mut spread = Toy::new(|_, row, id| if row == 1 { 2.0 + 0.2 * id as f32 } else { 0.0 });
+    let mut sharp = Particles::new(&start, 7, 16, 1000.0);
+    sharp.turn(&mut spread, &|| false).unwrap();
     assert_eq!(sharp.ranked().len(), 1);
     while !sharp.is_done() {
         sharp.turn(&mut toy, &|| false).unwrap();
