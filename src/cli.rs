@@ -4,7 +4,6 @@
 
 mod bench;
 mod calibrate;
-mod check;
 mod denoise;
 mod edit;
 mod eval;
@@ -13,6 +12,7 @@ pub mod golden;
 mod logits;
 pub(crate) mod markers;
 mod models;
+mod samplers;
 mod score;
 mod source;
 
@@ -71,21 +71,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// How well a model fills holes cut out of real text
     Eval(eval::EvalArgs),
-    /// The named samplers with their sources
-    Samplers(SamplersArgs),
-}
-
-#[derive(Debug, Args)]
-struct SamplersArgs {
-    /// Run every preset, or the one of --sampler, on the same holes: passes, tokens per pass, mean log-probability
-    #[arg(long)]
-    check: bool,
-    /// Text to cut the holes out of, as for `lacuna eval`
-    #[arg(value_name = "FILE|FOLDER", requires = "check")]
-    texts: Vec<PathBuf>,
-    /// How many holes
-    #[arg(long, default_value_t = 200, requires = "check")]
-    holes: usize,
+    /// The named samplers, what they do, their keys and sources; those of your own among them
+    Samplers(samplers::SamplersArgs),
 }
 
 /// Options that every command takes.
@@ -106,7 +93,7 @@ pub(crate) struct Common {
     /// What all random draws are keyed by; the same seed gives the same text [default: a new one each time]
     #[arg(long, global = true, value_name = "N")]
     seed: Option<u64>,
-    /// A sampler: a preset's name, or PRESET:key=value,... (see `lacuna samplers`)
+    /// A sampler: a name, NAME:key=value,..., or one written out (see `lacuna samplers`)
     #[arg(long, global = true, value_name = "PRESET|SPEC")]
     sampler: Option<String>,
     /// Steps, for samplers with a fixed number
@@ -229,9 +216,10 @@ impl Common {
         self.seed.unwrap_or_else(|| (now() / 1000 % 90_000) as u64 + 10_000)
     }
 
-    /// The sampler as it was typed, or the default.
-    pub(crate) fn sampler_text(&self) -> &str {
-        self.sampler.as_deref().unwrap_or("eb")
+    /// The sampler as it was typed, or the default; one of the user's own written out.
+    fn sampler_text(&self) -> Result<String, Usage> {
+        let typed = self.sampler.as_deref().unwrap_or("eb");
+        samplers::registry().and_then(|own| own.resolve(typed).map_err(|error| error.to_string())).map_err(Usage)
     }
 
     fn settings(&self) -> Settings {
@@ -240,20 +228,20 @@ impl Common {
 
     /// The sampler asked for.
     pub(crate) fn sampler(&self) -> Result<Sampler, Usage> {
-        spec::parse_spec(self.sampler_text(), &self.settings()).map_err(|error| Usage(error.to_string()))
+        spec::parse_spec(&self.sampler_text()?, &self.settings()).map_err(|error| Usage(error.to_string()))
     }
 
     /// The engine's form of the same.
-    pub(crate) fn run_options(&self, seed: u64) -> crate::engine::protocol::RunOptions {
-        crate::engine::protocol::RunOptions {
-            sampler: self.sampler_text().to_owned(),
+    pub(crate) fn run_options(&self, seed: u64) -> Result<crate::engine::protocol::RunOptions, Usage> {
+        Ok(crate::engine::protocol::RunOptions {
+            sampler: self.sampler_text()?,
             steps: self.steps,
             temperature: self.temperature,
             top_p: self.top_p,
             top_k: self.top_k,
             seed,
             instruction: None,
-        }
+        })
     }
 }
 
@@ -287,18 +275,9 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Calibrate(args)) => calibrate::run(args, &cli.common),
         Some(Command::Bench(args)) => bench::run(args, &cli.common),
         Some(Command::Eval(args)) => eval::run(args, &cli.common),
-        Some(Command::Samplers(args)) if args.check => check::run(&args.texts, args.holes, &cli.common),
-        Some(Command::Samplers(_)) => samplers(),
+        Some(Command::Samplers(args)) => samplers::run(args, &cli.common),
         None => edit::run(&cli.files, &cli.common),
     }
-}
-
-fn samplers() -> anyhow::Result<()> {
-    let mut out = String::new();
-    for preset in crate::diffusion::preset::presets() {
-        out.push_str(&format!("{:<15} {}\n", preset.name, preset.doc));
-    }
-    print(&out)
 }
 
 /// Writes to standard output.

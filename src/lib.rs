@@ -15,7 +15,7 @@
 //! *Invariant:* `text` does not know that models exist, reads no clock and cannot fail.
 //!
 //! **[`diffusion`]**: the mathematics. Read [`diffusion::sampler`] first: one step of the reverse process on one page.
-//! Named samplers are rows of a table, [`diffusion::preset::PRESETS`].
+//! Named samplers are rows of a table, [`diffusion::preset`].
 //! *Invariant:* no tensor, no tokenizer, no file, no thread; all randomness is counter-based and keyed.
 //!
 //! **[`model`]**: networks on candle. Token ids in, raw logits out; the only floor that names candle.

@@ -52,7 +52,7 @@ pub(crate) fn run(args: &BenchArgs, common: &Common) -> anyhow::Result<()> {
     let repeats = usize::from(args.repeats);
     let passes = brain.time_passes(&shapes, repeats).map_err(|message| anyhow!(message))?;
     let cases = if args.passes_only { Vec::new() } else { cases() };
-    let options = common.run_options(common.seed.unwrap_or(1));
+    let options = common.run_options(common.seed.unwrap_or(1))?;
     let infills = cases.iter().map(|case| brain.time_infill(case, &options)).collect::<Result<Vec<_>, _>>();
     let infills = infills.map_err(|message| anyhow!(message))?;
     let model = brain.info();

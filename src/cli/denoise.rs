@@ -10,11 +10,12 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::logits::read_ids;
-use super::{Common, Precision, print};
+use super::{Common, Precision, Usage, print};
 use crate::diffusion::Denoiser;
 use crate::diffusion::canvas::{Canvas, Edit, EditAct};
 use crate::diffusion::rng::{Draw, Seeded};
 use crate::diffusion::run::{Run, StepReport};
+use crate::diffusion::search::particles::Particles;
 use crate::model::Model;
 
 #[derive(Debug, Args)]
@@ -26,6 +27,9 @@ pub(crate) struct DenoiseArgs {
 
 pub(crate) fn run(args: &DenoiseArgs, common: &Common) -> anyhow::Result<()> {
     let sampler = common.sampler()?;
+    if common.trace.is_some() && sampler.search.runs().is_some() {
+        return Err(Usage("a sampler of several runs has no single trace; leave --trace out".into()).into());
+    }
     let file = read_ids(&args.ids)?;
     let mut model = common.load_model(Precision::Exact)?;
     let canvas = Canvas::from_ids(&file.ids, model.vocabulary().mask());
@@ -37,6 +41,15 @@ pub(crate) fn run(args: &DenoiseArgs, common: &Common) -> anyhow::Result<()> {
     let started = Instant::now();
     let (seed, vocabulary) = (common.seed(), model.vocabulary().clone());
     let mut run = Run::new(canvas, sampler, &vocabulary, model.shift(), Seeded(seed)).with_noise(model.noise());
+    if let Some((n, beta)) = run.sampler().search.runs() {
+        let mut particles = Particles::new(&run, seed, n, beta);
+        while !particles.is_done() {
+            particles.turn(&mut model, &|| false)?;
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        let ids = particles.ranked().first().map(|(canvas, _)| canvas.ids().to_vec());
+        return print(&format!("{}\n", json!({ "ids": ids, "nfe": particles.nfe(), "seconds": seconds })));
+    }
     while !run.is_done() {
         let report = one_step(&mut run, &mut model)?;
         if let Some(trace) = &mut trace {

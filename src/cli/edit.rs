@@ -27,7 +27,7 @@ pub(super) fn run(files: &[String], common: &Common) -> anyhow::Result<()> {
     shell::require_terminal()?;
     let (document, files) = documents(files)?;
     let seed = common.seed();
-    let settings = Settings { seed, run: common.run_options(seed), ..Settings::default() };
+    let settings = Settings { seed, run: common.run_options(seed)?, ..Settings::default() };
     let Chosen { name, path, described, notice } = model(common);
     // One core stays free, so that a key is drawn while the model computes.
     let load = described.under(common.load_options(Precision::Fast, cores().saturating_sub(1).max(1)));

@@ -38,7 +38,7 @@ pub(crate) fn run(args: &EvalArgs, common: &Common) -> anyhow::Result<()> {
     let seed = common.seed.unwrap_or(1);
     let samples =
         brain.samples(&documents, args.holes, usize::from(args.longest), seed).map_err(|message| anyhow!(message))?;
-    let options = common.run_options(seed);
+    let options = common.run_options(seed)?;
     let mut arms = Vec::new();
     for rule in &args.lengths {
         let mut filled = Vec::with_capacity(samples.len());

@@ -54,7 +54,7 @@ pub(crate) fn run(args: &FillArgs, common: &Common) -> anyhow::Result<()> {
         // The text is what was asked for; a warning that cannot be written is none.
         let _ = writeln!(std::io::stderr(), "lacuna: {warning}");
     }
-    let options = RunOptions { instruction: args.instruction.clone(), ..common.run_options(seed) };
+    let options = RunOptions { instruction: args.instruction.clone(), ..common.run_options(seed)? };
     let request = Request { job: JobId(0), verb, parts, options };
     let mut trace = common.trace.as_deref().map(TraceFile::create).transpose()?;
     let (frame, tokens) = brain

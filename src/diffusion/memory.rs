@@ -33,11 +33,12 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Begins with the tokens around the holes as the background of frequencies.
+    /// Begins with the tokens that no sampler wrote as the background of frequencies.
     pub(crate) fn new(sampler: &Sampler, canvas: &Canvas) -> Self {
         let drifts = [Var::Drift, Var::Drift2].iter().any(|&var| sampler.mentions(var));
         let mut memory = Self { drifts, ..Self::default() };
-        let known = canvas.kinds().iter().zip(canvas.ids()).filter(|(kind, _)| **kind != Kind::Masked);
+        let given = |kind: &Kind| matches!(kind, Kind::Fixed | Kind::Pinned | Kind::Original);
+        let known = canvas.kinds().iter().zip(canvas.ids()).filter(|(kind, _)| given(kind));
         for (_, &id) in known {
             *memory.counts.entry(id).or_default() += 1;
             memory.counted += 1;

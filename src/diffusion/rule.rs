@@ -108,16 +108,6 @@ impl Rule {
         Self { over, when: YES, filter: YES, score: YES, pick, keep: YES, per: Group::Window, min, max, act }
     }
 
-    /// Write all that is noise.
-    pub const fn commit_all() -> Self {
-        Self::new(Over::Masked, Pick::All, Act::Write)
-    }
-
-    /// Write everything anew.
-    pub const fn write_all() -> Self {
-        Self::new(Over::Both, Pick::All, Act::Write)
-    }
-
     /// The numbers in it.
     fn exprs(&self) -> impl Iterator<Item = &Expr> {
         [&self.when, &self.filter, &self.score, &self.keep, &self.min, &self.max].into_iter().chain(self.pick.expr())

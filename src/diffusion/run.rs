@@ -176,7 +176,8 @@ impl<D: Draw> Run<D> {
             let token = sampler::random_token(position, usize::MAX, &self.vocabulary, &self.draws);
             Edit { position, act: EditAct::Noise { token }, probability: 0.0, runners_up: Vec::new() }
         };
-        let edits: Vec<Edit> = self.canvas.masked().map(random).collect();
+        let bare = |position: &usize| self.canvas.ids().get(*position) == Some(&self.canvas.mask());
+        let edits: Vec<Edit> = self.canvas.masked().filter(bare).map(random).collect();
         // Only masks of holes are touched, and no proposable token is the mask: it cannot be refused.
         let refused = self.canvas.apply(&edits, 0);
         debug_assert_eq!(refused, Ok(()));

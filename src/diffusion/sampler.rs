@@ -25,7 +25,7 @@ use crate::diffusion::pick::Picker;
 use crate::diffusion::propose::{Proposal, Propose};
 use crate::diffusion::refresh::RefreshPolicy;
 use crate::diffusion::rng::{Draw, DrawKey, Purpose};
-use crate::diffusion::rule::{Act, Rule};
+use crate::diffusion::rule::{Act, Over, Pick, Rule};
 use crate::diffusion::schedule::{Clock, Schedule, Stop};
 use crate::diffusion::search::Search;
 use crate::diffusion::vocabulary::Vocabulary;
@@ -130,10 +130,13 @@ pub fn step(sampler: &Sampler, at: &Situation<'_>, draws: &impl Draw) -> Vec<Edi
 
 /// The last step of a plan commits what is left and takes nothing back, so that every sampler ends.
 fn rules<'a>(sampler: &'a Sampler, clock: &Clock) -> &'a [Rule] {
-    const COMMIT_ALL: &[Rule] = &[Rule::commit_all()];
-    const WRITE_ALL: &[Rule] = &[Rule::write_all()];
+    const COMMIT_ALL: &[Rule] = &[Rule::new(Over::Masked, Pick::All, Act::Write)];
+    const WRITE_ALL: &[Rule] = &[Rule::new(Over::Both, Pick::All, Act::Write)];
+    const OBEY_ALL: &[Rule] = &[Rule::new(Over::Masked, Pick::All, Act::Obey)];
     match (clock.is_last(), sampler.starts_random) {
         (false, _) => &sampler.rules,
+        // A control token is never text, and a hole that still wants to grow gets more steps for it.
+        (true, false) if sampler.obeys() => OBEY_ALL,
         (true, false) => COMMIT_ALL,
         // Among random tokens nothing tells noise from text: all is written anew.
         (true, true) => WRITE_ALL,

@@ -37,3 +37,14 @@ pub enum Search {
     /// So many runs of their own seeds, of which the likeliest is kept.
     BestOf(usize),
 }
+
+impl Search {
+    /// How many runs side by side it takes, and how their weights are sharpened; none if one run does it all.
+    pub fn runs(self) -> Option<(usize, f64)> {
+        match self {
+            Search::Particles { n, beta } => Some((n, beta)),
+            Search::BestOf(n) => Some((n, 0.0)),
+            _ => None,
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{fixture, json, refused, run, run_with};
+use crate::support::{fixture, json, lacuna, refused, run, run_with};
 
 fn ids_file(folder: &TempDir, value: &Value) -> String {
     let path = folder.path().join("ids.json");
@@ -306,6 +306,35 @@ fn models_are_listed_and_shown() {
     assert_eq!((shown["family"].as_str(), shown["layers"].as_str()), (Some("llada"), Some("30")));
     let samplers = String::from_utf8(run(&["samplers"]).stdout).unwrap();
     for preset in lacuna::diffusion::preset::presets() {
-        assert!(samplers.contains(preset.name));
+        assert!(samplers.contains(preset.name) && samplers.contains(preset.source));
     }
+    let all = json(&run(&["samplers", "--json"]));
+    assert_eq!(all["samplers"].as_array().unwrap().len(), lacuna::diffusion::preset::presets().count());
+    let one = String::from_utf8(run(&["samplers", "fast-dllm"]).stdout).unwrap();
+    assert!(one.contains("masked conf above(threshold) min=1 write"), "{one}");
+    refused(&run(&["samplers", "fast-dlm"]), 2, &["fast-dllm"]);
+    let words = String::from_utf8(run(&["samplers", "--words"]).stdout).unwrap();
+    assert!(words.contains("the ancestral chance"), "{words}");
+}
+
+#[test]
+fn a_sampler_of_ones_own_is_read_from_the_settings_and_named_like_any_other() {
+    let config = TempDir::new().unwrap();
+    let file = config.path().join("lacuna/config.toml");
+    fs::create_dir(file.parent().unwrap()).unwrap();
+    let with_settings = |text: &str, args: &[&str]| {
+        fs::write(&file, text).unwrap();
+        lacuna(args).env("XDG_CONFIG_HOME", config.path()).output().unwrap()
+    };
+    let own = "[samplers.mine]\ndoc = \"My own.\"\nnotation = \"masked -pos best(1) write\"\n";
+    let fill = ["fill", "--seed", "1", "--json", "--sampler", "mine:temperature=0", "one [MASK:2] four"];
+    if cfg!(target_os = "linux") {
+        assert_eq!(json(&with_settings(own, &fill))["nfe"], 2);
+        let listed = with_settings(own, &["samplers"]);
+        assert!(String::from_utf8(listed.stdout).unwrap().contains("My own."));
+        let wrong = with_settings(&own.replace("best", "bets"), &fill);
+        refused(&wrong, 2, &["config.toml:1", "`mine`", "bets"]);
+    }
+    let written_out = ["fill", "--seed", "1", "--json", "--sampler", "masked -pos best(1) write", "one [MASK:2] four"];
+    assert_eq!(json(&run(&written_out))["nfe"], 2);
 }

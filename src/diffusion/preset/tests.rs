@@ -58,7 +58,7 @@ fn steps(
     let sampler = parse_spec(spec, &Overrides::default()).unwrap();
     let mut run = Run::new(start, sampler, &vocabulary, 0, Seeded(seed));
     let mut reports = Vec::new();
-    while !run.is_done() && reports.len() < 300 {
+    while !run.is_done() && reports.len() < 1000 {
         let rows = run.rows_needed();
         let ids = run.canvas().ids().to_vec();
         let step = reports.len();
@@ -233,7 +233,7 @@ fn t2t_replaces_and_t2m_masks_what_became_unlikely() {
 fn correction_goes_on_after_the_last_mask_one_token_a_step() {
     let wrong = |_: &[TokenId], position: usize, _: usize| peak(position as u32 % 4, 0.6 + 0.05 * position as f64);
     let (reports, done) = steps("gidd-correct:temperature=0", canvas("3333"), 1, wrong);
-    assert_eq!(reports.iter().map(|report| written(report)).collect::<Vec<_>>(), [vec![2], vec![1], vec![0], vec![]]);
+    assert_eq!(reports.iter().map(written).collect::<Vec<_>>(), [vec![2], vec![1], vec![0], vec![]]);
     assert_eq!(done.ids(), [0, 1, 2, 3]);
     let (reports, _) = steps("gidd-correct:temperature=0,post=2", canvas("3333"), 1, wrong);
     assert_eq!(reports.len(), 2);
@@ -255,7 +255,7 @@ fn informed_correctors_draw_the_least_certain_anew() {
 
 #[test]
 fn parallel_rules_commit_what_they_are_sure_of() {
-    let mixed = |_: &[TokenId], position: usize, _: usize| peak(1, if position % 2 == 0 { 0.95 } else { 0.4 });
+    let mixed = |_: &[TokenId], position: usize, _: usize| peak(1, if position.is_multiple_of(2) { 0.95 } else { 0.4 });
     let first = |spec: &str| written(&steps(spec, canvas("________"), 1, mixed).0[0]);
     assert_eq!(first("fast-dllm"), [0, 2, 4, 6]);
     assert_eq!(first("fast-dllm:threshold=0.99"), [0]);
@@ -328,7 +328,7 @@ fn holes_grow_and_shrink_where_the_sampler_says_so() {
     let (_, done) = steps("eb", canvas("__"), 1, |_, _, _| peak(6, 0.9));
     assert!(done.ids().iter().all(|&id| id != 6), "whoever does not obey control tokens never proposes them");
     let (reports, _) = steps("dreamon:temperature=0", canvas("_"), 1, |_, _, _| peak(6, 0.9));
-    assert!(reports.len() < 300, "a hole that always wants more stops growing");
+    assert!(reports.len() < 1000, "a hole that always wants more stops growing");
 }
 
 #[test]
@@ -348,14 +348,14 @@ fn orders_follow_places() {
 #[test]
 fn orders_follow_words() {
     // Token 8 is frequent in the text around, token 4 is not in it.
-    let words = |_: &[TokenId], position: usize, _: usize| peak(if position % 2 == 0 { 8 } else { 4 }, 0.6);
+    let words = |_: &[TokenId], position: usize, _: usize| peak(if position.is_multiple_of(2) { 8 } else { 4 }, 0.6);
     let order = steps("infodiffusion", canvas("____|"), 1, words).0.iter().flat_map(written).collect::<Vec<_>>();
     assert_eq!(order, [1, 3, 0, 2], "keywords first");
     let spindle = commit_steps("diffusionbert:steps=20,temperature=0", "____|", words);
     assert!(spindle[0] + 0.5 < spindle[1], "frequent words first: {spindle:?}");
     let debiased = steps("pc-sampler:lambda=0", canvas("____|"), 1, words).0;
     assert_eq!(written(&debiased[0]), [1], "what is frequent owes its probability to that");
-    let hard = |_: &[TokenId], position: usize, _: usize| peak(1, if position % 2 == 0 { 0.9 } else { 0.3 });
+    let hard = |_: &[TokenId], position: usize, _: usize| peak(1, if position.is_multiple_of(2) { 0.9 } else { 0.3 });
     let easy = commit_steps("mgdm:steps=20,temperature=0", "____", hard);
     assert!(easy[0] + 1.0 < easy[1], "easy ones first: {easy:?}");
 }

@@ -248,7 +248,7 @@ proptest! {
             for edit in &report.edits {
                 prop_assert!(before.kind(edit.position).is_editable());
                 prop_assert!(!only_commits || before.kind(edit.position) == Kind::Masked);
-                grown += if let EditAct::Insert { masks } = edit.act { masks } else { 0 };
+                grown += if let EditAct::Insert { masks } = edit.act { masks + 1 } else { 0 };
             }
             if run.canvas().len() == before.len() {
                 for (position, (was, is)) in before.ids().iter().zip(run.canvas().ids()).enumerate() {

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use anyhow::{anyhow, bail};
 use serde_json::json;
 
-use super::eval::documents;
-use super::{Common, Precision, print};
+use crate::cli::eval::documents;
+use crate::cli::{Common, Precision, print};
 use crate::diffusion::preset::{Preset, presets};
 use crate::engine::brain::Brain;
 use crate::engine::eval::{Filled, LengthRule};
@@ -33,18 +33,15 @@ struct Row {
 ///
 /// # Errors
 /// A text that is too short, a model that fails, presets that cannot be told apart.
-pub(crate) fn run(texts: &[PathBuf], holes: usize, common: &Common) -> anyhow::Result<()> {
+pub(super) fn run(only: Option<&str>, texts: &[PathBuf], holes: usize, common: &Common) -> anyhow::Result<()> {
     let documents = documents(texts)?;
     let mut brain = Brain::new(common.load_model(Precision::Fast)?)?;
     let seed = common.seed.unwrap_or(1);
     let samples = brain.samples(&documents, holes, LONGEST, seed).map_err(|message| anyhow!(message))?;
-    let chosen: Vec<&Preset> = match &common.sampler {
-        Some(name) => presets().filter(|preset| preset.name == name).collect(),
-        None => presets().collect(),
-    };
+    let chosen = presets().filter(|preset| only.is_none_or(|name| preset.name == name));
     let mut rows: Vec<Row> = Vec::new();
     for preset in chosen {
-        let mut options = common.run_options(seed);
+        let mut options = common.run_options(seed)?;
         preset.name.clone_into(&mut options.sampler);
         let mut filled = Vec::with_capacity(samples.len());
         for (index, sample) in samples.iter().enumerate() {

@@ -1,0 +1,260 @@
+//! `lacuna samplers`: the named samplers, one line each, those of the user's own among them; one of them in full; and the
+//! words that a sampler's notation is made of.
+//!
+//! The user's own are in `config.toml` in the config folder:
+//! ```toml
+//! [samplers.careful]
+//! doc = "Commits what is nearly certain."
+//! notation = "tau = 0.95; window blocks(16); masked conf above(tau) min=1 write"
+//! ```
+//! Other tables of that file are none of this page's business. Every mistake in this one is told as `file:line`.
+
+mod check;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use clap::Args;
+use serde_json::{Value, json};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Common, Usage, print};
+use crate::diffusion::expr::{FOLDS, FUNCTIONS, WORDS};
+use crate::diffusion::preset::{self, Preset};
+use crate::diffusion::spec::{COMMON_KEYS, Custom, Registry, nearest};
+
+#[derive(Debug, Args)]
+pub(crate) struct SamplersArgs {
+    /// Tell all about one: its keys, its source, and the sampler itself
+    name: Option<String>,
+    /// List the words that a sampler of your own may be written with
+    #[arg(long)]
+    words: bool,
+    /// Run every preset, or NAME alone, on the same holes: passes, tokens per pass, mean log-probability
+    #[arg(long)]
+    check: bool,
+    /// Text to cut the holes out of, as for `lacuna eval`
+    #[arg(long, value_name = "FILE|FOLDER", requires = "check")]
+    text: Vec<PathBuf>,
+    /// How many holes
+    #[arg(long, default_value_t = 200, requires = "check")]
+    holes: usize,
+}
+
+pub(crate) fn run(args: &SamplersArgs, common: &Common) -> anyhow::Result<()> {
+    let registry = registry().map_err(|message| anyhow!(message))?;
+    match &args.name {
+        name if args.check => check::run(name.as_deref(), &args.text, args.holes, common),
+        _ if args.words => words(common.json),
+        Some(name) => show(name, &registry, common.json),
+        None => list(&registry, common.json),
+    }
+}
+
+fn list(registry: &Registry, as_json: bool) -> anyhow::Result<()> {
+    if as_json {
+        let presets = preset::presets().map(preset_json);
+        let all: Vec<Value> = presets.chain(registry.custom().iter().map(custom_json)).collect();
+        return print(&format!("{}\n", json!({ "samplers": all, "common_keys": COMMON_KEYS })));
+    }
+    let mut out = String::new();
+    for preset in preset::presets() {
+        out += &format!("{:<18} {}{}\n", preset.name, preset.doc, in_brackets(preset));
+    }
+    for custom in registry.custom() {
+        out += &format!("{:<18} {} [yours]\n", custom.name, custom.doc);
+    }
+    out += &format!("\nEvery sampler takes {}.\n", COMMON_KEYS.join(", "));
+    out +=
+        "`lacuna samplers NAME` tells all about one; `lacuna samplers --words` what one of your own is written with.\n";
+    print(&out)
+}
+
+/// Keys with their defaults, other names and the source, in brackets.
+fn in_brackets(preset: &Preset) -> String {
+    let keys: Vec<String> = preset.keys.iter().map(|key| format!("{}={}", key.name, key.default)).collect();
+    let aliases: Vec<&str> = preset.aliases.iter().map(|alias| alias.name).collect();
+    let keys = if keys.is_empty() { String::new() } else { format!("{}; ", keys.join(", ")) };
+    let aliases = if aliases.is_empty() { String::new() } else { format!("also {}; ", aliases.join(", ")) };
+    format!(" [{keys}{aliases}{}]", preset.source)
+}
+
+fn show(name: &str, registry: &Registry, as_json: bool) -> anyhow::Result<()> {
+    let custom = registry.custom().iter().find(|custom| custom.name == name);
+    let found = preset::find(name).map(|(preset, _)| preset);
+    if as_json {
+        let value = found.map(preset_json).or(custom.map(custom_json)).ok_or_else(|| unknown(name, registry))?;
+        return print(&format!("{value}\n"));
+    }
+    let (doc, notation) = match (found, custom) {
+        (Some(preset), _) => (format!("{}\n{}", preset.doc, in_brackets(preset).trim()), preset.notation),
+        (None, Some(custom)) => (custom.doc.clone(), custom.notation.as_str()),
+        (None, None) => return Err(unknown(name, registry).into()),
+    };
+    let lines: Vec<String> = notation
+        .split([';', '\n'])
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(|l| format!("  {l}\n"))
+        .collect();
+    print(&format!("{doc}\n{}", lines.concat()))
+}
+
+fn unknown(name: &str, registry: &Registry) -> Usage {
+    let names = preset::names().chain(registry.custom().iter().map(|custom| custom.name.as_str()));
+    Usage(format!("there is no sampler `{name}`; the nearest name is `{}`", nearest(name, names)))
+}
+
+fn words(as_json: bool) -> anyhow::Result<()> {
+    let functions: Vec<&str> =
+        FUNCTIONS.iter().map(|(name, _)| *name).chain(FOLDS.iter().map(|(name, _)| *name)).collect();
+    if as_json {
+        let words: Vec<Value> = WORDS.iter().map(|(word, .., doc)| json!({ "word": word, "doc": doc })).collect();
+        return print(&format!("{}\n", json!({ "words": words, "functions": functions })));
+    }
+    let words: String = WORDS.iter().map(|(word, .., doc)| format!("{word:<12} {doc}\n")).collect();
+    print(&format!("{words}\nFunctions: {}.\n", functions.join(", ")))
+}
+
+fn preset_json(preset: &Preset) -> Value {
+    let keys: Vec<Value> = preset
+        .keys
+        .iter()
+        .map(|key| json!({ "name": key.name, "default": key.default, "range": key.range.text() }))
+        .collect();
+    let aliases: Vec<Value> =
+        preset.aliases.iter().map(|alias| json!({ "name": alias.name, "keys": alias.keys })).collect();
+    json!({
+        "name": preset.name,
+        "doc": preset.doc,
+        "source": preset.source,
+        "keys": keys,
+        "aliases": aliases,
+        "twins": preset.twins,
+        "notation": preset.notation,
+    })
+}
+
+fn custom_json(custom: &Custom) -> Value {
+    json!({ "name": custom.name, "doc": custom.doc, "source": "config.toml", "notation": custom.notation })
+}
+
+/// The presets and the user's own samplers.
+///
+/// # Errors
+/// `file:line: ` and one sentence.
+pub(crate) fn registry() -> Result<Registry, String> {
+    match file() {
+        Some(file) => read(&file),
+        None => Ok(Registry::default()),
+    }
+}
+
+/// Where the settings are looked for, if the system has such a place.
+fn file() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "lacuna").map(|dirs| dirs.config_dir().join("config.toml"))
+}
+
+/// Reads the table `[samplers]` of a settings file. No file is no samplers.
+fn read(file: &Path) -> Result<Registry, String> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => Reader { file, text: &text }.registry(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Registry::default()),
+        Err(error) => Err(format!("cannot read {}: {error}", file.display())),
+    }
+}
+
+struct Reader<'a> {
+    file: &'a Path,
+    text: &'a str,
+}
+
+impl Reader<'_> {
+    fn error(&self, at: usize, why: &str) -> String {
+        let line = self.text.get(..at).unwrap_or(self.text).matches('\n').count() + 1;
+        format!("{}:{line}: {why}", self.file.display())
+    }
+
+    fn registry(&self) -> Result<Registry, String> {
+        let table = DeTable::parse(self.text).map_err(|error| {
+            let why = error.message().lines().next().unwrap_or_default().to_owned();
+            self.error(error.span().map_or(0, |span| span.start), &why)
+        })?;
+        let mut registry = Registry::default();
+        let Some((_, samplers)) = table.get_ref().iter().find(|(key, _)| key.get_ref() == "samplers") else {
+            return Ok(registry);
+        };
+        for (name, value) in self.table("samplers", samplers)? {
+            let at = name.span().start;
+            let custom = self.custom(name.get_ref(), value)?;
+            registry.add(custom).map_err(|why| self.error(at, &format!("`{}`: {why}", name.get_ref())))?;
+        }
+        Ok(registry)
+    }
+
+    fn table<'t, 'a>(&self, key: &str, value: &'t Spanned<DeValue<'a>>) -> Result<&'t DeTable<'a>, String> {
+        let why = || self.error(value.span().start, &format!("`{key}` is a table, as in [samplers.careful]"));
+        value.get_ref().as_table().ok_or_else(why)
+    }
+
+    fn custom(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Custom, String> {
+        let mut custom = Custom { name: name.to_owned(), doc: String::new(), notation: String::new() };
+        for (key, value) in self.table(name, value)? {
+            let place = match key.get_ref().as_ref() {
+                "doc" => &mut custom.doc,
+                "notation" => &mut custom.notation,
+                other => {
+                    let near = nearest(other, ["doc", "notation"].into_iter());
+                    return Err(
+                        self.error(key.span().start, &format!("there is no key `{other}`; the nearest is `{near}`"))
+                    );
+                }
+            };
+            let text = value.get_ref().as_str();
+            let why = || self.error(value.span().start, &format!("`{}` is a text in quotes", key.get_ref()));
+            text.ok_or_else(why)?.clone_into(place);
+        }
+        Ok(custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Reader;
+    use crate::diffusion::spec::{Overrides, Registry, parse_spec};
+
+    fn read(text: &str) -> Result<Registry, String> {
+        Reader { file: Path::new("config.toml"), text }.registry()
+    }
+
+    #[test]
+    fn a_users_samplers_are_read_and_other_tables_left_alone() {
+        let text = "[keys]\nsave = \"f2\"\n\n[samplers.careful]\ndoc = \"Sure.\"\nnotation = \"\"\"\ntau = 0.95\n\
+                    masked conf above(tau) min=1 write\"\"\"\n";
+        let registry = read(text).unwrap();
+        assert_eq!((registry.custom().len(), registry.custom()[0].doc.as_str()), (1, "Sure."));
+        let own = registry.parse("careful:tau=0.9", &Overrides::default()).unwrap();
+        assert_eq!(own, parse_spec("masked conf above(0.9) min=1 write", &Overrides::default()).unwrap());
+        assert_eq!(read("").unwrap(), Registry::default());
+    }
+
+    #[test]
+    fn mistakes_are_told_by_line() {
+        let starts = |text: &str, start: &str| {
+            let error = read(text).unwrap_err();
+            assert!(error.starts_with(start), "{error}");
+        };
+        starts(
+            "\n[samplers.a]\nnotatoin = \"\"",
+            "config.toml:3: there is no key `notatoin`; the nearest is `notation`",
+        );
+        starts("[samplers.a]\nnotation = 3", "config.toml:2: `notation` is a text in quotes");
+        starts("[samplers]\na = 3", "config.toml:2: `a` is a table");
+        starts("[samplers.llada]\nnotation = \"masked all write\"", "config.toml:1: `llada`: a sampler of your own");
+        starts("[samplers.a]\nnotation = \"masked al write\"", "config.toml:1: `a`: the sampler cannot be read: `al`");
+        starts("[samplers.a", "config.toml:1: ");
+    }
+}
