@@ -24,6 +24,7 @@ mod gguf;
 mod gpt2;
 mod kernel;
 mod layers;
+mod lfm2;
 mod moe;
 mod pickle;
 pub mod tokenizer;

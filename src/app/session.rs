@@ -65,7 +65,7 @@ impl App {
     }
 
     pub(crate) fn send_start(&mut self) {
-        let (Model::Ready(_), Some(session)) = (&self.model, self.infill.session()) else { return };
+        let (Model::Ready(info), Some(session)) = (&self.model, self.infill.session()) else { return };
         let Some(run) = &session.run else { return };
         let request = Request {
             job: run.job,
@@ -73,11 +73,15 @@ impl App {
             parts: request::parts(&self.document, session, false),
             options: run.options.clone(),
         };
+        let caution = info.caution(&request.parts);
         let told = Told { revision: self.document.buffer().revision(), holes: session.holes.clone() };
         if let Some(run) = self.infill.run_mut() {
             run.told = Some(told);
         }
         self.emit(Effect::Engine(Command::Start(request)));
+        if let Some(caution) = caution {
+            self.warn(caution);
+        }
     }
 
     /// Tells the engine of a document that changed under its run; ends a task that has lost all its holes.

@@ -50,7 +50,8 @@ pub(crate) fn run(args: &FillArgs, common: &Common) -> anyhow::Result<()> {
     let seed = common.seed();
     let (found, model) = common.find_and_load(Precision::Fast)?;
     let mut brain = Brain::new(model)?.tuned_on_chat(found.is_chat());
-    if let Some(warning) = brain.self_test()? {
+    let caution = brain.info().caution(&parts);
+    for warning in brain.self_test()?.into_iter().chain(caution) {
         // The text is what was asked for; a warning that cannot be written is none.
         let _ = writeln!(std::io::stderr(), "lacuna: {warning}");
     }

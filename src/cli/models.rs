@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{Common, Precision, cores, golden, print};
 use crate::engine::catalog::{self, known, memory};
-use crate::model::{Checkpoint, TensorReport};
+use crate::model::{Attention, Checkpoint, TensorReport};
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelsArgs {
@@ -67,10 +67,18 @@ fn show(name: &str, common: &Common) -> anyhow::Result<()> {
             let options = found.described.under(common.load_options(Precision::Exact, cores()));
             let checkpoint = Checkpoint::open(&found.path, &options.overrides)?;
             let how = &checkpoint.descriptor;
-            let mask = how.mask.map_or("said by the tokenizer, or by --mask-id".into(), |mask| mask.to_string());
+            let mask = match how.mask {
+                Some(mask) => mask.to_string(),
+                None if checkpoint.is_continuous() => "none: it denoises vectors".into(),
+                None => "said by the tokenizer, or by --mask-id".into(),
+            };
+            let sees = match how.attention {
+                Attention::Full => "the whole text".to_owned(),
+                Attention::Block(block) => format!("the text before, and its own block of {block} tokens"),
+            };
             facts.extend([("path", found.path.display().to_string()), ("family", how.family.clone())]);
             facts.extend(checkpoint.facts());
-            facts.extend([("mask token", mask), ("logit shift", how.shift.to_string())]);
+            facts.extend([("mask token", mask), ("logit shift", how.shift.to_string()), ("a hole sees", sees)]);
             if let Some(size) = catalog::size_of(&found.path) {
                 facts.extend(needs(size));
             }
@@ -147,14 +155,17 @@ fn check(dir: &Path, common: &Common) -> anyhow::Result<()> {
     }
     // Names and shapes fit; reading every tensor finds a file that is shorter than its header says.
     let family = checkpoint.descriptor.family.clone();
-    let model = checkpoint.load(&dir.display().to_string(), &options)?;
+    let name = dir.display().to_string();
+    let (parameters, device) = if checkpoint.is_continuous() {
+        let model = checkpoint.load_continuous(&name, &options)?;
+        (model.parameters, model.device())
+    } else {
+        let model = checkpoint.load(&name, &options)?;
+        (model.parameters, model.device())
+    };
     if !common.json {
-        out += &format!(
-            "{}: a {family} model of {:.1} million weights, loads on {}\n",
-            dir.display(),
-            model.parameters as f64 / 1e6,
-            model.device()
-        );
+        let millions = parameters as f64 / 1e6;
+        out += &format!("{name}: a {family} model of {millions:.1} million weights, loads on {device}\n");
     }
     print(&out)
 }

@@ -12,6 +12,7 @@
 //! `ssd_model_decode.py`, TESS 2 (2502.13917) `simplex_ddpm.py`.
 
 pub mod levels;
+mod process;
 
 use crate::diffusion::canvas::{Edit, EditAct};
 use crate::diffusion::propose::{Fallback, Propose, Row};
@@ -19,6 +20,7 @@ use crate::diffusion::rng::{Draw, DrawKey, Purpose};
 use crate::diffusion::vocabulary::Vocabulary;
 use crate::diffusion::{DenoiseError, TokenId};
 use levels::Level;
+pub use process::{Choices, Motion, Process, Space};
 
 /// A network that, shown noised vectors, says how likely each token of the clean text is.
 pub trait ContinuousDenoiser {
@@ -71,71 +73,6 @@ pub struct Prediction {
     pub logits: Vec<f32>,
     /// Its guess of the clean vectors; empty where it follows from the logits (on the simplex).
     pub clean: Vec<f32>,
-}
-
-/// What a user may choose about a process.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Choices {
-    /// How many steps.
-    pub steps: usize,
-    /// How a step moves; none for the family's own way.
-    pub motion: Option<Motion>,
-    /// Which tokens count as meant, on the simplex; none for the family's own share.
-    pub top_p: Option<f64>,
-    /// What noise estimates are divided by; below 1 is bolder; none for the family's own.
-    pub temperature: Option<f64>,
-}
-
-impl Choices {
-    /// So many steps, everything else as the family does it.
-    pub fn steps(steps: usize) -> Self {
-        Self { steps: steps.max(1), motion: None, top_p: None, temperature: None }
-    }
-}
-
-/// Where vectors live.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Space {
-    /// Between embeddings of tokens; the network guesses the clean vector.
-    Embeddings,
-    /// Over the vocabulary: 1 for the tokens meant, -1 for all others. Meant are the most likely tokens with this
-    /// probability together, at 0 the one most likely.
-    Simplex {
-        /// That probability.
-        top_p: f64,
-    },
-}
-
-/// How a step goes from noise `sigma_t` to less noise `sigma_s`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Motion {
-    /// Along the noise that the guess implies, drawing nothing (DDIM, 2010.02502, eta 0).
-    Deterministic,
-    /// A draw of the posterior given the guess (DDPM, 2006.11239, with the smaller variance; VDM, 2107.00630, eq. 33).
-    Posterior,
-    /// The same with DDPM's larger variance, `1 - alpha_t^2 / alpha_s^2`.
-    PosteriorWide,
-    /// The guess noised anew.
-    Renoise,
-}
-
-/// A reverse process as data.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Process {
-    /// Where vectors live.
-    pub space: Space,
-    /// How a step moves.
-    pub motion: Motion,
-    /// The noise of each step, most first.
-    pub levels: Vec<Level>,
-    /// What clean vectors are multiplied with.
-    pub scale: f64,
-    /// What draws are multiplied with.
-    pub noise: f64,
-    /// What the first draw is multiplied with instead.
-    pub first_noise: f64,
-    /// What the noise that a guess implies is divided by.
-    pub temperature: f64,
 }
 
 /// A source of standard normal numbers.

@@ -43,6 +43,7 @@ impl Brain {
             context: self.model.context(),
             warning: self.warning.clone(),
             no_instructions: chat::frame(&self.model, chat::PLAIN).err(),
+            blind_after: !self.model.descriptor.attention.sees_after(),
         }
     }
 

@@ -22,6 +22,11 @@ pub enum Attention {
 }
 
 impl Attention {
+    /// Whether a row sees the text after a hole that it is in, however long the hole is.
+    pub fn sees_after(self) -> bool {
+        self == Self::Full
+    }
+
     /// Reads `full` or `block:B`, as `--attention` takes it.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text.split_once(':') {

@@ -17,6 +17,7 @@ use super::config::{Attention, Descriptor, Keys};
 use super::error::ModelError;
 use super::family::{Architecture, Expected, Network, Read};
 use super::layers::Packing;
+use super::lfm2::Convolutions;
 use super::moe::{self, Mixture};
 use super::weights::Weights;
 use names::{Layout, Place};
@@ -57,6 +58,8 @@ pub(crate) struct Backbone {
     pub(crate) qk_norm: bool,
     /// Experts in the place of the feed-forward layer of some blocks.
     pub(crate) mixture: Option<Mixture>,
+    /// Blocks that mix neighbours by a convolution instead of attending.
+    pub(crate) convolutions: Option<Convolutions>,
     /// Whether the head may be the embedding (`tie_word_embeddings`); a head in the file wins.
     pub(crate) tied: bool,
     /// Longest sequence it was made for (`max_position_embeddings`, LLaDA: `max_sequence_length`).
@@ -254,6 +257,7 @@ fn hugging_face_shape(keys: &Keys<'_>, family: &str) -> Result<Backbone, ModelEr
         feed_forward_bias: keys.flag("mlp_bias")?,
         qk_norm,
         mixture: None,
+        convolutions: None,
         // CoDA's class ties them where its file is silent.
         tied: match keys.present("tie_word_embeddings") {
             None => family == "coda",
@@ -300,6 +304,7 @@ fn llada_shape(keys: &Keys<'_>) -> Result<Backbone, ModelError> {
         feed_forward_bias: bias,
         qk_norm: false,
         mixture: None,
+        convolutions: None,
         tied: keys.flag("weight_tying")?,
         context: keys.size("max_sequence_length")?,
     })

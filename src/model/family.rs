@@ -14,7 +14,7 @@ use super::continuous::{VectorArchitecture, tess2};
 use super::error::ModelError;
 use super::layers::Packing;
 use super::weights::Weights;
-use super::{ddit, decoder, descriptors, encoder, gpt2};
+use super::{ddit, decoder, descriptors, encoder, gpt2, lfm2};
 use crate::diffusion::Refresh;
 
 /// A network's shape, before its tensors are read.
@@ -168,6 +168,7 @@ const FAMILIES: &[Family] = &[
     Family { names: &["sdar", "sdar_moe"], shift: 0, read: decoder::block_causal },
     Family { names: &["fast_dllm_qwen"], shift: 1, read: decoder::block_causal },
     Family { names: &["tess2"], shift: 0, read: tess2::read },
+    Family { names: &["lfm2"], shift: 0, read: lfm2::read },
     Family { names: &["bert"], shift: 0, read: encoder::bert },
     Family { names: &["roberta", "xlm-roberta"], shift: 0, read: encoder::roberta },
     Family { names: &["modernbert"], shift: 0, read: encoder::modernbert },
@@ -200,7 +201,8 @@ fn named(keys: &Keys<'_>) -> Result<String, ModelError> {
 
 pub(crate) const SUPPORTED: &str = "Llama- and Qwen-shaped diffusion models (llada, Dream, a2d-qwen2, a2d-qwen3, qwen2, \
     qwen3, llama, CoDA, SMDM), their mixtures of experts (LLaDA-MoE, LLaDA 2), block by block (SDAR, Fast-dLLM v2), \
-    DDiT-shaped ones (mdlm, bd3lm, udlm, duo, SEDD, RADD, GIDD), DiffuGPT, and bert, roberta, xlm-roberta, modernbert";
+    DDiT-shaped ones (mdlm, bd3lm, udlm, duo, SEDD, RADD, GIDD), DiffuGPT, masked language models (BERT, RoBERTa, \
+    ModernBERT, LFM2) and models of vectors (Plaid, Diffusion-LM, SSD-LM, TESS 2)";
 
 /// What a checkpoint without a `model_type` is, if it can be told: by its training configuration, or by its tensors.
 fn recognise(json: &Value, weights: Option<&Weights>) -> Option<&'static str> {

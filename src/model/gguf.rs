@@ -58,6 +58,7 @@ pub(crate) fn from_metadata(
         feed_forward_bias: shape("blk.0.ffn_up.bias").is_some(),
         qk_norm: qk_norm || shape("blk.0.attn_q_norm.weight").is_some(),
         mixture: None,
+        convolutions: None,
         tied: true,
         context: keys.size(&format!("{arch}.context_length"))?,
     };

@@ -18,8 +18,14 @@ use super::error::{Misshapen, ModelError, first_line};
 use super::family::Expected;
 use super::pickle::Pickles;
 
-/// (usual name, other name) of parts of tensor names: BERT's files from TensorFlow keep its names of LayerNorm.
-const ALIASES: [(&str, &str); 2] = [("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta")];
+/// (usual name, other name) of parts of tensor names: BERT's files from TensorFlow keep its names of LayerNorm, LFM2's on
+/// the hub begin with the class, state dictionaries of parallel training with `module.`.
+const ALIASES: [(&str, &str); 4] = [
+    ("LayerNorm.weight", "LayerNorm.gamma"),
+    ("LayerNorm.bias", "LayerNorm.beta"),
+    ("model.", "lfm2."),
+    ("", "module."),
+];
 
 enum Source {
     Safetensors(MmapedSafetensors),
@@ -100,7 +106,8 @@ impl Weights {
     /// What the file calls the tensor: by its name, or by another that it goes by ([`ALIASES`]).
     fn stored(&self, name: &str) -> String {
         let others = ALIASES.iter().filter(|(usual, _)| name.contains(usual));
-        let mut names = std::iter::once(name.to_owned()).chain(others.map(|(usual, other)| name.replace(usual, other)));
+        let mut names =
+            std::iter::once(name.to_owned()).chain(others.map(|(usual, other)| name.replacen(usual, other, 1)));
         names.find(|name| self.shape_of(name).is_some()).unwrap_or_else(|| name.to_owned())
     }
 

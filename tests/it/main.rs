@@ -14,6 +14,8 @@ mod cli;
 mod editor;
 /// The engine with the default model: commands in, events out.
 mod engine;
+/// Traps of published checkpoints, one test each.
+mod families;
 /// GGUF files against the safetensors that they are made from.
 mod gguf;
 /// A hub on this machine.

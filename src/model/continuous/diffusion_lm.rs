@@ -11,7 +11,7 @@ use candle_nn::LayerNorm;
 
 use super::{Described, VectorArchitecture, VectorNetwork, numbers, tensor};
 use crate::diffusion::TokenId;
-use crate::diffusion::continuous::{Choices, Motion, Noised, Prediction, Process, Space, levels};
+use crate::diffusion::continuous::{Choices, Motion, Noised, Prediction, Process, levels};
 use crate::model::config::{Attention, Descriptor, Keys};
 use crate::model::encoder::{self, Biases, Body, Encoded, Layer, Layout, Positions, Shape, layer_norm};
 use crate::model::error::ModelError;
@@ -185,15 +185,7 @@ impl VectorNetwork for Network {
     }
 
     fn process(&self, choices: &Choices) -> Process {
-        Process {
-            space: Space::Embeddings,
-            motion: choices.motion.unwrap_or(Motion::PosteriorWide),
-            levels: levels::diffusion_lm(choices.steps),
-            scale: 1.0,
-            noise: 1.0,
-            first_noise: 1.0,
-            temperature: choices.temperature.unwrap_or(1.0),
-        }
+        Process::on_embeddings(levels::diffusion_lm(choices.steps), Motion::PosteriorWide, 1.0, choices)
     }
 
     fn predict(

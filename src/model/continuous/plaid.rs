@@ -12,7 +12,7 @@ use candle_nn::{LayerNorm, RmsNorm};
 use super::{Described, VectorArchitecture, VectorNetwork, numbers, tensor};
 use crate::diffusion::TokenId;
 use crate::diffusion::continuous::levels::Monotone;
-use crate::diffusion::continuous::{Choices, Motion, Noised, Prediction, Process, Space};
+use crate::diffusion::continuous::{Choices, Motion, Noised, Prediction, Process};
 use crate::model::config::Descriptor;
 use crate::model::decoder::RopePairs;
 use crate::model::error::ModelError;
@@ -215,15 +215,7 @@ impl VectorNetwork for Network {
     }
 
     fn process(&self, choices: &Choices) -> Process {
-        Process {
-            space: Space::Embeddings,
-            motion: choices.motion.unwrap_or(Motion::Posterior),
-            levels: self.schedule.levels(choices.steps),
-            scale: 1.0,
-            noise: 1.0,
-            first_noise: 1.0,
-            temperature: choices.temperature.unwrap_or(TEMPERATURE),
-        }
+        Process::on_embeddings(self.schedule.levels(choices.steps), Motion::Posterior, TEMPERATURE, choices)
     }
 
     fn predict(

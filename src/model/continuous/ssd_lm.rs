@@ -8,7 +8,7 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 
 use super::{Described, VectorArchitecture, VectorNetwork, numbers, tensor};
-use crate::diffusion::continuous::{Choices, Motion, Noised, Prediction, Process, Space, levels};
+use crate::diffusion::continuous::{Choices, Noised, Prediction, Process, levels};
 use crate::model::config::{Descriptor, Keys};
 use crate::model::encoder::{self, Layout, MaskedLanguageModel, Shape};
 use crate::model::error::ModelError;
@@ -100,15 +100,7 @@ impl VectorNetwork for Network {
     }
 
     fn process(&self, choices: &Choices) -> Process {
-        Process {
-            space: Space::Simplex { top_p: choices.top_p.unwrap_or(TOP_P) },
-            motion: choices.motion.unwrap_or(Motion::Renoise),
-            levels: levels::ssd_lm(choices.steps, choices.steps),
-            scale: SCALE,
-            noise: SCALE,
-            first_noise: SCALE,
-            temperature: choices.temperature.unwrap_or(1.0),
-        }
+        Process::on_simplex(levels::ssd_lm(choices.steps, choices.steps), SCALE, TOP_P, choices)
     }
 
     fn predict(

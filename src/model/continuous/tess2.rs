@@ -6,7 +6,7 @@
 use candle_core::{Device, Tensor};
 
 use super::{VectorArchitecture, VectorNetwork, numbers, tensor};
-use crate::diffusion::continuous::{Choices, Motion, Noised, Prediction, Process, Space, levels};
+use crate::diffusion::continuous::{Choices, Noised, Prediction, Process, levels};
 use crate::model::config::{Attention, Keys};
 use crate::model::decoder::names::Layout;
 use crate::model::decoder::{Backbone, Decoder, Stack, mistral_shape};
@@ -109,15 +109,7 @@ impl VectorNetwork for Network {
     }
 
     fn process(&self, choices: &Choices) -> Process {
-        Process {
-            space: Space::Simplex { top_p: choices.top_p.unwrap_or(0.0) },
-            motion: choices.motion.unwrap_or(Motion::Renoise),
-            levels: levels::tess2(choices.steps),
-            scale: SCALE,
-            noise: SCALE,
-            first_noise: SCALE,
-            temperature: choices.temperature.unwrap_or(1.0),
-        }
+        Process::on_simplex(levels::tess2(choices.steps), SCALE, 0.0, choices)
     }
 
     fn predict(

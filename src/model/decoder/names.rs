@@ -16,6 +16,8 @@ pub(crate) enum Layout {
     Llada,
     /// `model.layers.0.attention.query_key_value.weight` (LLaDA 2, after Ling).
     Llada2,
+    /// `model.layers.0.operator_norm.weight` (LFM2); the hub's file says `lfm2.` for `model.`.
+    Lfm2,
     /// `blk.0.attn_q.weight` (llama.cpp).
     Gguf,
     /// `transformer.h.0.attn.attn.weight` (SMDM, after lit-gpt).
@@ -39,145 +41,86 @@ pub(crate) enum Place {
     Gate,
     Up,
     Down,
+    /// LFM2's convolution: the map before it, its weights, the map after it.
+    ConvolutionInput,
+    ConvolutionTaps,
+    ConvolutionOutput,
 }
 
 use Place::{
-    AttentionNorm, Down, Embedding, FeedForwardNorm, FinalNorm, Gate, Head, Key, KeyNorm, Output, Query, QueryNorm, Up,
-    Value,
+    AttentionNorm, ConvolutionInput, ConvolutionOutput, ConvolutionTaps, Down, Embedding, FeedForwardNorm, FinalNorm,
+    Gate, Head, Key, KeyNorm, Output, Query, QueryNorm, Up, Value,
 };
 
-/// (place, Hugging Face, LLaDA, GGUF, LLaDA 2, SMDM); `#` stands for the block's number.
-const NAMES: [(Place, [&str; 5]); 14] = [
-    (
-        Embedding,
-        ["model.embed_tokens", "model.transformer.wte", "token_embd", "model.word_embeddings", "transformer.wte"],
-    ),
-    (FinalNorm, ["model.norm", "model.transformer.ln_f", "output_norm", "model.norm", "transformer.ln_f"]),
-    (Head, ["lm_head", "model.transformer.ff_out", "output", "lm_head", "lm_head"]),
-    (
-        AttentionNorm,
-        [
-            "model.layers.#.input_layernorm",
-            "model.transformer.blocks.#.attn_norm",
-            "blk.#.attn_norm",
-            "model.layers.#.input_layernorm",
-            "transformer.h.#.norm_1",
-        ],
-    ),
-    (
-        Query,
-        [
-            "model.layers.#.self_attn.q_proj",
-            "model.transformer.blocks.#.q_proj",
-            "blk.#.attn_q",
-            "model.layers.#.attention.query_key_value",
-            "transformer.h.#.attn.attn",
-        ],
-    ),
-    (
-        Key,
-        [
-            "model.layers.#.self_attn.k_proj",
-            "model.transformer.blocks.#.k_proj",
-            "blk.#.attn_k",
-            "model.layers.#.attention.query_key_value",
-            "transformer.h.#.attn.attn",
-        ],
-    ),
-    (
-        Value,
-        [
-            "model.layers.#.self_attn.v_proj",
-            "model.transformer.blocks.#.v_proj",
-            "blk.#.attn_v",
-            "model.layers.#.attention.query_key_value",
-            "transformer.h.#.attn.attn",
-        ],
-    ),
-    (
-        Output,
-        [
-            "model.layers.#.self_attn.o_proj",
-            "model.transformer.blocks.#.attn_out",
-            "blk.#.attn_output",
-            "model.layers.#.attention.dense",
-            "transformer.h.#.attn.proj",
-        ],
-    ),
-    (
-        QueryNorm,
-        [
-            "model.layers.#.self_attn.q_norm",
-            "model.transformer.blocks.#.q_norm",
-            "blk.#.attn_q_norm",
-            "model.layers.#.attention.query_layernorm",
-            "transformer.h.#.attn.q_norm",
-        ],
-    ),
-    (
-        KeyNorm,
-        [
-            "model.layers.#.self_attn.k_norm",
-            "model.transformer.blocks.#.k_norm",
-            "blk.#.attn_k_norm",
-            "model.layers.#.attention.key_layernorm",
-            "transformer.h.#.attn.k_norm",
-        ],
-    ),
+/// (place, Hugging Face, LLaDA, GGUF); `#` stands for the block's number.
+const NAMES: [(Place, [&str; 3]); 14] = [
+    (Embedding, ["model.embed_tokens", "model.transformer.wte", "token_embd"]),
+    (FinalNorm, ["model.norm", "model.transformer.ln_f", "output_norm"]),
+    (Head, ["lm_head", "model.transformer.ff_out", "output"]),
+    (AttentionNorm, ["model.layers.#.input_layernorm", "model.transformer.blocks.#.attn_norm", "blk.#.attn_norm"]),
+    (Query, ["model.layers.#.self_attn.q_proj", "model.transformer.blocks.#.q_proj", "blk.#.attn_q"]),
+    (Key, ["model.layers.#.self_attn.k_proj", "model.transformer.blocks.#.k_proj", "blk.#.attn_k"]),
+    (Value, ["model.layers.#.self_attn.v_proj", "model.transformer.blocks.#.v_proj", "blk.#.attn_v"]),
+    (Output, ["model.layers.#.self_attn.o_proj", "model.transformer.blocks.#.attn_out", "blk.#.attn_output"]),
+    (QueryNorm, ["model.layers.#.self_attn.q_norm", "model.transformer.blocks.#.q_norm", "blk.#.attn_q_norm"]),
+    (KeyNorm, ["model.layers.#.self_attn.k_norm", "model.transformer.blocks.#.k_norm", "blk.#.attn_k_norm"]),
     (
         FeedForwardNorm,
-        [
-            "model.layers.#.post_attention_layernorm",
-            "model.transformer.blocks.#.ff_norm",
-            "blk.#.ffn_norm",
-            "model.layers.#.post_attention_layernorm",
-            "transformer.h.#.norm_2",
-        ],
+        ["model.layers.#.post_attention_layernorm", "model.transformer.blocks.#.ff_norm", "blk.#.ffn_norm"],
     ),
-    (
-        Gate,
-        [
-            "model.layers.#.mlp.gate_proj",
-            "model.transformer.blocks.#.ff_proj",
-            "blk.#.ffn_gate",
-            "model.layers.#.mlp.gate_proj",
-            "transformer.h.#.mlp.swiglu.w1",
-        ],
-    ),
-    (
-        Up,
-        [
-            "model.layers.#.mlp.up_proj",
-            "model.transformer.blocks.#.up_proj",
-            "blk.#.ffn_up",
-            "model.layers.#.mlp.up_proj",
-            "transformer.h.#.mlp.swiglu.w2",
-        ],
-    ),
-    (
-        Down,
-        [
-            "model.layers.#.mlp.down_proj",
-            "model.transformer.blocks.#.ff_out",
-            "blk.#.ffn_down",
-            "model.layers.#.mlp.down_proj",
-            "transformer.h.#.mlp.swiglu.w3",
-        ],
-    ),
+    (Gate, ["model.layers.#.mlp.gate_proj", "model.transformer.blocks.#.ff_proj", "blk.#.ffn_gate"]),
+    (Up, ["model.layers.#.mlp.up_proj", "model.transformer.blocks.#.up_proj", "blk.#.ffn_up"]),
+    (Down, ["model.layers.#.mlp.down_proj", "model.transformer.blocks.#.ff_out", "blk.#.ffn_down"]),
+];
+
+/// Layouts by how they differ from Hugging Face's.
+const OTHERWISE: [(Layout, Place, &str); 32] = [
+    (Layout::Llada2, Embedding, "model.word_embeddings"),
+    (Layout::Llada2, Query, "model.layers.#.attention.query_key_value"),
+    (Layout::Llada2, Key, "model.layers.#.attention.query_key_value"),
+    (Layout::Llada2, Value, "model.layers.#.attention.query_key_value"),
+    (Layout::Llada2, Output, "model.layers.#.attention.dense"),
+    (Layout::Llada2, QueryNorm, "model.layers.#.attention.query_layernorm"),
+    (Layout::Llada2, KeyNorm, "model.layers.#.attention.key_layernorm"),
+    (Layout::Smdm, Embedding, "transformer.wte"),
+    (Layout::Smdm, FinalNorm, "transformer.ln_f"),
+    (Layout::Smdm, AttentionNorm, "transformer.h.#.norm_1"),
+    (Layout::Smdm, Query, "transformer.h.#.attn.attn"),
+    (Layout::Smdm, Key, "transformer.h.#.attn.attn"),
+    (Layout::Smdm, Value, "transformer.h.#.attn.attn"),
+    (Layout::Smdm, Output, "transformer.h.#.attn.proj"),
+    (Layout::Smdm, QueryNorm, "transformer.h.#.attn.q_norm"),
+    (Layout::Smdm, KeyNorm, "transformer.h.#.attn.k_norm"),
+    (Layout::Smdm, FeedForwardNorm, "transformer.h.#.norm_2"),
+    (Layout::Smdm, Gate, "transformer.h.#.mlp.swiglu.w1"),
+    (Layout::Smdm, Up, "transformer.h.#.mlp.swiglu.w2"),
+    (Layout::Smdm, Down, "transformer.h.#.mlp.swiglu.w3"),
+    (Layout::Lfm2, FinalNorm, "model.embedding_norm"),
+    (Layout::Lfm2, AttentionNorm, "model.layers.#.operator_norm"),
+    (Layout::Lfm2, Output, "model.layers.#.self_attn.out_proj"),
+    (Layout::Lfm2, QueryNorm, "model.layers.#.self_attn.q_layernorm"),
+    (Layout::Lfm2, KeyNorm, "model.layers.#.self_attn.k_layernorm"),
+    (Layout::Lfm2, FeedForwardNorm, "model.layers.#.ffn_norm"),
+    (Layout::Lfm2, Gate, "model.layers.#.feed_forward.w1"),
+    (Layout::Lfm2, Up, "model.layers.#.feed_forward.w3"),
+    (Layout::Lfm2, Down, "model.layers.#.feed_forward.w2"),
+    (Layout::Lfm2, ConvolutionInput, "model.layers.#.conv.in_proj"),
+    (Layout::Lfm2, ConvolutionTaps, "model.layers.#.conv.conv"),
+    (Layout::Lfm2, ConvolutionOutput, "model.layers.#.conv.out_proj"),
 ];
 
 impl Layout {
     /// The name of a place, without `.weight` or `.bias`.
     pub(crate) fn name(self, place: Place, block: usize) -> String {
         let column = match self {
-            Self::HuggingFace => 0,
+            Self::HuggingFace | Self::Llada2 | Self::Lfm2 | Self::Smdm => 0,
             Self::Llada => 1,
             Self::Gguf => 2,
-            Self::Llada2 => 3,
-            Self::Smdm => 4,
         };
-        let row = NAMES.iter().find(|(named, _)| *named == place);
-        row.map_or_else(String::new, |(_, names)| names[column].replace('#', &block.to_string()))
+        let own =
+            OTHERWISE.iter().find(|(layout, named, _)| (*layout, *named) == (self, place)).map(|(.., name)| *name);
+        let usual = || NAMES.iter().find(|(named, _)| *named == place).map(|(_, names)| names[column]);
+        own.or_else(usual).unwrap_or_default().replace('#', &block.to_string())
     }
 
     /// How many rows the embedding of a vocabulary has.
@@ -231,11 +174,18 @@ pub(crate) fn expected(shape: &Backbone, layout: Layout) -> Vec<Expected> {
         let sparse = shape.mixture.as_ref().is_some_and(|mixture| mixture.sparse[block]);
         let fused = layout.is_fused();
         let query_rows = if fused { queries + 2 * keys } else { queries };
+        let kernel = shape.convolutions.as_ref().filter(|convolutions| convolutions.blocks[block]);
+        let attends = kernel.is_none();
+        if let Some(convolutions) = kernel {
+            add(ConvolutionInput, block, ".weight", &[3 * hidden, hidden], true);
+            add(ConvolutionTaps, block, ".weight", &[hidden, 1, convolutions.kernel], true);
+            add(ConvolutionOutput, block, ".weight", &[hidden, hidden], true);
+        }
         let places = [
-            (Query, query_rows, hidden, shape.qkv_bias, true),
-            (Key, keys, hidden, shape.qkv_bias, !fused),
-            (Value, keys, hidden, shape.qkv_bias, !fused),
-            (Output, hidden, queries, shape.output_bias, true),
+            (Query, query_rows, hidden, shape.qkv_bias, attends),
+            (Key, keys, hidden, shape.qkv_bias, attends && !fused),
+            (Value, keys, hidden, shape.qkv_bias, attends && !fused),
+            (Output, hidden, queries, shape.output_bias, attends),
             (Gate, ff, hidden, shape.feed_forward_bias, !sparse),
             (Up, ff, hidden, shape.feed_forward_bias, !sparse),
             (Down, hidden, ff, shape.feed_forward_bias, !sparse),
@@ -246,7 +196,7 @@ pub(crate) fn expected(shape: &Backbone, layout: Layout) -> Vec<Expected> {
                 add(place, block, ".bias", &[rows], true);
             }
         }
-        if shape.qk_norm {
+        if shape.qk_norm && attends {
             add(QueryNorm, block, ".weight", &[shape.head_dim], true);
             add(KeyNorm, block, ".weight", &[shape.head_dim], true);
         }
@@ -267,7 +217,7 @@ mod tests {
 
     #[test]
     fn every_place_has_one_row_and_names_differ() {
-        for layout in [Layout::HuggingFace, Layout::Llada, Layout::Llada2, Layout::Gguf, Layout::Smdm] {
+        for layout in [Layout::HuggingFace, Layout::Llada, Layout::Llada2, Layout::Lfm2, Layout::Gguf, Layout::Smdm] {
             let mut names: Vec<_> = NAMES.iter().map(|(place, _)| layout.name(*place, 3)).collect();
             names.sort();
             names.dedup();

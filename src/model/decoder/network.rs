@@ -12,19 +12,26 @@ use super::names::{Layout, Place};
 use crate::model::error::ModelError;
 use crate::model::family::{Input, Network};
 use crate::model::layers::{Linear, Packing, Rotary, SelfAttention, SwiGlu, attention_bias, width};
+use crate::model::lfm2::ShortConvolution;
 use crate::model::moe::Experts;
 use crate::model::weights::Weights;
 
 struct Block {
     attention_norm: RmsNorm,
-    attention: SelfAttention,
+    mixer: Mixer,
     feed_forward_norm: RmsNorm,
     feed_forward: FeedForward,
 }
 
+/// What lets rows see one another.
+enum Mixer {
+    Attention(Box<SelfAttention>),
+    Convolution(ShortConvolution),
+}
+
 enum FeedForward {
     Dense(SwiGlu),
-    Mixture(Experts),
+    Mixture(Box<Experts>),
 }
 
 impl FeedForward {
@@ -36,7 +43,7 @@ impl FeedForward {
         packing: Packing,
     ) -> Result<Self, ModelError> {
         if let Some(mixture) = shape.mixture.as_ref().filter(|mixture| mixture.sparse[block]) {
-            return Ok(Self::Mixture(Experts::load(weights, mixture, block, packing)?));
+            return Ok(Self::Mixture(Box::new(Experts::load(weights, mixture, block, packing)?)));
         }
         let names = [Place::Gate, Place::Up, Place::Down].map(|place| layout.name(place, block));
         Ok(Self::Dense(SwiGlu::load(weights, &names, packing)?))
@@ -77,7 +84,10 @@ impl Stack {
         for block in 0..shape.layers {
             blocks.push(Block {
                 attention_norm: norm(Place::AttentionNorm, block)?,
-                attention: SelfAttention::load(weights, layout, block, shape, packing)?,
+                mixer: match shape.convolutions.as_ref().filter(|convolutions| convolutions.blocks[block]) {
+                    Some(_) => Mixer::Convolution(ShortConvolution::load(weights, layout, block, packing)?),
+                    None => Mixer::Attention(Box::new(SelfAttention::load(weights, layout, block, shape, packing)?)),
+                },
                 feed_forward_norm: norm(Place::FeedForwardNorm, block)?,
                 feed_forward: FeedForward::load(weights, layout, shape, block, packing)?,
             });
@@ -108,7 +118,7 @@ impl Stack {
     /// Embeddings (n, d) to logits (n, V), every row seeing all.
     pub(crate) fn of_embeddings(&self, x: Tensor, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Tensor, ModelError> {
         let in_order: Vec<usize> = (0..x.dim(0)?).collect();
-        let x = self.blocks(x, &self.rotary(&in_order)?, None, cancelled)?;
+        let x = self.blocks(x, &self.rotary(&in_order)?, None, None, cancelled)?;
         Ok(self.head.forward(&self.final_norm.forward(&x)?)?)
     }
 
@@ -121,13 +131,23 @@ impl Stack {
         mut x: Tensor,
         rotary: &Rotary,
         bias: Option<&Tensor>,
+        visible: Option<&[bool]>,
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<Tensor, ModelError> {
+        let seen = visible.map(|visible| {
+            let seen: Vec<f32> = visible.iter().map(|seen| f32::from(u8::from(*seen))).collect();
+            Tensor::from_vec(seen, (visible.len(), 1), &self.device)
+        });
+        let seen = seen.transpose()?;
         for block in &self.blocks {
             if cancelled() {
                 return Err(ModelError::Cancelled);
             }
-            let mixed = block.attention.forward(&block.attention_norm.forward(&x)?, rotary, bias)?;
+            let normed = block.attention_norm.forward(&x)?;
+            let mixed = match &block.mixer {
+                Mixer::Attention(attention) => attention.forward(&normed, rotary, bias)?,
+                Mixer::Convolution(convolution) => convolution.forward(&normed, seen.as_ref())?,
+            };
             x = (x + mixed)?;
             let fed = block.feed_forward.forward(&block.feed_forward_norm.forward(&x)?)?;
             x = (x + fed)?;
@@ -142,7 +162,7 @@ impl Network for Stack {
         let in_order: Vec<usize> = (0..n).collect();
         let rotary = self.rotary(input.positions.unwrap_or(&in_order))?;
         let bias = attention_bias(input.attention, input.visible, n, &self.device)?;
-        let x = self.blocks(self.embed(input.ids)?, &rotary, bias.as_ref(), cancelled)?;
+        let x = self.blocks(self.embed(input.ids)?, &rotary, bias.as_ref(), input.visible, cancelled)?;
         let rows: Vec<u32> = input.rows.iter().map(|row| *row as u32).collect();
         let x = x.index_select(&Tensor::new(rows.as_slice(), &self.device)?, 0)?;
         let logits = self.head.forward(&self.final_norm.forward(&x)?)?;
