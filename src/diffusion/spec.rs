@@ -310,9 +310,10 @@ fn unknown_key(preset: &Preset, key: &str) -> SpecError {
     SpecError::UnknownKey { preset: preset.name.into(), key: key.into(), all }
 }
 
-/// Of these names the one that is most like what was written.
+/// Of these names the one that is most like what was written: one that begins so, else the one fewest edits away.
 pub fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> &'a str {
-    names.min_by_key(|known| distance(written, known)).unwrap_or_default()
+    let begun = |known: &str| !written.is_empty() && known.starts_with(written);
+    names.min_by_key(|known| (!begun(known), distance(written, known))).unwrap_or_default()
 }
 
 /// Levenshtein's distance, in characters.
