@@ -243,7 +243,7 @@ fn help_begins_with_what_a_newcomer_needs() {
         |  [                       Show the proposal before this one.
         |  ]                       Show the proposal after this one.
         |────────────────────────────────────────────────────────────────────────────────
-        | help   line 1 of 105
+        | help   line 1 of 108
         | esc close   up down scroll   pageup pagedown by pages
         ",
     );
@@ -303,7 +303,7 @@ fn help_in_a_small_window() {
         | f5 fills all holes. With no hole it
         | rewrites the selection; with no
         |────────────────────────────────────────
-        | help   line 1 of 105
+        | help   line 1 of 108
         | esc close  up down scroll
         ",
     );

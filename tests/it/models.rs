@@ -292,11 +292,9 @@ fn a_packed_model_is_the_model_with_its_weights_rounded() {
             assert_eq!(told > 0, name == "open-dcoder" && to != "f16" || to == "q4_k", "{name} {to}: {report}");
             assert_eq!(report["bytes"].as_u64().unwrap(), fs::metadata(&file).unwrap().len());
         }
-        // Fewer bits, more error; in what order the numbers are rounded, the test above has said.
-        assert!(
-            errors[0] > 0.0 && errors[0] < 0.01 && errors[..4].is_sorted() && errors[3] < 1.0,
-            "{name}: {errors:?}"
-        );
+        // Fewer bits, more error; that it is the error of rounding and no other, the test above has said.
+        let [f16, q8, q5, q4, _] = errors[..] else { panic!("{errors:?}") };
+        assert!(0.0 < f16 && f16 < 0.01 && f16 < q8 && q8 < q5.min(q4) && q5.max(q4) < 1.0, "{name}: {errors:?}");
         refused(
             &run(&[
                 "models",

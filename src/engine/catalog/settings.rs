@@ -31,7 +31,7 @@ pub struct Described {
     pub chat: Option<bool>,
 }
 
-const KEYS: [&str; 7] = ["path", "mask_id", "shift", "attention", "family", "tokenizer", "chat"];
+const KEYS: [&str; 7] = ["mask_id", "path", "shift", "attention", "family", "tokenizer", "chat"];
 
 impl Described {
     /// The options with this behind them: what they say already stays.
