@@ -151,7 +151,7 @@ pub(crate) fn hydra(keys: &Keys<'_>, family: &str) -> Read {
     };
     let shape = Shape {
         prefix: prefix(keys, ""),
-        vocab: keys.size("tokens")? + usize::from(absorbing),
+        vocab: keys.size("tokens")?.saturating_add(usize::from(absorbing)),
         hidden: model.size("hidden_size")?,
         condition: if radd { 1 } else { model.size("cond_dim")? },
         blocks: model.size("n_blocks")?,

@@ -7,6 +7,7 @@
 //! compressed entries, which PyTorch never writes, are refused: a zip bomb has nothing to unfold.
 
 mod machine;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,7 +18,7 @@ use candle_core::{DType, Device, Tensor};
 use zip::{CompressionMethod, ZipArchive};
 
 use super::error::{ModelError, first_line};
-use machine::Stored;
+use stored::Stored;
 
 /// A pickle of a checkpoint with ten thousand tensors has about 3 MB.
 const LONGEST_PICKLE: u64 = 8 << 20;
