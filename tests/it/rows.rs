@@ -1,0 +1,115 @@
+//! Passes that compute some rows only: exact where nothing is stale, bounded where something is.
+
+use lacuna::diffusion::Refresh;
+use lacuna::model::{
+    Attention, Checkpoint, DeviceChoice, DtypeChoice, Input, LoadOptions, Model, ModelError, Overrides,
+};
+
+use crate::support::fixture;
+
+fn load(folder: &std::path::Path, mask: Option<u32>) -> Model {
+    let overrides = Overrides { mask, ..Overrides::default() };
+    let options = LoadOptions {
+        device: DeviceChoice::Cpu,
+        dtype: DtypeChoice::F32,
+        threads: 2,
+        overrides,
+        ..LoadOptions::default()
+    };
+    Checkpoint::open(folder, &options.overrides).unwrap().load("test", &options).unwrap()
+}
+
+fn forward(model: &mut Model, input: &Input<'_>) -> Vec<f32> {
+    model.forward(input, &|| false).unwrap()
+}
+
+/// The largest distance of two sets of rows.
+fn distance(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+const IDS: [u32; 8] = [1, 170, 3, 170, 5, 6, 170, 8];
+const ALL: [usize; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
+
+#[test]
+fn computing_all_rows_anew_is_exact() {
+    let mut model = load(&fixture("dream"), Some(170));
+    let plain = Input::new(&IDS, Attention::Full, &ALL);
+    let expected = forward(&mut model, &plain);
+    let mut other = IDS;
+    other[1] = 44;
+    forward(&mut model, &Input { ids: &other, ..plain });
+    assert!(forward(&mut model, &Input { refresh: Refresh::Only(&ALL), ..plain }) == expected);
+}
+
+#[test]
+fn rows_of_an_unchanged_canvas_come_out_the_same_however_few_are_computed() {
+    for attention in [Attention::Full, Attention::Block(3)] {
+        for (family, mask) in [("dream", 170), ("a2d-qwen3", 176), ("llada", 150)] {
+            let mut model = load(&fixture(family), Some(mask));
+            let ids = IDS.map(|id| if id == 170 { mask } else { id });
+            let visible = [true, true, true, true, true, true, true, false];
+            let plain = Input { visible: Some(&visible), ..Input::new(&ids, attention, &[3, 1]) };
+            let expected = forward(&mut model, &plain);
+            // Rows asked for are computed even where the refresh forgets them.
+            let found = forward(&mut model, &Input { refresh: Refresh::Only(&[0, 5, 6]), ..plain });
+            assert!(distance(&expected, &found) < 1e-4, "{family} {attention:?}");
+        }
+    }
+}
+
+#[test]
+fn a_changed_token_is_seen_once_its_row_is_computed() {
+    let mut model = load(&fixture("dream"), Some(170));
+    let plain = Input::new(&IDS, Attention::Full, &[3]);
+    let before = forward(&mut model, &plain);
+    let mut changed = IDS;
+    changed[6] = 44;
+    let changed = Input { ids: &changed, ..plain };
+    let stale = forward(&mut model, &Input { refresh: Refresh::Only(&[3]), ..changed });
+    assert!(distance(&before, &stale) < 1e-4, "row 6 was not to be computed");
+    let fresh = forward(&mut model, &Input { refresh: Refresh::Only(&[3, 6]), ..changed });
+    assert!(distance(&before, &fresh) > 1e-3);
+    // What was computed stays in the memory of later passes.
+    let later = forward(&mut model, &Input { refresh: Refresh::Only(&[3]), ..changed });
+    assert!(distance(&later, &fresh) < distance(&later, &before));
+}
+
+#[test]
+fn a_memory_of_other_circumstances_is_not_used() {
+    let mut model = load(&fixture("dream"), Some(170));
+    let rows = [2];
+    let plain = Input::new(&IDS, Attention::Full, &rows);
+    let exact = |model: &mut Model, input: &Input<'_>| forward(model, &Input { refresh: Refresh::All, ..*input });
+    let positions = [1, 2, 3, 4, 5, 6, 7, 9];
+    let visible = [true, true, true, true, true, true, false, true];
+    let others = [
+        Input { ids: &IDS[..6], ..plain },
+        Input { attention: Attention::Block(2), ..plain },
+        Input { positions: Some(&positions), ..plain },
+        Input { visible: Some(&visible), ..plain },
+    ];
+    for other in others {
+        let expected = exact(&mut model, &other);
+        exact(&mut model, &plain);
+        let found = forward(&mut model, &Input { refresh: Refresh::Only(&rows), ..other });
+        assert!(found == expected);
+    }
+}
+
+#[test]
+fn a_pass_that_was_cancelled_leaves_no_memory() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let mut model = load(&fixture("dream"), Some(170));
+    let mut changed = IDS;
+    changed[0] = 40;
+    let plain = Input::new(&changed, Attention::Full, &[3]);
+    let expected = forward(&mut model, &plain);
+    forward(&mut model, &Input::new(&IDS, Attention::Full, &[3]));
+    let asked = AtomicUsize::new(0);
+    let second = || asked.fetch_add(1, Ordering::Relaxed) == 1;
+    let cancelled = model.forward(&Input { refresh: Refresh::Only(&[3]), ..plain }, &second);
+    assert!(matches!(cancelled, Err(ModelError::Cancelled)));
+    assert!(forward(&mut model, &Input { refresh: Refresh::Only(&[3]), ..plain }) == expected);
+}
