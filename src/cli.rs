@@ -253,6 +253,7 @@ impl Common {
             top_k: self.top_k,
             seed,
             instruction: None,
+            exact: matches!(self.dtype, DtypeArg::F32),
         }
     }
 }

@@ -57,19 +57,22 @@ impl FeedForward {
 #[derive(Default)]
 struct Memory {
     layers: Vec<KeyValues>,
+    ids: Vec<u32>,
     positions: Vec<usize>,
     visible: Option<Vec<bool>>,
     attention: Attention,
 }
 
 impl Memory {
-    /// The rows to compute, ascending; none for all, which is what a memory of other circumstances asks for.
+    /// The rows to compute, ascending: those to be refreshed, those whose logits are wanted, and those whose token is
+    /// another than the one remembered. None for all, which is what a memory of other circumstances asks for.
     fn rows(&self, input: &Input<'_>, positions: &[usize]) -> Option<Vec<usize>> {
         let Refresh::Only(rows) = input.refresh else { return None };
         let stands = self.positions == positions
             && self.visible.as_deref() == input.visible
             && self.attention == input.attention;
         let mut rows = [rows, input.rows].concat();
+        rows.extend((0..input.ids.len()).filter(|row| self.ids.get(*row) != input.ids.get(*row)));
         rows.sort_unstable();
         rows.dedup();
         (stands && rows.len() < positions.len()).then_some(rows)
@@ -192,8 +195,8 @@ impl Network for Stack {
         let ids: Vec<u32> = rows.iter().map(|row| input.ids[*row]).collect();
         let (x, rotary) = (self.embed(&ids)?, self.rotary(&here)?);
         let x = self.blocks(x, some.as_deref(), &rotary, bias.as_ref(), &mut memory.layers, cancelled)?;
-        (memory.positions, memory.visible) = (positions.to_vec(), input.visible.map(<[bool]>::to_vec));
-        memory.attention = input.attention;
+        (memory.ids, memory.positions) = (input.ids.to_vec(), positions.to_vec());
+        (memory.visible, memory.attention) = (input.visible.map(<[bool]>::to_vec), input.attention);
         self.memory = memory;
         let wanted: Vec<usize> = input.rows.iter().map(|row| rows.partition_point(|other| other < row)).collect();
         let logits = self.head.forward(&self.final_norm.forward(&x.index_select(&self.indices(&wanted)?, 0)?)?)?;
