@@ -11,7 +11,7 @@ mod traces;
 
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use serde::Serialize;
 use serde_json::json;
 
@@ -145,9 +145,10 @@ pub fn check(dir: &Path, options: &LoadOptions) -> anyhow::Result<Report> {
         }
     }
     for path in &traces {
-        for (index, trace) in entries(&read(path)?, "traces", path)?.iter().enumerate() {
+        let file = read(path)?;
+        for (index, trace) in traces::entries(&file).with_context(|| path.display().to_string())?.iter().enumerate() {
             let what = entry_name(path, index, trace);
-            let verdict = traces::check_trace(&mut model, trace);
+            let verdict = traces::check_trace(&mut model, dir, &file, trace);
             let counts = &mut report.traces;
             let skipped = count(
                 verdict,

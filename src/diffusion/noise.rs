@@ -59,6 +59,8 @@ fn sigma_rate(t: f64) -> f64 {
 pub enum Kernel {
     /// The posterior `q(x_s | x_t, x0 = p)`; for scores the analytic step (Tweedie).
     Posterior,
+    /// `x0` itself, with no noise left: first hitting, where positions are chosen apart.
+    Clean,
     /// One step along the reverse rates: SEDD's Euler predictor. The posterior where the network gives no scores.
     Euler,
 }
@@ -89,6 +91,9 @@ impl Kernel {
     pub fn weights(self, noise: Noise, row: &[f64], moment: &Moment) -> Vec<f64> {
         // Noise that never masks knows no mask, whether the row has a place for it or not.
         let mask = moment.mask as usize;
+        if self == Kernel::Clean {
+            return row.iter().enumerate().map(|(id, p)| if id == mask { 0.0 } else { *p }).collect();
+        }
         let width = if noise.starts_random() { row.len() } else { row.len().max(mask + 1) };
         let mut q = row.to_vec();
         q.resize(width.max(moment.now as usize + 1), 0.0);

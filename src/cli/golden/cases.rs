@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 
 use super::Verdict;
-use super::json::{batch, optional, optional_batch};
+use super::json::{batch, optional, optional_batch, tensors};
 use crate::model::{Attention, Input, Model};
 
 /// How far a logit may be from the reference's.
@@ -95,26 +95,23 @@ fn attention_of(case: &Value) -> anyhow::Result<Option<Attention>> {
 
 /// The `logits` tensor of a safetensors file, all of it.
 fn whole_logits(path: &Path, expected: usize) -> anyhow::Result<Vec<f32>> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let file =
-        safetensors::SafeTensors::deserialize(&bytes).with_context(|| format!("{} is damaged", path.display()))?;
-    let view = file.tensor("logits").with_context(|| format!("{} has no tensor logits", path.display()))?;
-    let (values, rest) = view.data().as_chunks::<4>();
-    if view.dtype() != safetensors::Dtype::F32 || !rest.is_empty() || values.len() != expected {
-        bail!("{}: logits are not the {expected} f32 numbers that the case's shape asks for", path.display());
+    let found = tensors(path, |name| name == "logits")?.remove("logits");
+    let (_, values) = found.with_context(|| format!("{} has no tensor logits", path.display()))?;
+    if values.len() != expected {
+        bail!("{}: logits are not the {expected} numbers that the case's shape asks for", path.display());
     }
-    Ok(values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+    Ok(values.into_iter().map(|value| value as f32).collect())
 }
 
 /// The largest distance between two rows; none when their lengths differ. NaN where one is NaN.
-fn distance(found: &[f32], expected: &[f32]) -> Option<f32> {
+pub(super) fn distance(found: &[f32], expected: &[f32]) -> Option<f32> {
     let distances = found.iter().zip(expected).map(|(found, expected)| (found - expected).abs());
     let largest = distances
         .fold(0.0, |largest: f32, next| if largest.is_nan() || next.is_nan() { f32::NAN } else { largest.max(next) });
     (found.len() == expected.len()).then_some(largest)
 }
 
-fn best_and_gap(row: &[f32]) -> (usize, f32) {
+pub(super) fn best_and_gap(row: &[f32]) -> (usize, f32) {
     let (mut best, mut first, mut second) = (0, f32::NEG_INFINITY, f32::NEG_INFINITY);
     for (index, value) in row.iter().enumerate() {
         if *value > first {

@@ -1,8 +1,10 @@
 //! Reading golden files: which there are, and the lists in them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
 pub(super) fn golden_files(dir: &Path, prefix: &str) -> anyhow::Result<Vec<PathBuf>> {
@@ -49,4 +51,23 @@ pub(super) fn batch<T: serde::de::DeserializeOwned>(value: &Value) -> anyhow::Re
 
 pub(super) fn optional_batch<T: serde::de::DeserializeOwned>(value: &Value) -> anyhow::Result<Option<Vec<Vec<T>>>> {
     if value.is_null() { Ok(None) } else { batch(value).map(Some) }
+}
+
+/// A tensor: its shape and its numbers.
+pub(super) type Shaped = (Vec<usize>, Vec<f64>);
+
+/// The tensors of a safetensors file whose names are `wanted`, with their shapes, in f64.
+pub(super) fn tensors(path: &Path, wanted: impl Fn(&str) -> bool) -> anyhow::Result<BTreeMap<String, Shaped>> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let file = SafeTensors::deserialize(&bytes).with_context(|| format!("{} is damaged", path.display()))?;
+    let mut found = BTreeMap::new();
+    for (name, view) in file.iter().filter(|(name, _)| wanted(name)) {
+        let values = match view.dtype() {
+            Dtype::F32 => view.data().as_chunks::<4>().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
+            Dtype::F64 => view.data().as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
+            other => bail!("{}: {name} is of type {other:?}, and f32 or f64 are read", path.display()),
+        };
+        found.insert(name.to_owned(), (view.shape().to_vec(), values));
+    }
+    Ok(found)
 }

@@ -85,7 +85,8 @@ impl<D: Draw> Run<D> {
     pub(super) fn tick(&mut self, x0: &Proposals, edits: &[Edit]) {
         self.clock.step += 1;
         self.clock.window_step += 1;
-        let added = edits.iter().map(|edit| if let EditAct::Insert { masks } = edit.act { masks } else { 0 }).sum();
+        // A position that asks for more room stays masked, and has used up its own step.
+        let added = edits.iter().map(|edit| if let EditAct::Insert { masks } = edit.act { masks + 1 } else { 0 }).sum();
         self.extend(added);
         let over = self.clock.ended || self.clock.window_step >= self.clock.window_steps;
         let masked = self.block.and_then(|block| self.sampler.window.masks(&self.canvas).get(block).copied());
