@@ -15,7 +15,12 @@ pub const LOGIT_TOLERANCE: f32 = 3e-4;
 pub const ARGMAX_GAP: f32 = 1e-3;
 
 /// One forward pass for each sequence of the case, against the rows reported and, where it is there, the whole file.
-pub(super) fn check_case(model: &mut Model, dir: &Path, case: &Value, max_abs_diff: &mut f32) -> anyhow::Result<Verdict> {
+pub(super) fn check_case(
+    model: &mut Model,
+    dir: &Path,
+    case: &Value,
+    max_abs_diff: &mut f32,
+) -> anyhow::Result<Verdict> {
     if case["mode"].as_str().is_some_and(|mode| mode.starts_with("training")) {
         return Ok(Verdict::Skipped("a training-only layout".into()));
     }

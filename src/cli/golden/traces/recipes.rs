@@ -444,7 +444,16 @@ fn bd3lm(source: &Source<'_>) -> anyhow::Result<Recipe> {
     recipe.initial = source.masks_after(&[bos], block * blocks - 1);
     recipe.from_start = true;
     recipe.circumstances.attention = Some(Attention::Block(block));
-    recipe.draws = Recorded::new(uniforms(source)?, Rows::Block);
+    let mut steps = uniforms(source)?;
+    let times: Vec<f64> = list(&source.trace["times"]).context("times")?;
+    for (step, _) in steps.iter_mut().zip(&times).filter(|(_, t)| **t == 0.0 && !first_hitting) {
+        // Here the reference divides by a time of 0, and the first of its infinities is token 0.
+        for row in step.iter_mut() {
+            row.fill(0.0);
+            row.iter_mut().take(1).for_each(|uniform| *uniform = 1.0 - 1e-9);
+        }
+    }
+    recipe.draws = Recorded::new(steps, Rows::Block);
     recipe.bans_mask = true;
     if first_hitting {
         recipe.draws = recipe.draws.in_order(&list(&source.trace["first_hitting_choice"])?);
