@@ -241,6 +241,7 @@ impl Common {
             top_k: self.top_k,
             seed,
             instruction: None,
+            exact: matches!(self.dtype, DtypeArg::F32),
         })
     }
 }

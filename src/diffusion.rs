@@ -97,8 +97,9 @@ pub enum Refresh<'a> {
     /// All: exact.
     #[default]
     All,
-    /// These (raw rows, sorted, unique); keys and values of the others are those of the last pass that computed them. A
-    /// denoiser without such a memory, or whose memory is of another length, computes all.
+    /// These (raw rows, sorted, unique), those asked for and those whose token has changed; keys and values of the others
+    /// are those of the last pass that computed them. A denoiser without such a memory computes all, and so does one
+    /// whose memory is of another length. At present the Llama- and Qwen-shaped stack alone has one.
     Only(&'a [usize]),
 }
 

@@ -4,27 +4,21 @@
 //! state). Every entry is counted once: passed, failed, or skipped with the reason. Tolerances are DESIGN section 7's:
 //! logits within 3e-4, argmax where a row's two best differ by more than 1e-3; traces exactly.
 
+mod cases;
 mod continuous;
+mod json;
+mod traces;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::denoise::one_step;
 use super::{Common, Precision, cores, print};
-use crate::diffusion::Denoiser;
-use crate::diffusion::canvas::Canvas;
-use crate::diffusion::rng::Seeded;
-use crate::diffusion::run::Run;
-use crate::diffusion::spec::{self, Overrides as Settings};
-use crate::model::{Attention, Checkpoint, Input, LoadOptions, Model, Overrides};
-
-/// How far a logit may be from the reference's.
-pub const LOGIT_TOLERANCE: f32 = 3e-4;
-/// Rows whose two best are closer than this have no clear argmax.
-pub const ARGMAX_GAP: f32 = 1e-3;
+use crate::model::{Checkpoint, LoadOptions, Overrides};
+pub use cases::{ARGMAX_GAP, LOGIT_TOLERANCE};
+use json::{entries, entry_name, golden_files, read};
 
 /// What became of a folder's golden entries.
 #[derive(Debug, Default, Serialize)]
@@ -139,7 +133,7 @@ pub fn check(dir: &Path, options: &LoadOptions) -> anyhow::Result<Report> {
         let model = told.as_mut().unwrap_or(&mut model);
         for (index, case) in entries.iter().enumerate() {
             let what = entry_name(path, index, case);
-            let verdict = check_case(model, dir, case, &mut report.cases.max_abs_diff);
+            let verdict = cases::check_case(model, dir, case, &mut report.cases.max_abs_diff);
             let counts = &mut report.cases;
             let skipped = count(
                 verdict,
@@ -151,9 +145,10 @@ pub fn check(dir: &Path, options: &LoadOptions) -> anyhow::Result<Report> {
         }
     }
     for path in &traces {
-        for (index, trace) in entries(&read(path)?, "traces", path)?.iter().enumerate() {
+        let file = read(path)?;
+        for (index, trace) in traces::entries(&file).with_context(|| path.display().to_string())?.iter().enumerate() {
             let what = entry_name(path, index, trace);
-            let verdict = check_trace(&mut model, trace);
+            let verdict = traces::check_trace(&mut model, dir, &file, trace);
             let counts = &mut report.traces;
             let skipped = count(
                 verdict,
@@ -190,232 +185,4 @@ fn count(
         }
     }
     None
-}
-
-/// One forward pass for each sequence of the case, against the rows reported and, where it is there, the whole file.
-fn check_case(model: &mut Model, dir: &Path, case: &Value, max_abs_diff: &mut f32) -> anyhow::Result<Verdict> {
-    if case["mode"].as_str().is_some_and(|mode| mode.starts_with("training")) {
-        return Ok(Verdict::Skipped("a training-only layout".into()));
-    }
-    let sequences: Vec<Vec<u32>> = batch(&case["input_ids"]).context("input_ids")?;
-    let masks: Option<Vec<Vec<u8>>> = optional_batch(&case["attention_mask"]).context("attention_mask")?;
-    let positions: Option<Vec<Vec<usize>>> = optional_batch(&case["position_ids"]).context("position_ids")?;
-    let types: Option<Vec<Vec<u32>>> = optional_batch(&case["token_type_ids"]).context("token_type_ids")?;
-    let attention = attention_of(case)?.unwrap_or(model.descriptor.attention);
-    let argmax: Vec<Vec<usize>> = batch(&case["argmax"]).context("argmax")?;
-    let vocab = model.vocabulary_size();
-    let whole = match case["logits_file"].as_str() {
-        Some(name) => Some(whole_logits(&dir.join(name), sequences.iter().map(Vec::len).sum::<usize>() * vocab)?),
-        None => None,
-    };
-    let mut compared = 0;
-    for (index, ids) in sequences.iter().enumerate() {
-        let visible: Option<Vec<bool>> =
-            masks.as_ref().and_then(|masks| masks.get(index)).map(|mask| mask.iter().map(|seen| *seen != 0).collect());
-        let rows: Vec<usize> = (0..ids.len()).collect();
-        let input = Input {
-            positions: positions.as_ref().and_then(|positions| positions.get(index)).map(Vec::as_slice),
-            visible: visible.as_deref(),
-            token_types: types.as_ref().and_then(|types| types.get(index)).map(Vec::as_slice),
-            time: ["sigma", "timestep"].iter().find_map(|key| case[*key].as_f64()),
-            ..Input::new(ids, attention, &rows)
-        };
-        let logits = model.forward(&input, &|| false)?;
-        let reported = case["logits"].get(index).unwrap_or(&case["logits"]);
-        for (row, found) in logits.chunks(vocab).enumerate() {
-            // Rows of padding mean nothing.
-            if visible.as_ref().is_some_and(|visible| !visible[row]) {
-                continue;
-            }
-            let mut expected: Vec<Vec<f32>> = Vec::new();
-            expected.extend(optional(&reported[row.to_string()])?);
-            let offset = (sequences[..index].iter().map(Vec::len).sum::<usize>() + row) * vocab;
-            expected.extend(whole.as_ref().map(|whole| whole[offset..offset + vocab].to_vec()));
-            for expected in expected {
-                let Some(distance) = distance(found, &expected) else {
-                    return Ok(Verdict::Failed(format!(
-                        "row {row} has {} logits, the reference {}",
-                        vocab,
-                        expected.len()
-                    )));
-                };
-                compared += 1;
-                *max_abs_diff = max_abs_diff.max(distance);
-                if distance.is_nan() || distance > LOGIT_TOLERANCE {
-                    return Ok(Verdict::Failed(format!("row {row} is {distance:.1e} from the reference")));
-                }
-            }
-            let (best, gap) = best_and_gap(found);
-            let expected = argmax.get(index).and_then(|argmax| argmax.get(row)).context("argmax is too short")?;
-            if gap > ARGMAX_GAP && best != *expected {
-                return Ok(Verdict::Failed(format!("the argmax of row {row} is {best}, the reference's {expected}")));
-            }
-        }
-    }
-    if compared == 0 {
-        return Ok(Verdict::Failed("the case reports no logits to compare".into()));
-    }
-    Ok(Verdict::Passed)
-}
-
-/// What a case says of its attention: `full`, `block causal, ...` with `block_size`, or the size alone.
-fn attention_of(case: &Value) -> anyhow::Result<Option<Attention>> {
-    match case["attention"].as_str() {
-        None => Ok(case["block_size"].as_u64().filter(|size| *size > 0).map(|size| Attention::Block(size as usize))),
-        Some("full") => Ok(Some(Attention::Full)),
-        Some(text) if text.starts_with("block causal") => {
-            let size = case["block_size"].as_u64().filter(|size| *size > 0).context("block_size")?;
-            Ok(Some(Attention::Block(size as usize)))
-        }
-        Some(text) => bail!("attention `{text}` is not known"),
-    }
-}
-
-/// Replays a trace with the sampler that its source and parameters name, comparing the canvas after every step.
-fn check_trace(model: &mut Model, trace: &Value) -> anyhow::Result<Verdict> {
-    let (spec, steps) = match sampler_of(trace) {
-        Ok(named) => named,
-        Err(why) => return Ok(Verdict::Skipped(why)),
-    };
-    let initial: Vec<u32> = list(&trace["initial"]).context("initial")?;
-    let states: Vec<Vec<u32>> = batch(&trace["states"]).context("states")?;
-    let settings = Settings { steps: Some(steps), ..Settings::default() };
-    let sampler = spec::parse_spec(&spec, &settings).map_err(|error| anyhow!(error))?;
-    let canvas = Canvas::from_ids(&initial, model.vocabulary().mask());
-    let mut run = Run::new(canvas, sampler, &model.vocabulary().clone(), model.shift(), Seeded(0));
-    for (step, expected) in states.iter().enumerate() {
-        if !run.is_done() {
-            one_step(&mut run, model)?;
-        }
-        if run.canvas().ids() != expected {
-            let differ = run.canvas().ids().iter().zip(expected).position(|(found, expected)| found != expected);
-            return Ok(Verdict::Failed(format!("after step {step} position {} differs", differ.unwrap_or(0))));
-        }
-    }
-    let last: Vec<u32> = list(&trace["final"]).context("final")?;
-    if !run.is_done() || run.canvas().ids() != last {
-        return Ok(Verdict::Failed("the final canvas differs".into()));
-    }
-    Ok(Verdict::Passed)
-}
-
-/// The sampler specification and the steps of a trace, or why it cannot be replayed.
-fn sampler_of(trace: &Value) -> Result<(String, usize), String> {
-    let source = trace["source"].as_str().unwrap_or_default();
-    let params = &trace["params"];
-    let steps = params["steps"].as_u64().unwrap_or(0) as usize;
-    let not_yet = |what: &str| Err(format!("{what} is not built in yet"));
-    if source.starts_with("ML-GSAI/LLaDA generate.py") {
-        if params["cfg_scale"].as_f64().unwrap_or(0.0) > 0.0 {
-            return not_yet("classifier-free guidance");
-        }
-        return Ok((format!("llada:block={}", params["block_length"].as_u64().unwrap_or(0)), steps));
-    }
-    if source.starts_with("HF Dream generation_utils.py") {
-        let top_k = params["top_k"].as_u64().unwrap_or(0);
-        let preset = match params["alg"].as_str() {
-            Some("entropy") => "dream-entropy",
-            Some("maskgit_plus") => "dream-maskgit",
-            Some("topk_margin") => "dream-margin",
-            other => return not_yet(&format!("Dream's {}", other.unwrap_or("unnamed algorithm"))),
-        };
-        return Ok((format!("{preset}:top-k={top_k}"), steps));
-    }
-    not_yet(&format!("the sampler of {source}"))
-}
-
-fn golden_files(dir: &Path, prefix: &str) -> anyhow::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))?;
-    let is_golden = |path: &Path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with(prefix) && path.extension().is_some_and(|extension| extension == "json")
-    };
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| is_golden(path)).collect();
-    files.sort();
-    Ok(files)
-}
-
-fn read(path: &Path) -> anyhow::Result<Value> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&bytes).with_context(|| format!("{} is not JSON", path.display()))
-}
-
-fn entries(json: &Value, key: &str, path: &Path) -> anyhow::Result<Vec<Value>> {
-    json[key].as_array().cloned().with_context(|| format!("{} has no list \"{key}\"", path.display()))
-}
-
-fn entry_name(path: &Path, index: usize, entry: &Value) -> String {
-    let file = path.file_name().unwrap_or_default().to_string_lossy();
-    let name = entry["name"].as_str().or(entry["source"].as_str()).unwrap_or_default();
-    format!("{file}[{index}] {name}")
-}
-
-fn list<T: serde::de::DeserializeOwned>(value: &Value) -> anyhow::Result<Vec<T>> {
-    Ok(serde_json::from_value(value.clone())?)
-}
-
-fn optional<T: serde::de::DeserializeOwned>(value: &Value) -> anyhow::Result<Option<Vec<T>>> {
-    if value.is_null() { Ok(None) } else { list(value).map(Some) }
-}
-
-/// A list of lists, or one list for a batch of one.
-fn batch<T: serde::de::DeserializeOwned>(value: &Value) -> anyhow::Result<Vec<Vec<T>>> {
-    match value.get(0) {
-        Some(Value::Array(_)) => list(value),
-        _ => Ok(vec![list(value)?]),
-    }
-}
-
-fn optional_batch<T: serde::de::DeserializeOwned>(value: &Value) -> anyhow::Result<Option<Vec<Vec<T>>>> {
-    if value.is_null() { Ok(None) } else { batch(value).map(Some) }
-}
-
-/// The `logits` tensor of a safetensors file, all of it.
-fn whole_logits(path: &Path, expected: usize) -> anyhow::Result<Vec<f32>> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let file =
-        safetensors::SafeTensors::deserialize(&bytes).with_context(|| format!("{} is damaged", path.display()))?;
-    let view = file.tensor("logits").with_context(|| format!("{} has no tensor logits", path.display()))?;
-    let (values, rest) = view.data().as_chunks::<4>();
-    if view.dtype() != safetensors::Dtype::F32 || !rest.is_empty() || values.len() != expected {
-        bail!("{}: logits are not the {expected} f32 numbers that the case's shape asks for", path.display());
-    }
-    Ok(values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
-}
-
-/// The largest distance between two rows; none when their lengths differ. NaN where one is NaN.
-fn distance(found: &[f32], expected: &[f32]) -> Option<f32> {
-    let distances = found.iter().zip(expected).map(|(found, expected)| (found - expected).abs());
-    let largest = distances
-        .fold(0.0, |largest: f32, next| if largest.is_nan() || next.is_nan() { f32::NAN } else { largest.max(next) });
-    (found.len() == expected.len()).then_some(largest)
-}
-
-fn best_and_gap(row: &[f32]) -> (usize, f32) {
-    let (mut best, mut first, mut second) = (0, f32::NEG_INFINITY, f32::NEG_INFINITY);
-    for (index, value) in row.iter().enumerate() {
-        if *value > first {
-            (best, second, first) = (index, first, *value);
-        } else if *value > second {
-            second = *value;
-        }
-    }
-    (best, first - second)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_nan_is_no_small_distance() {
-        assert!(distance(&[1.0, f32::NAN, 2.0], &[1.0, 1.0, 2.0]).unwrap().is_nan());
-        assert_eq!(distance(&[1.0, 3.0], &[1.0, 2.5]), Some(0.5));
-        assert_eq!(distance(&[1.0], &[1.0, 2.0]), None);
-    }
-
-    #[test]
-    fn the_gap_is_between_the_two_best() {
-        assert_eq!(best_and_gap(&[1.0, 5.0, 4.5]), (1, 0.5));
-    }
 }

@@ -35,6 +35,7 @@ pub enum Var {
     Unmask,
     Equal,
     Dream,
+    Rounded,
     Masks,
     Candidates,
     Size,
@@ -50,6 +51,7 @@ pub enum Var {
     Level,
     Masked,
     Taken,
+    PastEnd,
     Kept,
     Age,
     Remasks,
@@ -91,6 +93,7 @@ pub const WORDS: &[(&str, Var, Needs, &str)] = &[
     ("unmask", Var::Unmask, Needs::Canvas, "the ancestral chance (alpha_s - alpha_t) / (1 - alpha_t)"),
     ("equal", Var::Equal, Needs::Canvas, "the masks split equally over the steps left (LLaDA)"),
     ("dream", Var::Dream, Needs::Canvas, "int(masks (1 - s / t)), as Dream counts"),
+    ("rounded", Var::Rounded, Needs::Canvas, "round(masks (1 - s / t)) on the grid from 1 to 0, as dllm counts"),
     ("m", Var::Masks, Needs::Canvas, "masks in the window"),
     ("n", Var::Candidates, Needs::Canvas, "positions that the rule looks at"),
     ("size", Var::Size, Needs::Canvas, "masks in the window when it was entered"),
@@ -106,6 +109,7 @@ pub const WORDS: &[(&str, Var, Needs, &str)] = &[
     ("level", Var::Level, Needs::Canvas, "the share of the position's hole that is masked"),
     ("masked", Var::Masked, Needs::Canvas, "1 where the position is masked"),
     ("taken", Var::Taken, Needs::Rules, "1 where an earlier rule of this step acted"),
+    ("past_end", Var::PastEnd, Needs::Rules, "1 where a token that ends the text stands, or was just proposed, before"),
     ("kept", Var::Kept, Needs::Canvas, "how likely the token in place was when it was written; 1 for the text's own"),
     ("age", Var::Age, Needs::Canvas, "steps since the token in place was written"),
     ("remasks", Var::Remasks, Needs::Canvas, "how often the position has been masked again"),
@@ -152,6 +156,8 @@ pub enum Func {
     Ceil,
     Round,
     Mod,
+    /// Rounded to f32, where a reference computes so and rounds down after.
+    Single,
     /// The share of known tokens around a position, weighted by a Gaussian kernel of this width.
     Density,
 }
@@ -171,6 +177,7 @@ pub const FUNCTIONS: &[(&str, Func)] = &[
     ("ceil", Func::Ceil),
     ("round", Func::Round),
     ("mod", Func::Mod),
+    ("single", Func::Single),
     ("density", Func::Density),
 ];
 
@@ -199,9 +206,9 @@ pub trait Scope {
 impl Func {
     /// How many arguments it takes.
     pub fn arity(self) -> usize {
-        use Func::{Ceil, Clamp, Cos, Density, Exp, Floor, If, Ln, Neg, Not, Round, Sin, Sqrt};
+        use Func::{Ceil, Clamp, Cos, Density, Exp, Floor, If, Ln, Neg, Not, Round, Sin, Single, Sqrt};
         match self {
-            Neg | Not | Exp | Ln | Sqrt | Cos | Sin | Floor | Ceil | Round | Density => 1,
+            Neg | Not | Exp | Ln | Sqrt | Cos | Sin | Floor | Ceil | Round | Single | Density => 1,
             Clamp | If => 3,
             _ => 2,
         }
@@ -295,6 +302,7 @@ fn apply(func: Func, at: &dyn Fn(usize) -> f64, scope: &dyn Scope) -> f64 {
         Func::Ceil => at(0).ceil(),
         Func::Round => at(0).round_ties_even(),
         Func::Mod => at(0).rem_euclid(at(1)),
+        Func::Single => f64::from(at(0) as f32),
         Func::Density => scope.density(at(0)),
     }
 }

@@ -59,6 +59,8 @@ fn sigma_rate(t: f64) -> f64 {
 pub enum Kernel {
     /// The posterior `q(x_s | x_t, x0 = p)`; for scores the analytic step (Tweedie).
     Posterior,
+    /// `x0` itself, with no noise left: first hitting, where positions are chosen apart.
+    Clean,
     /// One step along the reverse rates: SEDD's Euler predictor. The posterior where the network gives no scores.
     Euler,
 }
@@ -89,13 +91,18 @@ impl Kernel {
     pub fn weights(self, noise: Noise, row: &[f64], moment: &Moment) -> Vec<f64> {
         // Noise that never masks knows no mask, whether the row has a place for it or not.
         let mask = moment.mask as usize;
+        if self == Kernel::Clean {
+            return row.iter().enumerate().map(|(id, p)| if id == mask { 0.0 } else { *p }).collect();
+        }
         let width = if noise.starts_random() { row.len() } else { row.len().max(mask + 1) };
         let mut q = row.to_vec();
         q.resize(width.max(moment.now as usize + 1), 0.0);
         if let Some(weight) = q.get_mut(mask).filter(|_| noise.starts_random()) {
             *weight = 0.0;
         }
-        let tokens = (q.len() - usize::from(noise.starts_random() && mask < q.len())).max(1) as f64;
+        // The mask is none of the tokens that uniform noise is spread over, in GIDD's mixture neither.
+        let spread = noise.starts_random() || matches!(noise, Noise::Hybrid { .. });
+        let tokens = (q.len() - usize::from(spread && mask < q.len())).max(1) as f64;
         match noise {
             Noise::Absorbing => absorbing(&mut q, moment),
             Noise::Uniform => plug_in(&mut q, moment, &Mixture::uniform(moment), tokens),
@@ -161,7 +168,7 @@ impl Mixture {
 /// denominator is the same for all `z_s` and falls away.
 fn plug_in(q: &mut [f64], moment: &Moment, mixture: &Mixture, vocab: f64) {
     let (now, mask) = (moment.now as usize, moment.mask as usize);
-    let level = |at: usize, id: usize| mixture.uniform[at] / vocab + if id == mask { mixture.mask[at] } else { 0.0 };
+    let level = |at: usize, id: usize| if id == mask { mixture.mask[at] } else { mixture.uniform[at] / vocab };
     let kept = if mixture.alpha[1] > 0.0 { mixture.alpha[0] / mixture.alpha[1] } else { 0.0 };
     // The chance that noise between s and t turned another token into the one in place.
     let arrived = (level(0, now) - kept * level(1, now)).max(0.0);

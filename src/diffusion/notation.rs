@@ -14,8 +14,8 @@
 //! | `steps N` | so many steps; one per mask where this is not said |
 //! | `time linear\|cosine\|loglinear [(eps)] [inner\|closed]` | the noise schedule and its grid |
 //! | `window all\|holes\|blocks(N)\|dilated(N)\|frontier(P)` | which positions may change now |
-//! | `temperature E`, `top-p P`, `top-k K`, `scores raw\|filtered` | how a token is chosen and scored |
-//! | `draw posterior\|euler [categorical] [greedy]` | the next state is drawn from the reverse kernel of the noise |
+//! | `temperature E [greedy]`, `top-p P`, `top-k K`, `scores raw\|filtered` | how a token is chosen and scored |
+//! | `draw posterior\|euler\|clean [categorical] [greedy]` | the next state is drawn from the reverse kernel of the noise |
 //! | `start noise` | masks are random tokens from the start |
 //! | `guidance W`, `credit(D, P, W)`, `loo` | what is done to the logits |
 //! | `stop full\|post(N)\|when(E)\|passes(N)\|patience(N) ...` | when it ends |
@@ -180,6 +180,7 @@ fn rule(reader: &mut Reader<'_>, names: &Names) -> Result<Rule, NotationError> {
         ("insert", Act::Insert(1)),
         ("delete", Act::Delete),
         ("obey", Act::Obey),
+        ("close", Act::Close),
     ];
     rule.act = reader.one_of("what is done", &acts)?;
     if rule.act == Act::Insert(1) {
@@ -229,11 +230,13 @@ fn temperature(reader: &mut Reader<'_>, names: &Names, sampler: &mut Sampler) ->
         *reader = ahead;
         sampler.temperature = Some(reader.expr(names)?);
     }
+    sampler.propose.greedy = reader.word_is("greedy");
     Ok(())
 }
 
 fn draw(reader: &mut Reader<'_>, schedule: &mut Schedule) -> Result<Reverse, NotationError> {
-    let kernel = reader.one_of("a kernel", &[("posterior", Kernel::Posterior), ("euler", Kernel::Euler)])?;
+    let kernels = [("posterior", Kernel::Posterior), ("euler", Kernel::Euler), ("clean", Kernel::Clean)];
+    let kernel = reader.one_of("a kernel", &kernels)?;
     let draws = if reader.word_is("categorical") { Draws::Categorical } else { Draws::Inverse };
     schedule.removal = true;
     Ok(Reverse { kernel, draws, greedy_removal: reader.word_is("greedy") })

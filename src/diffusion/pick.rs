@@ -72,6 +72,14 @@ impl<'a, D: Draw> Picker<'a, D> {
         rule.when == Expr::Const(1.0) || rule.when.holds(&self.here(index, &self.candidates(index, rule)))
     }
 
+    /// Whether a token that ends the text stands before a position, or was proposed there and acted on.
+    fn ended_before(&self, position: usize) -> bool {
+        let ends = self.at.vocabulary.end();
+        let proposed = |p: &usize| self.at.x0.get(p).map(|proposal| proposal.token);
+        let stands = self.at.canvas.ids().iter().take(position).any(|id| Some(*id) == ends);
+        ends.is_some() && (stands || self.acts.range(..position).any(|(p, _)| proposed(p) == ends))
+    }
+
     /// Whether a condition of the whole window holds, such as one that ends the run.
     pub(crate) fn window_holds(&self, condition: &Expr) -> bool {
         condition.holds(&self.here(u8::MAX, self.at.window))
@@ -198,6 +206,7 @@ impl<'a, D: Draw> Here<'a, D> {
             Var::Unmask => Some(schedule.unmask_chance(clock)),
             Var::Equal => count(schedule.equal_split(clock, masks())),
             Var::Dream => count(schedule.truncated(clock, masks())),
+            Var::Rounded => count(schedule.rounded(clock, masks())),
             Var::Masks => count(masks()),
             Var::Candidates => count(self.candidates.len()),
             Var::Size => count(clock.window_size),
@@ -228,6 +237,7 @@ impl<'a, D: Draw> Here<'a, D> {
             }
             Var::Masked => yes(kind == Kind::Masked),
             Var::Taken => yes(self.picker.acts.contains_key(&position)),
+            Var::PastEnd => yes(self.picker.ended_before(position)),
             Var::Kept => Some(if let Kind::Committed { probability, .. } = kind { probability } else { 1.0 }),
             Var::Age => {
                 let age = |step: usize| at.clock.step.saturating_sub(step) as f64;

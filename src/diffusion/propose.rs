@@ -35,11 +35,13 @@ pub struct Propose {
     pub top_k: usize,
     /// Where the scores come from.
     pub scored: Scored,
+    /// Takes the most likely token at any temperature, which then only shapes the scores.
+    pub greedy: bool,
 }
 
 impl Default for Propose {
     fn default() -> Self {
-        Self { temperature: 0.0, top_p: 1.0, top_k: 0, scored: Scored::Raw }
+        Self { temperature: 0.0, top_p: 1.0, top_k: 0, scored: Scored::Raw, greedy: false }
     }
 }
 
@@ -213,8 +215,11 @@ impl Propose {
         let (floor, temperature) = (self.floor(row), if self.temperature > 0.0 { self.temperature } else { 1.0 });
         let plain = floor == f32::NEG_INFINITY && temperature == 1.0;
         let (filtered, filtered_entropy) = if plain { (raw, entropy) } else { row.softmax(floor, temperature) };
-        let token =
-            if self.temperature > 0.0 { draw(row, floor, &filtered, uniform).unwrap_or(greedy) } else { greedy };
+        let token = if self.temperature > 0.0 && !self.greedy {
+            draw(row, floor, &filtered, uniform).unwrap_or(greedy)
+        } else {
+            greedy
+        };
         let kept = |id: TokenId| if row.logits[id as usize] >= floor { at(&filtered, id) } else { 0.0 };
         let (confidence, entropy) = match self.scored {
             Scored::Raw => (at(&raw, token), entropy),
@@ -438,7 +443,7 @@ mod tests {
     #[test]
     fn an_infinite_logit_is_certainty() {
         let raw = [0.0, f32::INFINITY, 1.0, f32::NAN, 0.0, 0.0];
-        let how = Propose { temperature: 0.7, top_p: 0.9, top_k: 3, scored: Scored::Filtered };
+        let how = Propose { temperature: 0.7, top_p: 0.9, top_k: 3, scored: Scored::Filtered, greedy: false };
         let p = proposed(how, &raw, &Limit::default(), 0.7);
         assert_eq!((p.token, p.confidence), (1, 1.0));
     }

@@ -4,6 +4,8 @@
 //! keys and values is the network's ([`crate::diffusion::Refresh`]). Unit: raw rows out, canvas positions in. Limit: a
 //! canvas that changed its length is computed whole.
 
+use std::collections::BTreeSet;
+
 use crate::diffusion::canvas::{Canvas, Kind};
 use crate::diffusion::row_of;
 
@@ -19,12 +21,15 @@ pub enum RefreshPolicy {
     Dual,
     /// As dual, and so many positions on either side of the block (dInfer).
     Vicinity(usize),
-    /// What is masked or was changed last, and so many positions on either side; all once more than a quarter of the
-    /// holes, and more than 8 positions, changed since.
+    /// What is masked or was changed since all were computed, and so many positions on either side; all once more than a
+    /// quarter of the holes, and more than 8 positions, changed: the editor's.
     Dirty(usize),
     /// All every so many passes; in between what is masked or was changed last (dKV-Cache).
     Every(usize),
 }
+
+/// Neighbours on either side that the editor's policy computes, as many as dInfer's.
+pub const NEIGHBOURS: usize = 16;
 
 /// What happened since the last pass that computed all rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,7 +37,7 @@ pub(crate) struct Since {
     /// The block and the canvas' length at that pass; none before the first one.
     full: Option<(Option<usize>, usize)>,
     passes: usize,
-    changes: usize,
+    changes: Vec<usize>,
     last: Vec<usize>,
 }
 
@@ -47,7 +52,7 @@ pub(crate) struct Place<'a> {
 impl Since {
     /// Takes note of what a step changed.
     pub(crate) fn changed(&mut self, positions: Vec<usize>) {
-        self.changes += positions.len();
+        self.changes.extend(&positions);
         self.last = positions;
     }
 
@@ -70,21 +75,25 @@ impl RefreshPolicy {
         }
         let holes = place.canvas.hole_positions().count();
         let dirty = || place.canvas.masked().chain(since.last.iter().copied());
+        let with_own = |positions: Vec<usize>| {
+            let rows = positions.into_iter().flat_map(|position| [row_of(position, place.shift), position]);
+            rows.collect::<BTreeSet<_>>().into_iter().collect()
+        };
         let (first, last) = (place.positions.first().copied()?, place.positions.last().copied()?);
-        let positions: Vec<usize> = match self {
+        // Blocks have the rows of their own positions, as in the reference: one that is read beyond them is computed, too.
+        let rows: Vec<usize> = match self {
             RefreshPolicy::Prefix if same_block => (first..place.canvas.len()).collect(),
             RefreshPolicy::Dual if same_block => (first..=last).collect(),
             RefreshPolicy::Vicinity(reach) if same_block => {
                 (first.saturating_sub(reach)..(last + reach + 1).min(place.canvas.len())).collect()
             }
-            RefreshPolicy::Dirty(reach) if since.changes <= (holes / 4).max(8) => around(dirty(), reach, place.canvas),
-            RefreshPolicy::Every(n) if since.passes + 1 < n => around(dirty(), 0, place.canvas),
+            RefreshPolicy::Dirty(reach) if since.changes.len() <= (holes / 4).max(8) => {
+                let changed = place.canvas.masked().chain(since.changes.iter().copied());
+                with_own(around(changed, reach, place.canvas))
+            }
+            RefreshPolicy::Every(n) if since.passes + 1 < n => with_own(around(dirty(), 0, place.canvas)),
             _ => return None,
         };
-        let with_own = |position: usize| [row_of(position, place.shift), position];
-        let mut rows: Vec<usize> = positions.into_iter().flat_map(with_own).collect();
-        rows.sort_unstable();
-        rows.dedup();
         Some(rows)
     }
 }
@@ -114,11 +123,12 @@ mod tests {
 
     #[test]
     fn each_policy_computes_the_rows_it_names() {
-        let since = Since { full: Some((Some(0), 8)), passes: 0, changes: 1, last: vec![2] };
+        let since = Since { full: Some((Some(0), 8)), passes: 0, changes: vec![2], last: vec![2] };
         rows(RefreshPolicy::All, &since, 0, None);
         rows(RefreshPolicy::Prefix, &since, 0, Some(&[3, 4, 5, 6, 7]));
         rows(RefreshPolicy::Dual, &since, 0, Some(&[3, 4]));
-        rows(RefreshPolicy::Dual, &since, 1, Some(&[2, 3, 4]));
+        rows(RefreshPolicy::Dual, &since, 1, Some(&[3, 4]));
+        rows(RefreshPolicy::Dirty(0), &since, 1, Some(&[1, 2, 3, 4, 5, 6]));
         rows(RefreshPolicy::Vicinity(1), &since, 0, Some(&[2, 3, 4, 5]));
         rows(RefreshPolicy::Dirty(0), &since, 0, Some(&[2, 3, 4, 6]));
         rows(RefreshPolicy::Every(4), &since, 0, Some(&[2, 3, 4, 6]));
@@ -131,7 +141,12 @@ mod tests {
             rows(policy, &Since { full: Some((Some(0), 7)), ..Since::default() }, 0, None);
         }
         rows(RefreshPolicy::Dual, &Since { full: Some((Some(1), 8)), ..Since::default() }, 0, None);
-        rows(RefreshPolicy::Dirty(1), &Since { full: Some((Some(0), 8)), changes: 9, ..Since::default() }, 0, None);
+        rows(
+            RefreshPolicy::Dirty(1),
+            &Since { full: Some((Some(0), 8)), changes: vec![3; 9], ..Since::default() },
+            0,
+            None,
+        );
         rows(RefreshPolicy::Every(3), &Since { full: Some((Some(0), 8)), passes: 2, ..Since::default() }, 0, None);
     }
 }

@@ -72,6 +72,9 @@ pub enum Act {
     Delete,
     /// What the proposed token says: a control token inserts or deletes (DreamOn, LLaDA2.2), any other is written.
     Obey,
+    /// It gets the token that ends the text, or is taken out where that is what the token stands for (DreamOn's
+    /// `pad_eos_to_right`).
+    Close,
 }
 
 /// Over, score, pick, act.

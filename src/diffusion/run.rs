@@ -102,6 +102,8 @@ pub struct Run<D = Seeded> {
     polished: usize,
     /// Positions that may still be added.
     growth: usize,
+    /// The longest that the canvas may become.
+    longest: usize,
     /// The best share of positions that were as the model would have them, and the steps since.
     agreement: (f64, usize),
     guesses: BTreeMap<usize, Guess>,
@@ -137,6 +139,7 @@ impl<D: Draw> Run<D> {
             windows: windows.max(1),
             polished: 0,
             growth: MOST_GROWTH,
+            longest: usize::MAX,
             agreement: (-1.0, 0),
             guesses: BTreeMap::new(),
             since: Since::default(),
@@ -167,6 +170,18 @@ impl<D: Draw> Run<D> {
     pub fn with_background(mut self, counts: BTreeMap<TokenId, u32>) -> Self {
         self.memory.set_background(counts);
         self
+    }
+
+    /// The same run with at most so many positions added in all, and a canvas of at most so many.
+    #[must_use]
+    pub fn with_growth(mut self, most: usize, longest: usize) -> Self {
+        (self.growth, self.longest) = (most, longest);
+        self
+    }
+
+    /// How many positions may be added now.
+    fn room(&self) -> usize {
+        self.growth.min(self.longest.saturating_sub(self.canvas.len()))
     }
 
     /// Uniform diffusion begins with random tokens where there are masks.
@@ -365,9 +380,11 @@ impl<D: Draw> Run<D> {
 
     /// Insertions beyond what a canvas may grow by become nothing.
     fn bound_growth(&mut self, edits: &mut Vec<Edit>) {
+        let mut room = self.room();
         edits.retain_mut(|edit| {
             if let EditAct::Insert { masks } = &mut edit.act {
-                *masks = (*masks).min(self.growth);
+                *masks = (*masks).min(room);
+                room -= *masks;
                 self.growth -= *masks;
                 return *masks > 0;
             }

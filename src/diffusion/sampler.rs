@@ -188,6 +188,8 @@ fn edit(act: Act, position: usize, at: &Situation<'_>, draws: &impl Draw) -> Opt
         Act::Noise => EditAct::Noise { token: random_token(position, at.clock.step, at.vocabulary, draws) },
         Act::Insert(masks) => EditAct::Insert { masks: masks.into() },
         Act::Delete => EditAct::Delete,
+        Act::Close if at.vocabulary.controls().delete.is_some() => EditAct::Delete,
+        Act::Close => write(at.vocabulary.end()?, at),
     };
     let unchanged = match act {
         EditAct::Write { token } => token == in_place && kind.is_written(),

@@ -132,6 +132,17 @@ impl Schedule {
         masks.div_ceil(clock.steps_left())
     }
 
+    /// dllm `get_num_transfer_tokens`: `round(masks (1 - s / t))`, half to even, on the grid from 1 to 0. The share that
+    /// stays masked is taken in f32 as the reference writes it, since the product lies on a half now and then.
+    pub fn rounded(&self, clock: &Clock, masks: usize) -> usize {
+        if clock.is_last() {
+            return masks;
+        }
+        let left = |steps: usize| 1.0 - (1.0 - (steps as f64 / clock.window_steps as f64) as f32);
+        let kept = left(clock.steps_left() - 1) / left(clock.steps_left());
+        ((masks as f64 * (1.0 - f64::from(kept))).round_ties_even() as usize).min(masks)
+    }
+
     /// Dream: `int(masks * (1 - s / t))` in f32, all in the last step. The product is truncated, so that f32 and f64
     /// differ by a whole token where it is an integer; the reference is in f32.
     pub fn truncated(&self, clock: &Clock, masks: usize) -> usize {

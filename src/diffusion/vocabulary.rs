@@ -62,9 +62,21 @@ impl Vocabulary {
         self
     }
 
+    /// The same, but the mask may be proposed, and leaves a position masked where it is: for repeating what reference code
+    /// does that does not ban it.
+    pub fn proposing_mask(mut self) -> Self {
+        self.banned.retain(|id| *id != self.mask);
+        self
+    }
+
     /// The control tokens.
     pub fn controls(&self) -> Controls {
         self.controls
+    }
+
+    /// The token that ends a text: that which takes positions out, or the model's own.
+    pub fn end(&self) -> Option<TokenId> {
+        self.controls.delete.or(self.eos)
     }
 
     /// How many tokens may be proposed; at least 1.

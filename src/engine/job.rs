@@ -19,6 +19,7 @@ use super::prompt::{Choices, HolePlan, Prompt};
 use super::protocol::{Frame, JobId, Part, Phase, Request, RunOptions, Verb};
 use crate::diffusion::canvas::{Canvas, Cell, Edit, Kind};
 use crate::diffusion::length::{LengthSearch, phi};
+use crate::diffusion::refresh::{NEIGHBOURS, RefreshPolicy};
 use crate::diffusion::rng::Seeded;
 use crate::diffusion::run::Run;
 use crate::diffusion::sampler::Sampler;
@@ -354,7 +355,12 @@ fn sampler_of(options: &RunOptions) -> Result<Sampler, DenoiseError> {
         top_p: options.top_p,
         top_k: options.top_k,
     };
-    spec::parse_spec(&options.sampler, &overrides).map_err(|error| DenoiseError::Failed(error.to_string()))
+    let sampler = spec::parse_spec(&options.sampler, &overrides);
+    let mut sampler = sampler.map_err(|error| DenoiseError::Failed(error.to_string()))?;
+    if !options.exact && sampler.refresh == RefreshPolicy::All {
+        sampler.refresh = RefreshPolicy::Dirty(NEIGHBOURS);
+    }
+    Ok(sampler)
 }
 
 /// What a position of a running canvas becomes on the next one.

@@ -88,6 +88,8 @@ pub struct RunOptions {
     pub seed: u64,
     /// What to write, for a model that was tuned to follow instructions.
     pub instruction: Option<String>,
+    /// Whether every pass computes all rows; else rows far from what changes are computed now and then.
+    pub exact: bool,
 }
 
 impl Default for RunOptions {
@@ -100,6 +102,7 @@ impl Default for RunOptions {
             top_k: None,
             seed: 0,
             instruction: None,
+            exact: false,
         }
     }
 }

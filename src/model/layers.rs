@@ -1,7 +1,7 @@
 //! The pieces of a block, written once: linear maps, rotary positions, attention.
 //!
-//! Letters in shape comments: n rows (positions), d width of the stream, h query heads, g key/value heads, e width of
-//! one head.
+//! Letters in shape comments: n rows (positions), m of them computed, d width of the stream, h query heads, g key/value
+//! heads, e width of one head.
 
 use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
 use candle_core::{D, DType, Device, Module, Tensor};
@@ -162,7 +162,29 @@ pub(crate) fn attend(q: &Tensor, k: &Tensor, v: &Tensor, bias: Option<&Tensor>) 
     mixed.reshape((h, m, e))?.transpose(0, 1)?.contiguous()?.reshape((m, h * e))
 }
 
-/// Grouped-query attention without a cache: every pass sees the whole canvas.
+/// Keys and values of one layer, (g, n, e) each: what the last pass that computed a row found for it.
+#[derive(Default)]
+pub(crate) struct KeyValues(Option<(Tensor, Tensor)>);
+
+impl KeyValues {
+    /// Takes in the keys and values of some rows (ascending; none: of all, and the old ones are let go), each
+    /// (g, rows, e); gives those of all rows.
+    fn update(&mut self, k: Tensor, v: Tensor, rows: Option<&[usize]>) -> candle_core::Result<(Tensor, Tensor)> {
+        let (Some((keys, values)), Some(rows)) = (&self.0, rows) else {
+            self.0 = Some((k.clone(), v.clone()));
+            return Ok((k, v));
+        };
+        let mut from = 0;
+        for run in rows.chunk_by(|a, b| a + 1 == *b) {
+            keys.slice_set(&k.narrow(1, from, run.len())?.contiguous()?, 1, run[0])?;
+            values.slice_set(&v.narrow(1, from, run.len())?.contiguous()?, 1, run[0])?;
+            from += run.len();
+        }
+        Ok((keys.clone(), values.clone()))
+    }
+}
+
+/// Grouped-query attention of some rows, or all, to all.
 pub(crate) struct SelfAttention {
     query: Linear,
     key: Linear,
@@ -204,11 +226,18 @@ impl SelfAttention {
         })
     }
 
-    /// x (n, d) -> (n, d).
-    pub(crate) fn forward(&self, x: &Tensor, rotary: &Rotary, bias: Option<&Tensor>) -> candle_core::Result<Tensor> {
-        let n = x.dim(0)?;
+    /// x (m, d) -> (m, d) for the m rows given (ascending; none: all), attending to all n; bias (m, n).
+    pub(crate) fn forward(
+        &self,
+        x: &Tensor,
+        rows: Option<&[usize]>,
+        rotary: &Rotary,
+        bias: Option<&Tensor>,
+        memory: &mut KeyValues,
+    ) -> candle_core::Result<Tensor> {
+        let m = x.dim(0)?;
         let (h, g, e) = (self.heads, self.kv_heads, self.head_dim);
-        let split = |x: Tensor, heads: usize| x.reshape((1, n, heads, e))?.transpose(1, 2)?.contiguous();
+        let split = |x: Tensor, heads: usize| x.reshape((1, m, heads, e))?.transpose(1, 2)?.contiguous();
         let normed = |x: Tensor, norm: &Option<candle_nn::RmsNorm>| match norm {
             Some(norm) => norm.forward(&x),
             None => Ok(x),
@@ -216,7 +245,8 @@ impl SelfAttention {
         let q = rotary.apply(&normed(split(self.query.forward(x)?, h)?, &self.query_norm)?)?;
         let k = rotary.apply(&normed(split(self.key.forward(x)?, g)?, &self.key_norm)?)?;
         let v = split(self.value.forward(x)?, g)?;
-        let mixed = attend(&q.squeeze(0)?, &k.squeeze(0)?, &v.squeeze(0)?, bias)?;
+        let (k, v) = memory.update(k.squeeze(0)?.contiguous()?, v.squeeze(0)?.contiguous()?, rows)?;
+        let mixed = attend(&q.squeeze(0)?, &k, &v, bias)?;
         self.output.forward(&mixed)
     }
 }

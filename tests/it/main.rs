@@ -30,6 +30,8 @@ mod network;
 mod picker;
 /// The README against the program.
 mod readme;
+/// Passes that compute some rows only: exact where nothing is stale, bounded where something is.
+mod rows;
 /// What every module here needs.
 mod support;
 /// A pseudo-terminal with the built program in it.

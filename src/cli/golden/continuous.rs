@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use serde_json::Value;
 
-use super::{
-    ARGMAX_GAP, LOGIT_TOLERANCE, Report, Verdict, best_and_gap, count, distance, entries, entry_name, list, optional,
-    read,
-};
+use super::cases::{best_and_gap, distance};
+use super::json::{entries, entry_name, list, optional, read};
+use super::{ARGMAX_GAP, LOGIT_TOLERANCE, Report, Verdict, count};
 use crate::diffusion::TokenId;
 use crate::diffusion::continuous::{
     Choices, ContinuousDenoiser, Motion, Noised, Normal, Prediction, Process, Run, levels,

@@ -73,7 +73,8 @@ fn the_hybrid_posterior_is_bayes_rule_over_tokens_and_mask() {
     let b = 2.0 * p_uniform / (1.0 - p_uniform);
     let share = |time: f64| {
         let c = b * (time * (1.0 - time)).sqrt();
-        let level: Vec<f64> = (0..4).map(|z| (c / 4.0 + if z == 3 { time } else { 0.0 }) / (1.0 + c)).collect();
+        // GIDD's `unif = (1 - mask) / (V - 1)`: random tokens are never the mask.
+        let level: Vec<f64> = (0..4).map(|z| if z == 3 { time } else { c / 3.0 } / (1.0 + c)).collect();
         ((1.0 - time) / (1.0 + c), level)
     };
     let (p, (at, lt), (as_, ls)) = ([0.5, 0.2, 0.3, 0.0], share(t), share(s));

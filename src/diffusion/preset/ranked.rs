@@ -6,10 +6,18 @@ pub(super) const PRESETS: &[Preset] = &[
     Preset {
         name: "llada",
         aliases: &[alias("low-confidence")],
-        twins: &["freedave"],
+        twins: &["freedave", "dllm"],
         source: "LLaDA generate.py, low_confidence, arXiv:2502.09992",
         doc: "Commits an equal share of the likeliest tokens per step, block by block.",
         notation: "window blocks(32); masked conf best(equal) write",
+        ..ROW
+    },
+    Preset {
+        name: "dllm",
+        twins: &["llada", "freedave"],
+        source: "ZHZisZZ/dllm core/samplers/mdlm.py, its rounding of counts",
+        doc: "Commits the likeliest tokens, as many per step as a linear schedule says, rounded.",
+        notation: "window blocks(32); masked conf best(rounded) write",
         ..ROW
     },
     Preset {

@@ -34,7 +34,7 @@ pub(super) const PRESETS: &[Preset] = &[
         doc: "Writes everything, then masks again what the model is least sure of, less of it at every step.",
         keys: &[positive("eta", 1.0)],
         notation: "masked all write
-            both if(masked, conf, 1 - eta * (1 - conf)) worst(floor(n * (1 - r))) mask",
+            both if(masked, conf, 1 - eta * (1 - conf)) worst(floor(single(n * single(1 - r)))) mask",
         ..ROW
     },
     Preset {

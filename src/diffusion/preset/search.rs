@@ -22,7 +22,7 @@ pub(super) const PRESETS: &[Preset] = &[
     Preset {
         name: "freedave",
         aliases: &[alias("verify")],
-        twins: &["llada"],
+        twins: &["llada", "dllm"],
         source: "FreeDave, arXiv:2510.00294; SSD, arXiv:2510.04147",
         doc: "The same text as llada: drafts steps ahead and keeps those that passes of their own confirm.",
         keys: &[whole("depth", 4.0, 1)],

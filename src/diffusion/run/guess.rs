@@ -116,7 +116,7 @@ impl<D: Draw> Run<D> {
 
     fn restore_controls(&mut self, raw: &[f32]) {
         let controls = self.vocabulary.controls();
-        let expand = controls.expand.filter(|_| self.growth > 0);
+        let expand = controls.expand.filter(|_| self.room() > 0);
         for token in expand.into_iter().chain(controls.delete) {
             self.row.restore(token, raw);
         }

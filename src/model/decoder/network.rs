@@ -1,17 +1,20 @@
 //! The one transformer stack: embedding, blocks of attention and SwiGLU with pre-RMSNorm, final norm, head.
 //!
-//! Run with every position visible to every other (or block by block, [`Attention`]), without a cache and without
-//! state: `forward(&self)` is a function of its input. Hidden states are computed for all positions, the head only
-//! for the rows asked for, since with a vocabulary of 50,000 to 150,000 it is a large share of a small model's work.
+//! Run with every position visible to every other (or block by block, [`Attention`]). The head runs only on the rows
+//! asked for, since with a vocabulary of 50,000 to 150,000 it is a large share of a small model's work. Keys and values
+//! of every layer are kept from pass to pass ([`Memory`]), so that a pass may compute some rows only ([`Refresh`],
+//! `decoding.md` section 2); a pass that computes all is a function of its input alone.
 
 use candle_core::{DType, Device, Module, Tensor};
 use candle_nn::RmsNorm;
 
 use super::Backbone;
 use super::names::{Layout, Place};
+use crate::diffusion::Refresh;
+use crate::model::config::Attention;
 use crate::model::error::ModelError;
 use crate::model::family::{Input, Network};
-use crate::model::layers::{Linear, Packing, Rotary, SelfAttention, SwiGlu, attention_bias, width};
+use crate::model::layers::{KeyValues, Linear, Packing, Rotary, SelfAttention, SwiGlu, attention_bias, width};
 use crate::model::lfm2::ShortConvolution;
 use crate::model::moe::Experts;
 use crate::model::weights::Weights;
@@ -57,6 +60,32 @@ impl FeedForward {
     }
 }
 
+/// What the passes before left behind: keys and values of all rows, and the circumstances under which they hold.
+#[derive(Default)]
+struct Memory {
+    layers: Vec<KeyValues>,
+    ids: Vec<u32>,
+    positions: Vec<usize>,
+    visible: Option<Vec<bool>>,
+    attention: Attention,
+}
+
+impl Memory {
+    /// The rows to compute, ascending: those to be refreshed, those whose logits are wanted, and those whose token is
+    /// another than the one remembered. None for all, which is what a memory of other circumstances asks for.
+    fn rows(&self, input: &Input<'_>, positions: &[usize]) -> Option<Vec<usize>> {
+        let Refresh::Only(rows) = input.refresh else { return None };
+        let stands = self.positions == positions
+            && self.visible.as_deref() == input.visible
+            && self.attention == input.attention;
+        let mut rows = [rows, input.rows].concat();
+        rows.extend((0..input.ids.len()).filter(|row| self.ids.get(*row) != input.ids.get(*row)));
+        rows.sort_unstable();
+        rows.dedup();
+        (stands && rows.len() < positions.len()).then_some(rows)
+    }
+}
+
 /// A loaded stack.
 pub(crate) struct Stack {
     embedding: Tensor,
@@ -65,6 +94,8 @@ pub(crate) struct Stack {
     head: Linear,
     shape: Backbone,
     device: Device,
+    /// Empty before the first pass and after one that did not come to its end.
+    memory: Memory,
 }
 
 impl Stack {
@@ -100,8 +131,18 @@ impl Stack {
             Linear::new(embedding.clone(), None, packing)?
         };
         let final_norm = norm(Place::FinalNorm, 0)?;
-        Ok(Self { embedding, blocks, final_norm, head, shape: shape.clone(), device: device.clone() })
+        let (shape, device) = (shape.clone(), device.clone());
+        Ok(Self { embedding, blocks, final_norm, head, shape, device, memory: Memory::default() })
     }
+}
+
+/// What the rows of a pass see, and which of the canvas's rows they are.
+struct Sight<'a> {
+    /// The rows computed; none where all are.
+    rows: Option<&'a [usize]>,
+    rotary: &'a Rotary,
+    bias: Option<&'a Tensor>,
+    visible: Option<&'a [bool]>,
 }
 
 impl Stack {
@@ -118,7 +159,9 @@ impl Stack {
     /// Embeddings (n, d) to logits (n, V), every row seeing all.
     pub(crate) fn of_embeddings(&self, x: Tensor, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Tensor, ModelError> {
         let in_order: Vec<usize> = (0..x.dim(0)?).collect();
-        let x = self.blocks(x, &self.rotary(&in_order)?, None, None, cancelled)?;
+        let mut memory = Memory::default();
+        let sight = Sight { rows: None, rotary: &self.rotary(&in_order)?, bias: None, visible: None };
+        let x = self.blocks(x, &sight, &mut memory.layers, cancelled)?;
         Ok(self.head.forward(&self.final_norm.forward(&x)?)?)
     }
 
@@ -126,26 +169,29 @@ impl Stack {
         Rotary::new(positions, self.shape.rotary_dim, self.shape.rope_theta, self.shape.rope, &self.device)
     }
 
+    /// x (m, d) -> (m, d) for the m rows given (none: all), attending to what is kept of the others.
     fn blocks(
         &self,
         mut x: Tensor,
-        rotary: &Rotary,
-        bias: Option<&Tensor>,
-        visible: Option<&[bool]>,
+        sight: &Sight<'_>,
+        layers: &mut Vec<KeyValues>,
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<Tensor, ModelError> {
-        let seen = visible.map(|visible| {
+        let seen = sight.visible.map(|visible| {
             let seen: Vec<f32> = visible.iter().map(|seen| f32::from(u8::from(*seen))).collect();
             Tensor::from_vec(seen, (visible.len(), 1), &self.device)
         });
         let seen = seen.transpose()?;
-        for block in &self.blocks {
+        layers.resize_with(self.blocks.len(), KeyValues::default);
+        for (block, kept) in self.blocks.iter().zip(layers) {
             if cancelled() {
                 return Err(ModelError::Cancelled);
             }
             let normed = block.attention_norm.forward(&x)?;
             let mixed = match &block.mixer {
-                Mixer::Attention(attention) => attention.forward(&normed, rotary, bias)?,
+                Mixer::Attention(attention) => {
+                    attention.forward(&normed, sight.rows, sight.rotary, sight.bias, kept)?
+                }
                 Mixer::Convolution(convolution) => convolution.forward(&normed, seen.as_ref())?,
             };
             x = (x + mixed)?;
@@ -154,18 +200,37 @@ impl Stack {
         }
         Ok(x)
     }
+
+    fn indices(&self, rows: &[usize]) -> candle_core::Result<Tensor> {
+        let rows: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
+        Tensor::new(rows.as_slice(), &self.device)
+    }
 }
 
 impl Network for Stack {
     fn forward(&mut self, input: &Input<'_>, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Vec<f32>, ModelError> {
         let n = input.ids.len();
         let in_order: Vec<usize> = (0..n).collect();
-        let rotary = self.rotary(input.positions.unwrap_or(&in_order))?;
-        let bias = attention_bias(input.attention, input.visible, n, &self.device)?;
-        let x = self.blocks(self.embed(input.ids)?, &rotary, bias.as_ref(), input.visible, cancelled)?;
-        let rows: Vec<u32> = input.rows.iter().map(|row| *row as u32).collect();
-        let x = x.index_select(&Tensor::new(rows.as_slice(), &self.device)?, 0)?;
-        let logits = self.head.forward(&self.final_norm.forward(&x)?)?;
+        let positions = input.positions.unwrap_or(&in_order);
+        // Taken out, and put back at the end: a pass that is cancelled leaves no memory.
+        let mut memory = std::mem::take(&mut self.memory);
+        // A convolution reads the neighbours' hidden states, which nobody keeps.
+        let some = if self.shape.convolutions.is_some() { None } else { memory.rows(input, positions) };
+        let rows = some.as_deref().unwrap_or(&in_order);
+        let here: Vec<usize> = rows.iter().map(|row| positions[*row]).collect();
+        let mut bias = attention_bias(input.attention, input.visible, n, &self.device)?;
+        if let (Some(all), true) = (&bias, some.is_some()) {
+            bias = Some(all.index_select(&self.indices(rows)?, 0)?);
+        }
+        let ids: Vec<u32> = rows.iter().map(|row| input.ids[*row]).collect();
+        let (x, rotary) = (self.embed(&ids)?, self.rotary(&here)?);
+        let sight = Sight { rows: some.as_deref(), rotary: &rotary, bias: bias.as_ref(), visible: input.visible };
+        let x = self.blocks(x, &sight, &mut memory.layers, cancelled)?;
+        (memory.ids, memory.positions) = (input.ids.to_vec(), positions.to_vec());
+        (memory.visible, memory.attention) = (input.visible.map(<[bool]>::to_vec), input.attention);
+        self.memory = memory;
+        let wanted: Vec<usize> = input.rows.iter().map(|row| rows.partition_point(|other| other < row)).collect();
+        let logits = self.head.forward(&self.final_norm.forward(&x.index_select(&self.indices(&wanted)?, 0)?)?)?;
         debug_assert_eq!(width(&logits)?, self.shape.vocab);
         Ok(logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
     }
