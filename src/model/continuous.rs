@@ -9,7 +9,7 @@ mod plaid;
 mod ssd_lm;
 pub(crate) mod tess2;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 
@@ -176,10 +176,12 @@ type Described = Result<(Box<dyn Architecture>, Descriptor), ModelError>;
 /// A kind of training folder.
 struct Kind {
     family: &'static str,
-    /// Each of these has one file in the folder.
+    /// Of each of these lists, one file is in the folder.
     files: &'static [&'static [&'static str]],
     /// Safetensors that hold the tensors, where somebody converted them.
     converted: &'static [&'static str],
+    /// Else PyTorch's files (`*` stands for anything; the last one counts), and what comes before the names in each.
+    pickled: &'static [(&'static str, &'static str)],
     read: fn(&Path, &Weights) -> Described,
 }
 
@@ -188,18 +190,30 @@ const KINDS: [Kind; 3] = [
         family: "ssd-lm",
         files: &[&["config.json"], &["embed_sum_layer.pt", "extra_layers.safetensors"]],
         converted: &["model.safetensors", "extra_layers.safetensors"],
+        pickled: &[
+            ("pytorch_model.bin", ""),
+            ("embed_sum_layer.pt", "embed_sum_layer."),
+            ("timestep_layer.pt", "timestep_layer."),
+        ],
         read: ssd_lm::read,
     },
     Kind {
         family: "plaid",
         files: &[&["noise_schedule.pt"], &["embedding_matrix.pt"], &["gamma_bounds.pt"]],
         converted: &["model.safetensors"],
+        pickled: &[
+            ("model.pt", "model."),
+            ("noise_schedule.pt", "noise_schedule."),
+            ("embedding_matrix.pt", "embedding_matrix."),
+            ("gamma_bounds.pt", "gamma_bounds."),
+        ],
         read: plaid::read,
     },
     Kind {
         family: "diffusion-lm",
         files: &[&["training_args.json"]],
         converted: &["model.safetensors"],
+        pickled: &[("ema_*.pt", "")],
         read: diffusion_lm::read,
     },
 ];
@@ -215,16 +229,33 @@ pub(crate) fn open(folder: &Path, overrides: &Overrides) -> Result<Option<Checkp
         None => kind.files.iter().all(|names| names.iter().any(|name| holds(name))),
     };
     let Some(kind) = KINDS.iter().find(fits) else { return Ok(None) };
-    let files: Vec<_> = kind.converted.iter().map(|name| folder.join(name)).collect();
-    if let Some(missing) = files.iter().find(|file| !file.is_file()) {
-        let name = missing.file_name().unwrap_or_default().to_string_lossy();
-        let why = format!("its {name} is missing; fetch that file too");
-        return Err(ModelError::NotAModel { path: folder.into(), why });
-    }
-    let weights = Weights::safetensors(folder, &files)?;
+    let weights = if kind.converted.iter().all(|name| holds(name)) {
+        let files: Vec<_> = kind.converted.iter().map(|name| folder.join(name)).collect();
+        Weights::safetensors(folder, &files)?
+    } else {
+        let find = |(name, before): &(&str, &'static str)| Ok((find(folder, name)?, *before));
+        let files: Vec<_> = kind.pickled.iter().map(find).collect::<Result<_, ModelError>>()?;
+        Weights::pickles_under(folder, &files)?
+    };
     let (architecture, descriptor) = (kind.read)(folder, &weights)?;
     let descriptor = Descriptor { family: kind.family.into(), ..descriptor }.with(overrides);
     Ok(Some(Checkpoint { path: folder.into(), descriptor, architecture, weights }))
+}
+
+/// A file of this name; of several that fit, the one of the most training steps, whose name is the longest or last.
+fn find(folder: &Path, name: &str) -> Result<PathBuf, ModelError> {
+    let (start, end) = name.split_once('*').unwrap_or((name, ""));
+    let entries = std::fs::read_dir(folder).map_err(|source| ModelError::Read { path: folder.into(), source })?;
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let fits = |found: &String| {
+        if name.contains('*') { found.starts_with(start) && found.ends_with(end) } else { found == name }
+    };
+    let found = names.filter(fits).max_by_key(|found| (found.len(), found.clone()));
+    let found = found.ok_or_else(|| {
+        let why = format!("its {name} is missing; fetch that file too");
+        ModelError::NotAModel { path: folder.into(), why }
+    })?;
+    Ok(folder.join(found))
 }
 
 /// Numbers of a slice as (rows, width) in the working type.

@@ -63,8 +63,12 @@ pub(crate) fn read(keys: &Keys<'_>, _family: &str) -> Read {
     Ok(Box::new(Decoder { shape, layout: Layout::Lfm2, attention: Attention::Full }))
 }
 
-/// The width of the feed-forward layer: two thirds of what is written, rounded up (`Lfm2MLP` of transformers).
+/// The width of the feed-forward layer: the tensor's, else two thirds of what is written, rounded up (`Lfm2MLP` of
+/// transformers).
 fn feed_forward(keys: &Keys<'_>) -> Result<usize, ModelError> {
+    if let Some([rows, _]) = keys.shape(&(Layout::Lfm2.name(Place::Gate, 0) + ".weight")).as_deref() {
+        return Ok(*rows);
+    }
     let written = match keys.optional("block_ff_dim")? {
         Some(width) => width,
         None => keys.size("intermediate_size")?,

@@ -39,16 +39,20 @@ struct Located {
 }
 
 impl Pickles {
-    /// Reads the archives' tables and pickles. A name in two files is the later file's.
-    pub(crate) fn open(files: &[PathBuf]) -> Result<Self, ModelError> {
+    /// Reads the archives' tables and pickles; each file's names get what stands beside it put before them. A name in two
+    /// files is the later file's. `module.`, which training on several devices puts before all names, is left out.
+    pub(crate) fn open(files: &[(PathBuf, &str)]) -> Result<Self, ModelError> {
         let mut tensors = BTreeMap::new();
-        for file in files {
+        for (file, before) in files {
             let damaged = |why: String| ModelError::Damaged { path: file.clone(), why };
             let list = locate(file).map_err(|error| match error {
                 Trouble::Read(source) => ModelError::Read { path: file.clone(), source },
                 Trouble::Contents(why) => damaged(why),
             })?;
-            tensors.extend(list);
+            let named = |(name, tensor): (String, Located)| {
+                (format!("{before}{}", name.strip_prefix("module.").unwrap_or(&name)), tensor)
+            };
+            tensors.extend(list.into_iter().map(named));
         }
         Ok(Self { tensors })
     }

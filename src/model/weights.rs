@@ -19,13 +19,9 @@ use super::family::Expected;
 use super::pickle::Pickles;
 
 /// (usual name, other name) of parts of tensor names: BERT's files from TensorFlow keep its names of LayerNorm, LFM2's on
-/// the hub begin with the class, state dictionaries of parallel training with `module.`.
-const ALIASES: [(&str, &str); 4] = [
-    ("LayerNorm.weight", "LayerNorm.gamma"),
-    ("LayerNorm.bias", "LayerNorm.beta"),
-    ("model.", "lfm2."),
-    ("", "module."),
-];
+/// the hub begin with the class.
+const ALIASES: [(&str, &str); 3] =
+    [("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta"), ("model.", "lfm2.")];
 
 enum Source {
     Safetensors(MmapedSafetensors),
@@ -80,6 +76,12 @@ impl Weights {
 
     /// Opens PyTorch's files and reads what they say of their tensors.
     pub(crate) fn pickles(path: &Path, files: &[PathBuf]) -> Result<Self, ModelError> {
+        let files: Vec<(PathBuf, &str)> = files.iter().map(|file| (file.clone(), "")).collect();
+        Self::pickles_under(path, &files)
+    }
+
+    /// The same, with something put before the names of each file.
+    pub(crate) fn pickles_under(path: &Path, files: &[(PathBuf, &str)]) -> Result<Self, ModelError> {
         let source = Source::Pickles(Pickles::open(files)?);
         Ok(Self { path: path.into(), source, device: Device::Cpu, dtype: DType::F32 })
     }
