@@ -27,7 +27,7 @@ struct Block {
 
 enum FeedForward {
     Dense(SwiGlu),
-    Mixture(Experts),
+    Mixture(Box<Experts>),
 }
 
 impl FeedForward {
@@ -39,7 +39,8 @@ impl FeedForward {
         packing: Packing,
     ) -> Result<Self, ModelError> {
         if let Some(mixture) = shape.mixture.as_ref().filter(|mixture| mixture.sparse[block]) {
-            return Ok(Self::Mixture(Experts::load(weights, mixture, block, packing)?));
+            let experts = Experts::load(weights, mixture, block, packing)?;
+            return Ok(Self::Mixture(Box::new(experts)));
         }
         let names = [Place::Gate, Place::Up, Place::Down].map(|place| layout.name(place, block));
         Ok(Self::Dense(SwiGlu::load(weights, &names, packing)?))
