@@ -6,6 +6,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use crate::diffusion::constraint::rules::Constraint;
+
 /// Names one run of the engine. Events that carry another id than the current one are ignored by `app`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(pub u64);
@@ -58,8 +60,17 @@ pub struct HolePart {
     pub original: String,
     /// How many tokens it gets, for [`Verb::Fill`].
     pub length: Length,
+    /// What its text must be like.
+    pub constraints: Vec<Constraint>,
     /// In [`Command::Rebase`] only: which cells of the running job this hole goes on from.
     pub resume: Option<Resume>,
+}
+
+impl HolePart {
+    /// A hole of which nothing is demanded, and which begins anew.
+    pub fn new(id: HoleId, original: &str, length: Length) -> Self {
+        Self { id, original: original.to_owned(), length, constraints: Vec::new(), resume: None }
+    }
 }
 
 /// Cells of the running job that a hole of a rebased request goes on from.
