@@ -56,7 +56,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Fill the holes of a text and print it: [MASK] of any length, [MASK:12] of 12 tokens, [MASK:3-40] of a range
-    Fill(fill::FillArgs),
+    Fill(Box<fill::FillArgs>),
     /// How likely each word of a text is, given the text on both sides
     Score(score::ScoreArgs),
     /// Denoise token ids: reads {"ids": [..]} with mask ids in place, prints {"ids", "nfe", "seconds"}

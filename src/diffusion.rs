@@ -20,6 +20,7 @@
 //! | logit shift | raw row `i - shift` predicts position `i`; [`row_of`] | Dream |
 
 pub mod canvas;
+pub mod constraint;
 pub mod continuous;
 pub mod expr;
 pub mod length;

@@ -10,15 +10,18 @@
 //! type is named here, nothing is printed, and the document is never written to: frames are pictures.
 
 pub mod bench;
+mod boundary;
 pub mod brain;
 mod calibrate;
 pub mod catalog;
 pub(crate) mod chat;
+pub mod check;
 pub mod eval;
 pub mod hub;
 pub mod job;
 mod lengths;
 mod load;
+pub mod parse;
 pub(crate) mod prompt;
 pub mod protocol;
 pub mod score;

@@ -85,8 +85,8 @@ fn welcome() -> anyhow::Result<InitialDocument> {
                 at += text.chars().count();
                 document.text.push_str(&text);
             }
-            Segment::Hole(length) => {
-                let length = match length {
+            Segment::Hole(marker) => {
+                let length = match marker.length {
                     Length::Auto => HoleLength::Auto,
                     Length::Fixed(tokens) => HoleLength::Fixed(tokens),
                     Length::Range(least, most) => HoleLength::Range(least, most),

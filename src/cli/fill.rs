@@ -2,17 +2,21 @@
 
 use std::io::Write;
 use std::ops::Range;
+use std::path::Path;
 
 use anyhow::{anyhow, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::denoise::TraceFile;
-use super::markers::{Segment, mask_matches, parse};
+use super::markers::{Marker, Segment, mask_matches, parse};
 use super::source::Source;
 use super::{Common, Precision, Usage, print};
 use crate::engine::brain::Brain;
-use crate::engine::protocol::{Frame, HoleId, HolePart, JobId, Length, Part, Request, RunOptions, Verb};
+use crate::engine::protocol::{
+    Constraint, Frame, HoleFrame, HoleId, HolePart, JobId, Length, Part, Request, RunOptions, Verb,
+};
+use crate::engine::{check, parse};
 
 #[derive(Debug, Args)]
 pub(crate) struct FillArgs {
@@ -27,9 +31,67 @@ pub(crate) struct FillArgs {
     /// The bytes to rewrite
     #[arg(long, value_name = "A..B", value_parser = parse_range)]
     range: Option<Range<usize>>,
+    #[command(flatten)]
+    demands: Demands,
     /// What to write, for models that were tuned to follow instructions; with --range it is done to that
     #[arg(long, value_name = "TEXT")]
     instruction: Option<String>,
+}
+
+/// What the text of every hole must be like.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What the holes' text must be like")]
+struct Demands {
+    /// It matches a regular expression from end to end; [MASK /RE/] asks it of one hole
+    #[arg(long = "match", value_name = "RE")]
+    matching: Option<String>,
+    /// It has no other characters than these, as in `a-z0-9 `
+    #[arg(long, value_name = "CLASS")]
+    charset: Option<String>,
+    /// It has at most so many lines
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    max_lines: Option<u16>,
+    /// Its further lines are indented at least as its first one
+    #[arg(long)]
+    indented: bool,
+    /// It closes the brackets that it opens
+    #[arg(long)]
+    balanced: bool,
+    /// The whole text still parses with it, in a language or that of the --file (auto)
+    #[arg(long, value_name = "LANG|auto")]
+    must_parse: Option<String>,
+    /// This is nowhere in it (can be given again)
+    #[arg(long, value_name = "TEXT")]
+    ban: Vec<String>,
+    /// This is somewhere in it (can be given again)
+    #[arg(long, value_name = "TEXT")]
+    need: Vec<String>,
+}
+
+impl Demands {
+    fn constraints(&self, file: Option<&Path>) -> anyhow::Result<Vec<Constraint>> {
+        let mut all = Vec::new();
+        all.extend(self.matching.clone().map(Constraint::Match));
+        all.extend(self.charset.clone().map(Constraint::Characters));
+        all.extend(self.max_lines.map(|lines| Constraint::MostLines(lines.into())));
+        all.extend(self.indented.then_some(Constraint::Indented));
+        all.extend(self.ban.iter().cloned().map(Constraint::Without));
+        all.extend(self.need.iter().cloned().map(Constraint::With));
+        all.extend(self.balanced.then_some(Constraint::Balanced));
+        if let Some(language) = &self.must_parse {
+            let name = file.map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
+            let known = match language.as_str() {
+                "auto" => parse::language_of_file(&name),
+                language => parse::languages().find(|known| *known == language),
+            };
+            let known = known.ok_or_else(|| {
+                let languages = parse::languages().collect::<Vec<_>>().join(", ");
+                Usage(format!("--must-parse {language}: name one of {languages}, or auto with a --file of one of them"))
+            })?;
+            all.push(Constraint::Parses(known.to_owned()));
+        }
+        Ok(all)
+    }
 }
 
 fn parse_range(text: &str) -> Result<Range<usize>, String> {
@@ -46,7 +108,13 @@ pub(crate) fn run(args: &FillArgs, common: &Common) -> anyhow::Result<()> {
         bail!(Usage("--range needs --strength S, or --instruction TEXT for a model that follows instructions".into()));
     }
     let text = args.source.read()?;
-    let (parts, verb) = parts(args, &text)?;
+    let (mut parts, verb) = parts(args, &text)?;
+    let demands = args.demands.constraints(args.source.file())?;
+    for part in &mut parts {
+        if let Part::Hole(hole) = part {
+            hole.constraints.extend(demands.iter().cloned());
+        }
+    }
     let seed = common.seed();
     let (found, model) = common.find_and_load(Precision::Fast)?;
     let mut brain = Brain::new(model)?.tuned_on_chat(found.is_chat());
@@ -89,7 +157,7 @@ fn parts(args: &FillArgs, text: &str) -> anyhow::Result<(Vec<Part>, Verb)> {
             let (start, end, len) = (range.start, range.end, text.len());
             bail!("--range {start}..{end} does not lie on characters of the text, which has {len} bytes");
         };
-        let hole = Part::Hole(hole(0, original, Length::Auto));
+        let hole = Part::Hole(HolePart::new(HoleId(0), original, Length::Auto));
         return Ok((vec![Part::Text(before.into()), hole, Part::Text(after.into())], verb));
     }
     let mut segments = parse(text).map_err(|message| anyhow!(message))?;
@@ -101,13 +169,12 @@ fn parts(args: &FillArgs, text: &str) -> anyhow::Result<(Vec<Part>, Verb)> {
     }
     let part = |(index, segment)| match segment {
         Segment::Text(text) => Part::Text(text),
-        Segment::Hole(length) => Part::Hole(hole(index as u64, "", length)),
+        Segment::Hole(Marker { length, pattern }) => {
+            let constraints = pattern.map(Constraint::Match).into_iter().collect();
+            Part::Hole(HolePart { constraints, ..HolePart::new(HoleId(index as u64), "", length) })
+        }
     };
     Ok((segments.into_iter().enumerate().map(part).collect(), Verb::Fill))
-}
-
-fn hole(id: u64, original: &str, length: Length) -> HolePart {
-    HolePart { id: HoleId(id), original: original.to_owned(), length, resume: None }
 }
 
 /// The whole text with the holes filled, and where each is in it.
@@ -115,16 +182,24 @@ fn assemble(parts: &[Part], frame: &Frame, tokens: &[usize]) -> (String, Vec<Val
     let mut text = String::new();
     let mut holes = Vec::new();
     let mut filled = frame.holes.iter().zip(tokens);
+    let met = check::met(parts, &frame.holes.iter().map(HoleFrame::text).collect::<Vec<_>>());
+    let mut met = met.into_iter();
     for part in parts {
         match part {
             Part::Text(kept) => text.push_str(kept),
-            Part::Hole(_) => {
-                let Some((hole, tokens)) = filled.next() else { continue };
+            Part::Hole(part) => {
+                let (Some((hole, tokens)), Some(met)) = (filled.next(), met.next()) else { continue };
                 let (start, inside) = (text.len(), hole.text());
                 text.push_str(&inside);
-                holes.push(json!({
+                let mut hole = json!({
                     "start": start, "end": text.len(), "text": inside, "tokens": tokens, "mean_logprob": hole.mean_logprob,
-                }));
+                });
+                if !part.constraints.is_empty() {
+                    let said = part.constraints.iter().zip(met);
+                    let said = said.map(|(what, met)| json!({ "constraint": what.to_string(), "met": met }));
+                    hole["constraints"] = said.collect();
+                }
+                holes.push(hole);
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Holes written in text: `[MASK]`, `[MASK:12]`, `[MASK:3-40]`; `\[MASK]` is those characters themselves.
+//! Holes written in text: `[MASK]`, `[MASK:12]`, `[MASK:3-40]`; `\[MASK]` is those characters themselves. A hole that must
+//! match a regular expression has it between slashes: `[MASK /[0-9]{4}/]`, `[MASK:1-4 /[A-Z]\w*/]`.
 
 use regex::Regex;
 
@@ -8,7 +9,15 @@ use crate::engine::protocol::Length;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Segment {
     Text(String),
-    Hole(Length),
+    Hole(Marker),
+}
+
+/// What a hole says of itself.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Marker {
+    pub(crate) length: Length,
+    /// What its text must match.
+    pub(crate) pattern: Option<String>,
 }
 
 /// Splits a text at its holes.
@@ -21,13 +30,11 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Segment>, String> {
     let mut rest = text;
     while let Some(at) = rest.find("[MASK") {
         let marker = &rest[at..];
-        let end = marker.find(']').map(|end| end + 1);
-        let Some(length) = end.and_then(|end| parse_length(&marker[5..end - 1])) else {
+        let Some((end, length, pattern)) = parse_marker(marker) else {
             kept.push_str(&rest[..at + 5]);
             rest = &rest[at + 5..];
             continue;
         };
-        let end = end.unwrap_or(marker.len());
         if let Some(before) = rest[..at].strip_suffix('\\') {
             kept.push_str(before);
             kept.push_str(&marker[..end]);
@@ -37,7 +44,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Segment>, String> {
             if !kept.is_empty() {
                 segments.push(Segment::Text(std::mem::take(&mut kept)));
             }
-            segments.push(Segment::Hole(length));
+            segments.push(Segment::Hole(Marker { length, pattern }));
         }
         rest = &marker[end..];
     }
@@ -46,6 +53,20 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Segment>, String> {
         segments.push(Segment::Text(kept));
     }
     Ok(segments)
+}
+
+/// A marker's end, its length and its expression; `None` when it is no marker at all.
+fn parse_marker(marker: &str) -> Option<(usize, Result<Length, String>, Option<String>)> {
+    let end = marker.find(']')?;
+    if let Some(length) = parse_length(&marker[5..end]) {
+        return Some((end + 1, length, None));
+    }
+    let (length, rest) = marker[5..].split_once(" /")?;
+    let length = parse_length(length)?;
+    // The expression may hold brackets and slashes, but not the two that end it.
+    let pattern = rest.split_once("/]")?.0;
+    let end = 5 + marker[5..].find(" /")? + 2 + pattern.len() + 2;
+    (!pattern.is_empty() && !pattern.contains('\n')).then(|| (end, length, Some(pattern.to_owned())))
 }
 
 /// What stands between `[MASK` and `]`; `None` when that is no marker at all.
@@ -86,7 +107,7 @@ pub(crate) fn mask_matches(segments: Vec<Segment>, pattern: &str) -> Result<Vec<
             if found.start() > last {
                 masked.push(Segment::Text(text[last..found.start()].to_owned()));
             }
-            masked.push(Segment::Hole(Length::Auto));
+            masked.push(Segment::Hole(Marker::default()));
             last = found.end();
         }
         if last < text.len() {
@@ -105,9 +126,14 @@ mod tests {
         let drawn = parse(text).map(|segments| {
             let draw = |segment: &Segment| match segment {
                 Segment::Text(text) => text.clone(),
-                Segment::Hole(Length::Auto) => "<auto>".to_owned(),
-                Segment::Hole(Length::Fixed(length)) => format!("<{length}>"),
-                Segment::Hole(Length::Range(from, to)) => format!("<{from}..{to}>"),
+                Segment::Hole(marker) => {
+                    let length = match marker.length {
+                        Length::Auto => "auto".to_owned(),
+                        Length::Fixed(length) => length.to_string(),
+                        Length::Range(from, to) => format!("{from}..{to}"),
+                    };
+                    format!("<{length}{}>", marker.pattern.as_deref().map(|p| format!(" {p}")).unwrap_or_default())
+                }
             };
             segments.iter().map(draw).collect::<String>()
         });
@@ -118,6 +144,13 @@ mod tests {
     fn markers_of_all_kinds() {
         check("a [MASK] b [MASK:12] c [MASK:3-40]", "a <auto> b <12> c <3..40>");
         check("[MASK][MASK:1]", "<auto><1>");
+    }
+
+    #[test]
+    fn an_expression_stands_between_slashes() {
+        check("in [MASK:4 /[0-9]{4}/], [MASK /a/b]/]", "in <4 [0-9]{4}>, <auto a/b]>");
+        check(r"\[MASK /x/] [MASK //] [MASK:0 /x] [MASK /a", "[MASK /x/] [MASK //] [MASK:0 /x] [MASK /a");
+        check("[MASK:0 /x/]", "error [MASK:0 /x/]: a hole has at least 1 token");
     }
 
     #[test]
@@ -142,7 +175,7 @@ mod tests {
     #[test]
     fn matches_become_holes() {
         let segments = mask_matches(parse("x = TODO; y = TODO").unwrap(), "TODO").unwrap();
-        assert_eq!(segments.iter().filter(|segment| **segment == Segment::Hole(Length::Auto)).count(), 2);
+        assert_eq!(segments.iter().filter(|segment| **segment == Segment::Hole(Marker::default())).count(), 2);
         assert!(mask_matches(Vec::new(), "(").unwrap_err().starts_with("--mask-regex (:"));
     }
 }

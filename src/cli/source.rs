@@ -1,7 +1,7 @@
 //! Where a command's text comes from: an argument, a file, or standard input.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
@@ -17,6 +17,11 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// The file, if it is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
     /// Reads it.
     ///
     /// # Errors

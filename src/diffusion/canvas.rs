@@ -296,10 +296,15 @@ impl Canvas {
         Ok(())
     }
 
-    /// From now on only the tokens marked `true` may be proposed at a position of a hole.
+    /// From now on only the tokens marked `true` may be proposed at a position of a hole. Bans that would leave none of
+    /// them are lifted.
     pub fn allow_only(&mut self, position: usize, allowed: Arc<[bool]>) -> Result<(), EditError> {
         self.in_hole(position)?;
         if let Some(limit) = self.limits.get_mut(position) {
+            let banned = |id: usize| limit.banned.contains(&(id as TokenId));
+            if !allowed.iter().enumerate().any(|(id, allowed)| *allowed && !banned(id)) {
+                limit.banned.clear();
+            }
             limit.allowed = Some(allowed);
         }
         Ok(())

@@ -21,6 +21,8 @@ pub use plan::Mark;
 use std::collections::BTreeMap;
 
 use crate::diffusion::canvas::{Canvas, Edit, EditAct, EditError, Kind};
+use crate::diffusion::constraint::ConstraintError;
+use crate::diffusion::constraint::limits::Limits;
 use crate::diffusion::memory::Memory;
 use crate::diffusion::noise::Noise;
 use crate::diffusion::pick::Picker;
@@ -76,6 +78,9 @@ pub enum RunError {
         /// How many tokens there are.
         expected: usize,
     },
+    /// What may stand in the holes cannot be worked out.
+    #[error(transparent)]
+    Constraint(#[from] ConstraintError),
     /// An edit was refused: a defect of the sampler.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -92,6 +97,8 @@ pub struct Run<D = Seeded> {
     vocabulary: Vocabulary,
     shift: usize,
     noise: Noise,
+    /// What may stand in the holes, found anew for every step.
+    limits: Limits,
     draws: D,
     clock: Clock,
     /// The block that the clock is planned for; none when the run is over.
@@ -133,6 +140,7 @@ impl<D: Draw> Run<D> {
             vocabulary: vocabulary.clone(),
             shift,
             noise: Noise::Absorbing,
+            limits: Limits::default(),
             draws,
             clock: Clock::default(),
             block: None,
@@ -205,6 +213,41 @@ impl<D: Draw> Run<D> {
         self
     }
 
+    /// The same run with limits on what its holes may hold.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Limits the canvas as it stands, and forgets guesses that are not allowed any more.
+    pub fn limit(&mut self) -> Result<(), RunError> {
+        self.limits.apply(&mut self.canvas)?;
+        let canvas = &self.canvas;
+        self.guesses.retain(|_, guess| canvas.limit(guess.position).is_some_and(|limit| limit.allows(guess.token)));
+        Ok(())
+    }
+
+    /// Leaves out edits that are possible each but not together. A change of a hole's length that is refused is not
+    /// proposed there again.
+    fn admit(&mut self, edits: &mut Vec<Edit>) -> Result<(), RunError> {
+        let refused = self.limits.refused(&self.canvas, edits)?;
+        let controls = self.vocabulary.controls();
+        for edit in refused.iter().filter_map(|index| edits.get(*index)) {
+            let control = match edit.act {
+                EditAct::Insert { .. } => controls.expand,
+                EditAct::Delete => controls.delete,
+                _ => None,
+            };
+            if let Some(control) = control {
+                self.canvas.forbid(edit.position, control)?;
+            }
+        }
+        let mut index = 0..;
+        edits.retain(|_| index.next().is_some_and(|index| !refused.contains(&index)));
+        Ok(())
+    }
+
     /// The canvas as it stands.
     pub fn canvas(&self) -> &Canvas {
         &self.canvas
@@ -270,6 +313,7 @@ impl<D: Draw> Run<D> {
 
     /// What the next step reads, proposes and would do, on these logits.
     fn plan(&mut self, logits: &Logits) -> Result<Plan, RunError> {
+        self.limits.apply(&mut self.canvas)?;
         let read = self.positions_read();
         if let Some(row) = read.iter().map(|&p| row_of(p, self.shift)).find(|&row| logits.row(row).is_none()) {
             return Err(RunError::MissingRow(row));
@@ -281,16 +325,18 @@ impl<D: Draw> Run<D> {
         Ok(Plan { read, x0, edits })
     }
 
-    /// Makes a step as planned.
+    /// Makes a step as planned, but for edits that the limits of the holes do not admit together.
     fn make(&mut self, plan: Plan, logits: &Logits) -> Result<StepReport, RunError> {
         let Plan { read, mut x0, mut edits } = plan;
         self.bound_growth(&mut edits);
+        self.admit(&mut edits)?;
         let step = self.clock.step;
         self.canvas.apply(&edits, step)?;
         self.count_pass(logits);
         let shifted = edits.iter().any(|edit| matches!(edit.act, EditAct::Insert { .. } | EditAct::Delete));
         if shifted {
             self.guesses.clear();
+            self.limits.forget_positions();
         } else {
             self.guess(&x0);
         }
@@ -322,7 +368,8 @@ impl<D: Draw> Run<D> {
             probability: guess.probability,
             runners_up: guess.runners_up.clone(),
         };
-        let edits: Vec<Edit> = guesses.map(write).collect();
+        let mut edits: Vec<Edit> = guesses.map(write).collect();
+        self.admit(&mut edits)?;
         self.canvas.apply(&edits, step)?;
         self.guess(&Proposals::new());
         self.memo = None;

@@ -87,12 +87,7 @@ impl Case {
         for (index, text) in self.texts.iter().enumerate() {
             parts.push(Part::Text(text.clone()));
             if let Some(tokens) = self.holes.get(index) {
-                parts.push(Part::Hole(HolePart {
-                    id: HoleId(index as u64),
-                    original: String::new(),
-                    length: Length::Fixed(*tokens),
-                    resume: None,
-                }));
+                parts.push(Part::Hole(HolePart::new(HoleId(index as u64), "", Length::Fixed(*tokens))));
             }
         }
         Request { job: JobId(0), verb: Verb::Fill, parts, options: options.clone() }

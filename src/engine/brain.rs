@@ -24,7 +24,7 @@ impl Brain {
     /// # Errors
     /// A sentence when it came without a tokenizer.
     pub fn new(model: Model) -> Result<Self, ModelError> {
-        let choices = Choices::of(model.tokenizer()?, model.vocabulary_size());
+        let choices = Choices::of(model.tokenizer()?, model.vocabulary());
         let lengths = Lengths::of_model(&model.name);
         Ok(Self { model, choices, lengths, is_chat: false, warning: None })
     }

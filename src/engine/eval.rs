@@ -164,7 +164,7 @@ impl Brain {
             LengthRule::Auto => Length::Auto,
             LengthRule::Fixed(length) => Length::Fixed(length),
         };
-        let hole = HolePart { id: HoleId(0), original: String::new(), length, resume: None };
+        let hole = HolePart::new(HoleId(0), "", length);
         let parts = vec![Part::Text(sample.before.clone()), Part::Hole(hole), Part::Text(sample.after.clone())];
         let request = Request { job: JobId(0), verb: Verb::Fill, parts, options: options.clone() };
         let mut print = FNV_BASIS;

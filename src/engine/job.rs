@@ -1,13 +1,16 @@
 //! One job: a request on its way to a proposal, one forward pass at a time.
 //!
-//! A job is a small state machine. *Fill* measures lengths, then denoises. *Rewrite* scores the text that is there,
+//! A job is a small state machine. *Fill* asks about the edges of its holes, measures lengths, then denoises. *Rewrite* scores the text that is there,
 //! masks the least likely share of it, then denoises. *Refine* scores, masks the weakest words, denoises, scores
 //! again and takes back what did not become likelier. Each [`Job::advance`] makes at most one pass and leaves a whole
 //! picture in [`Job::frame`]; the caller decides between passes whether to go on, so that pausing, stepping, keeping
 //! and typing into the run need no locks.
 
+mod edges;
+mod measure;
 mod picture;
 mod revise;
+mod settle;
 pub(in crate::engine) mod words;
 
 use std::ops::Range;
@@ -15,19 +18,22 @@ use std::time::Instant;
 
 use super::chat::{self, Frame as Conversation};
 use super::lengths::Lengths;
-use super::prompt::{Choices, HolePlan, Prompt};
+use super::prompt::{Choices, Prompt};
 use super::protocol::{Frame, JobId, Part, Phase, Request, RunOptions, Verb};
 use crate::diffusion::canvas::{Canvas, Cell, Edit, Kind};
-use crate::diffusion::length::{LengthSearch, phi};
+use crate::diffusion::constraint::ConstraintError;
+use crate::diffusion::constraint::limits::Limits;
+use crate::diffusion::length::LengthSearch;
 use crate::diffusion::refresh::{NEIGHBOURS, RefreshPolicy};
 use crate::diffusion::rng::Seeded;
 use crate::diffusion::run::Run;
 use crate::diffusion::sampler::Sampler;
 use crate::diffusion::score::Scoring;
 use crate::diffusion::spec::{self, Overrides};
-use crate::diffusion::{DenoiseError, Denoiser, Pass, row_of};
+use crate::diffusion::{DenoiseError, Denoiser, Pass};
 use crate::model::Model;
 use picture::Picture;
+use settle::Settling;
 
 /// What asks, between layers, whether to stop.
 pub(crate) type Cancelled<'a> = &'a (dyn Fn() -> bool + Sync);
@@ -54,8 +60,14 @@ pub struct Step<'a> {
 }
 
 enum Stage {
+    /// Which edges of holes does a word go across?
+    Asking,
     Measuring(LengthSearch),
-    Scoring { scoring: Scoring, fold: usize, purpose: Purpose },
+    Scoring {
+        scoring: Scoring,
+        fold: usize,
+        purpose: Purpose,
+    },
     Denoising(Box<Run>),
     Done,
 }
@@ -72,7 +84,10 @@ enum Purpose {
 pub(crate) struct Job {
     id: JobId,
     verb: Verb,
+    parts: Vec<Part>,
     prompt: Prompt,
+    limits: Limits,
+    settling: Settling,
     sampler: Sampler,
     options: RunOptions,
     lengths: Lengths,
@@ -98,7 +113,9 @@ impl Job {
         is_chat: bool,
     ) -> Result<Self, DenoiseError> {
         let failed = |message: String| DenoiseError::Failed(message);
-        let mut prompt = Prompt::new(&request.parts, model, choices).map_err(|error| failed(error.to_string()))?;
+        let keeps = request.verb != Verb::Fill;
+        let mut prompt =
+            Prompt::new(&request.parts, keeps, model, choices).map_err(|error| failed(error.to_string()))?;
         prompt.frame = conversation(request, model, is_chat).map_err(failed)?;
         if prompt.holes.is_empty() {
             return Err(failed("there is no hole to fill; mark one first".into()));
@@ -107,6 +124,9 @@ impl Job {
         let mut job = Self {
             id: request.job,
             verb: request.verb,
+            parts: request.parts.clone(),
+            limits: prompt.limits(),
+            settling: Settling::default(),
             prompt,
             sampler,
             options: request.options.clone(),
@@ -117,11 +137,18 @@ impl Job {
             steps: 0,
             seconds: 0.0,
         };
-        job.stage = match request.verb {
-            Verb::Fill => job.measure(model)?,
-            Verb::Rewrite { .. } | Verb::Refine => job.choose(model)?,
-        };
+        job.stage = job.first_stage(model)?;
         Ok(job)
+    }
+
+    fn first_stage(&mut self, model: &Model) -> Result<Stage, DenoiseError> {
+        match self.verb {
+            Verb::Fill if self.prompt.holes.iter().any(|hole| hole.left.doubtful || hole.right.doubtful) => {
+                self.ask(model)
+            }
+            Verb::Fill => self.measure(model),
+            Verb::Rewrite { .. } | Verb::Refine => self.choose(model),
+        }
     }
 
     /// Makes one pass.
@@ -129,6 +156,7 @@ impl Job {
         let started = Instant::now();
         let stage = std::mem::replace(&mut self.stage, Stage::Done);
         let next = match stage {
+            Stage::Asking => self.decide(model, cancelled),
             Stage::Measuring(search) => self.try_length(search, model, cancelled),
             Stage::Scoring { scoring, fold, purpose } => self.score_fold(scoring, fold, purpose, model, cancelled),
             Stage::Denoising(run) => self.denoise(run, model, cancelled),
@@ -144,19 +172,27 @@ impl Job {
         let started = Instant::now();
         match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Denoising(mut run) => {
-                let rows = run.rows_to_finish();
-                if !rows.is_empty() {
-                    let logits = model.logits(&Pass::new(run.canvas().ids(), &rows), cancelled)?;
-                    run.observe(&logits).map_err(|error| DenoiseError::Failed(error.to_string()))?;
+                // Guesses that are not possible together leave some masked; each round writes at least one.
+                while !run.is_done() {
+                    run.limit().map_err(|error| DenoiseError::Failed(error.to_string()))?;
+                    let rows = run.rows_to_finish();
+                    if !rows.is_empty() {
+                        let logits = model.logits(&Pass::new(run.canvas().ids(), &rows), cancelled)?;
+                        run.observe(&logits).map_err(|error| DenoiseError::Failed(error.to_string()))?;
+                    }
+                    let report = run.finish_now();
+                    let report = report.map_err(|error| DenoiseError::Failed(error.to_string()))?;
+                    self.steps += 1;
+                    self.picture.step(&run, &report);
+                    if report.edits.is_empty() {
+                        break;
+                    }
                 }
-                let report = run.finish_now().map_err(|error| DenoiseError::Failed(error.to_string()))?;
-                self.steps += 1;
                 self.passes += run.nfe();
-                self.picture.step(&run, &report);
             }
             Stage::Scoring { purpose: Purpose::Judge { run, .. }, .. } => self.picture.canvas = run.into_canvas(),
             // Nothing has been decided yet: the first guesses are not worth keeping.
-            Stage::Measuring(_) | Stage::Scoring { .. } | Stage::Done => {}
+            Stage::Asking | Stage::Measuring(_) | Stage::Scoring { .. } | Stage::Done => {}
         }
         self.seconds += started.elapsed().as_secs_f64();
         Ok(())
@@ -164,33 +200,21 @@ impl Job {
 
     /// The document changed: the same job on new parts, each hole going on from the cells that it names.
     pub(crate) fn rebase(&mut self, parts: &[Part], model: &Model, choices: &Choices) -> Result<(), DenoiseError> {
-        let mut prompt = Prompt::new(parts, model, choices).map_err(|error| DenoiseError::Failed(error.to_string()))?;
+        let keeps = self.verb != Verb::Fill;
+        let prompt = Prompt::new(parts, keeps, model, choices);
+        let mut prompt = prompt.map_err(|error| DenoiseError::Failed(error.to_string()))?;
         prompt.frame = self.prompt.frame.clone();
         let old = std::mem::replace(&mut self.prompt, prompt);
-        let run = match (&self.stage, self.verb) {
-            (Stage::Denoising(run), Verb::Fill | Verb::Rewrite { .. }) => run,
-            // Lengths and scores of the old text say little about the new, and a refinement that has lost its scores
-            // could not take back what is no likelier: begin again.
-            (_, verb) => {
-                self.stage = match verb {
-                    Verb::Fill => self.measure(model)?,
-                    Verb::Rewrite { .. } | Verb::Refine => self.choose(model)?,
-                };
-                return Ok(());
-            }
+        self.parts = parts.to_vec();
+        // Lengths and scores of the old text say little about the new, and a refinement that has lost its scores could not
+        // take back what is no likelier: begin again.
+        let (Stage::Denoising(run), true) = (&self.stage, self.verb != Verb::Refine) else {
+            self.limits = self.prompt.limits();
+            self.stage = self.first_stage(model)?;
+            return Ok(());
         };
-        let ids: Vec<_> = old.holes.iter().map(|hole| hole.id()).collect();
-        let carried = |hole: &HolePlan| -> Vec<Cell> {
-            // A hole that names no cells goes on from all of its own.
-            let (from, part) = match &hole.part.resume {
-                Some(resume) => (resume.from, resume.cells.clone()),
-                None => (hole.id(), 0..usize::MAX),
-            };
-            let Some(index) = ids.iter().position(|id| *id == from) else { return Vec::new() };
-            let cells = run.canvas().hole_range(index).map(|position| cell_at(run.canvas(), position));
-            cells.skip(part.start).take(part.len()).collect()
-        };
-        let cells: Vec<Vec<Cell>> = self.prompt.holes.iter().map(carried).collect();
+        let cells = edges::carry(&old, &mut self.prompt, run.canvas());
+        self.limits = self.prompt.limits();
         let canvas = self.canvas(model, &cells)?;
         self.passes += run.nfe();
         self.stage = self.begin(canvas, model);
@@ -201,6 +225,7 @@ impl Job {
     pub(crate) fn frame(&self, model: &Model, paused: bool) -> Frame {
         let phase = match &self.stage {
             _ if paused => Phase::Paused,
+            Stage::Asking => Phase::Measuring { tried: 0, of: 1 },
             Stage::Measuring(search) => {
                 let (tried, of) = search.progress();
                 Phase::Measuring { tried, of }
@@ -234,50 +259,8 @@ impl Job {
 
     /// The tokens of each hole that are part of the result, for counting.
     pub(crate) fn token_counts(&self) -> Vec<usize> {
-        (0..self.picture.canvas.hole_count()).map(|hole| self.picture.canvas.hole_range(hole).len()).collect()
-    }
-
-    // Fill: how long is each hole?
-
-    fn measure(&mut self, model: &Model) -> Result<Stage, DenoiseError> {
-        let room = self.prompt.longest_hole();
-        let held: Vec<usize> = self.prompt.holes.iter().map(|hole| hole.original.len()).collect();
-        let range = |(hole, held): (&HolePlan, &usize)| {
-            let (least, most) = self.lengths.auto(*held);
-            let (least, most) = hole.bounds((least.min(room), most.min(room)));
-            least..=most
-        };
-        let ranges: Vec<_> = self.prompt.holes.iter().zip(&held).map(range).collect();
-        let priors: Vec<_> = held.iter().map(|held| self.lengths.prior_of(*held)).collect();
-        let search = LengthSearch::new(&ranges, self.lengths.bias).with_priors(&priors, self.lengths.evidence);
-        let canvas = self.masked_canvas(model, &search.best())?;
-        self.picture = Picture::new(canvas);
-        self.settle(search, model)
-    }
-
-    fn settle(&mut self, search: LengthSearch, model: &Model) -> Result<Stage, DenoiseError> {
-        if search.next_candidate().is_some() {
-            return Ok(Stage::Measuring(search));
-        }
-        let canvas = self.masked_canvas(model, &search.best())?;
-        Ok(self.begin(canvas, model))
-    }
-
-    fn try_length(
-        &mut self,
-        mut search: LengthSearch,
-        model: &mut Model,
-        cancelled: Cancelled<'_>,
-    ) -> Result<Stage, DenoiseError> {
-        let Some(candidate) = search.next_candidate() else { return self.settle(search, model) };
-        let canvas = self.masked_canvas(model, &candidate.lengths)?;
-        let shift = model.shift();
-        let mut rows: Vec<usize> = canvas.hole_range(candidate.hole).map(|position| row_of(position, shift)).collect();
-        rows.dedup();
-        let logits = model.logits(&Pass::new(canvas.ids(), &rows), cancelled)?;
-        self.passes += 1;
-        search.report(phi(&logits, &canvas, candidate.hole, model.vocabulary(), shift));
-        self.settle(search, model)
+        let canvas = &self.picture.canvas;
+        (0..canvas.hole_count()).map(|hole| self.prompt.own_range(canvas, hole).len()).collect()
     }
 
     fn masked_canvas(&self, model: &Model, lengths: &[usize]) -> Result<Canvas, DenoiseError> {
@@ -297,10 +280,13 @@ impl Job {
             self.picture = Picture::new(canvas);
             return Stage::Done;
         }
+        self.limits.keep(&canvas);
+        self.settling = Settling::of(canvas.clone());
         self.picture = Picture::new(canvas.clone());
         let draws = Seeded(self.options.seed);
         let run = Run::new(canvas, self.sampler.clone(), model.vocabulary(), model.shift(), draws);
-        Stage::Denoising(Box::new(run.with_noise(model.noise())))
+        let run = run.with_noise(model.noise()).with_limits(self.limits.clone());
+        Stage::Denoising(Box::new(run))
     }
 
     fn denoise(
@@ -319,7 +305,7 @@ impl Job {
         self.passes += run.nfe();
         match self.verb {
             Verb::Refine => Ok(Self::judge(run, model)),
-            Verb::Fill | Verb::Rewrite { .. } => Ok(Stage::Done),
+            Verb::Fill | Verb::Rewrite { .. } => Ok(self.settle_demands(run.canvas(), model)),
         }
     }
 }
@@ -372,4 +358,9 @@ fn cell_at(canvas: &Canvas, position: usize) -> Cell {
         Kind::Committed { probability, .. } => Cell::Committed { id, probability },
         Kind::Original => Cell::Original(id),
     }
+}
+
+/// What may stand in the holes cannot be worked out.
+fn impossible(error: ConstraintError) -> DenoiseError {
+    DenoiseError::Failed(error.to_string())
 }

@@ -1,20 +1,28 @@
 //! The document as a canvas: which tokens stand around each hole, and how much of the text the model gets to see.
 //!
-//! Three things happen here. *Tokens*: the text before, between and after the holes is tokenised piece by piece, so
-//! that a token boundary lies at each edge (`reference/models.md` 1.3). *Seams*: byte-level vocabularies keep a word's
-//! space in front of it, so a space before a hole belongs to the hole's first token; it is taken off the text and the
-//! first token is required to bring it (`reference/decoding.md` 4.5). *Window*: when the document is longer than the
-//! window, each hole keeps the same number of tokens on both sides, as many as fit.
+//! Three things happen here. *Edges*: each hole takes in what may share a token with it ([`super::boundary`]), so that the
+//! text outside is tokenised as if the hole were not there. *Tokens*: the texts before, between and after the holes are
+//! tokenised piece by piece. *Window*: when the document is longer than the window, each hole keeps the same number of
+//! tokens on both sides, as many as fit.
 //!
 //! Unit: tokens. What depends on the holes' lengths is built later, by [`Prompt::canvas`].
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use super::boundary::{self, Edge};
 use super::chat::Frame;
 use super::job::words::rebuilt;
 use super::protocol::{HoleId, HolePart, Length, Part};
 use crate::diffusion::TokenId;
 use crate::diffusion::canvas::{Canvas, Cell};
+use crate::diffusion::constraint::dfa::Dfa;
+use crate::diffusion::constraint::language::Language;
+use crate::diffusion::constraint::lattice::Lattice;
+use crate::diffusion::constraint::lexicon::Lexicon;
+use crate::diffusion::constraint::limits::Limits;
+use crate::diffusion::constraint::{ConstraintError, rules};
+use crate::diffusion::vocabulary::Vocabulary;
 use crate::model::{Model, ModelError, Tokenizer};
 
 /// Tokens looked at for one hole, where the model could take more. Measured on 36 held-out holes of 4 tokens, nats per
@@ -34,12 +42,14 @@ const BYTES_PER_TOKEN: usize = 16;
 #[derive(Debug, Clone)]
 pub(crate) struct HolePlan {
     pub(crate) part: HolePart,
-    /// The space before the hole was taken into it.
-    pub(crate) leading_space: bool,
-    /// Tokens of the original text, the space included.
+    /// What it took in of the text before it.
+    pub(crate) left: Edge,
+    /// What it took in of the text after it.
+    pub(crate) right: Edge,
+    /// Tokens of the original text, but for those that stand at the edges.
     pub(crate) original: Vec<TokenId>,
-    /// It stands inside a line: no line break may come into it.
-    pub(crate) inline: bool,
+    /// What its own text must be like.
+    pub(crate) body: Arc<Dfa>,
 }
 
 impl HolePlan {
@@ -72,29 +82,19 @@ pub(crate) struct Prompt {
 }
 
 impl Prompt {
-    /// Tokenises a request.
-    pub(crate) fn new(parts: &[Part], model: &Model, choices: &Choices) -> Result<Self, ModelError> {
+    /// Tokenises a request. With `keeps`, the holes' original text is what the job begins with.
+    pub(crate) fn new(parts: &[Part], keeps: bool, model: &Model, choices: &Choices) -> Result<Self, ModelError> {
         let tokenizer = model.tokenizer()?;
         let context = crate::diffusion::Denoiser::context(model);
-        let (mut strings, parts) = split(parts);
-        let on_cpu = WINDOW + WINDOW_PER_HOLE * parts.len().saturating_sub(1);
-        let window = if model.device() == "cpu" { on_cpu.min(LONGEST_WINDOW) } else { WINDOW_ON_GPU }.min(context);
-        let heal = choices.spaced.iter().any(|spaced| *spaced);
-        let mut holes = Vec::with_capacity(parts.len());
-        for (index, part) in parts.into_iter().enumerate() {
-            let inline = is_inline(&strings, index) && !part.original.contains('\n');
-            let leading_space = heal && strings[index].ends_with(' ');
-            if leading_space {
-                strings[index].pop();
-            }
-            let original = if leading_space { format!(" {}", part.original) } else { part.original.clone() };
-            let original = if part.original.is_empty() { Vec::new() } else { tokenizer.encode(&original)? };
-            holes.push(HolePlan { part, leading_space, original, inline });
-        }
-        let last = strings.len() - 1;
-        let mut texts = Vec::with_capacity(strings.len());
-        for (index, text) in strings.iter().enumerate() {
-            texts.push(encode_near(tokenizer, text, index > 0, index < last, context)?);
+        let on_gpu = model.device() != "cpu";
+        let (strings, parts) = split(parts);
+        let on_cpu = (WINDOW + WINDOW_PER_HOLE * parts.len().saturating_sub(1)).min(LONGEST_WINDOW);
+        let window = if on_gpu { WINDOW_ON_GPU } else { on_cpu }.min(context);
+        let (kept, holes) = plan(&strings, parts, keeps, tokenizer, choices)?;
+        let mut texts = Vec::with_capacity(kept.len());
+        for (index, text) in kept.iter().enumerate() {
+            let taken = holes.get(index).map(|hole| hole.left.bytes.len());
+            texts.push(encode_near(tokenizer, text, index > 0, taken, context)?);
         }
         let bos = if model.descriptor.shift == 1 { model.descriptor.bos } else { None };
         Ok(Self { texts, holes, window, context, bos, choices: choices.clone(), frame: Frame::default() })
@@ -111,7 +111,8 @@ impl Prompt {
     /// # Errors
     /// A sentence when the holes alone are longer than the model's context.
     pub(crate) fn canvas(&self, mask: TokenId, cells: &[Vec<Cell>]) -> Result<Canvas, ModelError> {
-        let in_holes: usize = cells.iter().map(Vec::len).sum();
+        let standing: usize = self.holes.iter().map(|hole| hole.left.standing.len() + hole.right.standing.len()).sum();
+        let in_holes = cells.iter().map(Vec::len).sum::<usize>() + standing;
         let context = self.context.saturating_sub(self.frame.len());
         if in_holes + 1 > context {
             let message = format!(
@@ -128,76 +129,134 @@ impl Prompt {
         }
         for (index, text) in texts.iter().enumerate() {
             builder = builder.fixed(text);
-            if let Some(cells) = cells.get(index) {
-                builder = builder.hole_from(cells.iter().copied());
+            if let (Some(cells), Some(hole)) = (cells.get(index), self.holes.get(index)) {
+                let standing = |edge: &'_ Edge| edge.standing.iter().map(|id| Cell::Pinned(*id)).collect::<Vec<_>>();
+                let (left, right) = (standing(&hole.left), standing(&hole.right));
+                builder = builder.hole_from(left.into_iter().chain(cells.iter().copied()).chain(right));
             }
         }
-        let mut canvas = builder.fixed(&self.frame.tail).build();
-        for (index, hole) in self.holes.iter().enumerate() {
-            let range = canvas.hole_range(index);
-            for position in range.clone().filter(|_| hole.inline) {
-                limit(&mut canvas, position, &self.choices.inline);
-            }
-            if hole.leading_space && !range.is_empty() {
-                limit(&mut canvas, range.start, &self.choices.spaced);
-            }
-        }
-        Ok(canvas)
+        Ok(builder.fixed(&self.frame.tail).build())
+    }
+
+    /// The positions of a hole on a canvas, but for those that stand at its edges.
+    pub(crate) fn own_range(&self, canvas: &Canvas, hole: usize) -> Range<usize> {
+        let range = canvas.hole_range(hole);
+        let Some(plan) = self.holes.get(hole) else { return range };
+        let (left, right) = (plan.left.standing.len(), plan.right.standing.len());
+        let start = (range.start + left).min(range.end);
+        start..range.end.saturating_sub(right).max(start)
+    }
+
+    /// What may stand in the holes: all that is demanded of each, and, where what is written already breaks that, only that
+    /// the bytes on both sides come out again.
+    pub(crate) fn limits(&self) -> Limits {
+        let lattices = |hole: &HolePlan| {
+            let lattice = |body: Arc<Dfa>| {
+                let language = Language::new(&hole.left.bytes, body, &hole.right.bytes);
+                Lattice::new(language, self.choices.lexicon.clone()).with_controls(&self.choices.controls)
+            };
+            vec![lattice(hole.body.clone()), lattice(Arc::new(Dfa::any()))]
+        };
+        Limits::new(self.holes.iter().map(lattices).collect())
     }
 
     /// The canvas with these words masked. With `keep_spaces`, a word that began with a space must again.
-    pub(crate) fn remask(&self, canvas: &Canvas, words: &[std::ops::Range<usize>], keep_spaces: bool) -> Canvas {
+    pub(crate) fn remask(&self, canvas: &Canvas, words: &[Range<usize>], keep_spaces: bool) -> Canvas {
         let chosen = |position: usize| words.iter().any(|word| word.contains(&position));
         let mut masked = rebuilt(canvas, |position, cell| if chosen(position) { Cell::Masked } else { cell });
         let spaced = |position: usize| {
             let id = canvas.ids().get(position).copied().unwrap_or_default();
             self.choices.spaced.get(id as usize).copied().unwrap_or(false)
         };
-        for (index, hole) in self.holes.iter().enumerate() {
-            let range = canvas.hole_range(index);
-            for position in range.clone().filter(|position| hole.inline && chosen(*position)) {
-                limit(&mut masked, position, &self.choices.inline);
-            }
-            for word in words.iter().filter(|word| range.contains(&word.start)) {
-                if (hole.leading_space && word.start == range.start) || (keep_spaces && spaced(word.start)) {
-                    limit(&mut masked, word.start, &self.choices.spaced);
-                }
-            }
+        for word in words.iter().filter(|word| keep_spaces && spaced(word.start)) {
+            let limited = masked.allow_only(word.start, self.choices.spaced.clone());
+            debug_assert!(limited.is_ok(), "word {word:?} is in no hole");
         }
         masked
     }
 }
 
-/// Only these tokens at a position of a hole.
-fn limit(canvas: &mut Canvas, position: usize, allowed: &Arc<[bool]>) {
-    let limited = canvas.allow_only(position, allowed.clone());
-    debug_assert!(limited.is_ok(), "position {position} is in no hole");
-}
-
-/// Which tokens may stand at certain places, by id.
+/// What is derived from a vocabulary once.
 #[derive(Debug, Clone)]
 pub(crate) struct Choices {
-    /// First in a hole whose space was taken in: a space and the start of a word, or a space alone, as vocabularies
-    /// that split numbers into digits need it before one.
+    /// By id: whether a token is a space and the start of a word, or a space alone, as vocabularies that split numbers
+    /// into digits need it before one.
     spaced: Arc<[bool]>,
-    /// Inside a line: no line break, and no run of blanks.
-    inline: Arc<[bool]>,
+    /// The bytes of all tokens that may be proposed.
+    lexicon: Arc<Lexicon>,
+    /// Tokens that change a hole's length.
+    controls: Vec<TokenId>,
 }
 
 impl Choices {
-    /// Reads them off a vocabulary of so many rows.
-    pub(crate) fn of(tokenizer: &Tokenizer, rows: usize) -> Self {
+    /// Reads them off a vocabulary.
+    pub(crate) fn of(tokenizer: &Tokenizer, vocabulary: &Vocabulary) -> Self {
+        let rows = vocabulary.size();
         let opens = |id: usize| match tokenizer.bytes(id as TokenId) {
             b" " => true,
             [b' ', second, ..] => !second.is_ascii_whitespace(),
             _ => false,
         };
-        let inline = |id: usize| match tokenizer.bytes(id as TokenId) {
-            [first, _, ..] if first.is_ascii_whitespace() => opens(id),
-            bytes => !bytes.contains(&b'\n') && !bytes.contains(&b'\r'),
-        };
-        Self { spaced: (0..rows).map(opens).collect(), inline: (0..rows).map(inline).collect() }
+        let text = |id: TokenId| if vocabulary.is_banned(id) { Vec::new() } else { tokenizer.bytes(id).to_vec() };
+        let lexicon = Arc::new(Lexicon::new((0..rows as TokenId).map(text).collect()));
+        let controls = vocabulary.controls();
+        let controls = [controls.expand, controls.delete].into_iter().flatten().collect();
+        Self { spaced: (0..rows).map(opens).collect(), lexicon, controls }
     }
+
+    /// Whether words bring the space before them.
+    fn has_spaces(&self) -> bool {
+        self.spaced.contains(&true)
+    }
+}
+
+/// Gives each hole its edges: the texts without what the holes before them took in, and the holes.
+fn plan(
+    strings: &[String],
+    parts: Vec<HolePart>,
+    keeps: bool,
+    tokenizer: &Tokenizer,
+    choices: &Choices,
+) -> Result<(Vec<String>, Vec<HolePlan>), ModelError> {
+    let mut kept = strings.to_vec();
+    let mut holes = Vec::with_capacity(parts.len());
+    for (index, part) in parts.into_iter().enumerate() {
+        let inline = is_inline(strings, index) && !part.original.contains('\n');
+        let mut left = Edge::default();
+        if choices.has_spaces() && !kept[index].is_empty() {
+            left = Edge::before(tokenizer, kept[index].as_bytes())?;
+        }
+        let impossible = |error: ConstraintError| ModelError::Input(error.to_string());
+        let place = boundary::body(&strings[index], &strings[index + 1], inline).map_err(impossible)?;
+        let indent = boundary::indent(&strings[index]);
+        let body = rules::with_place(&part.constraints, indent, place).map_err(impossible)?;
+        holes.push(HolePlan { part, left, right: Edge::default(), original: Vec::new(), body });
+    }
+    // A text between two holes is shared: the one after it takes first, as words bring the space before them.
+    for index in 0..holes.len() {
+        let text = &mut kept[index + 1];
+        let free = text.len() - holes.get(index + 1).map_or(0, |next| next.left.bytes.len());
+        let hole = &mut holes[index];
+        if choices.has_spaces() && free > 0 {
+            hole.right = Edge::after(tokenizer, &text.as_bytes()[..free])?;
+            text.drain(..hole.right.bytes.len());
+            // A hole inside one word is one with it on both sides, and the model need not be asked.
+            if hole.left.is_in_word(true) && hole.right.is_in_word(false) {
+                hole.left.open();
+                hole.right.open();
+            }
+        }
+        let original = &hole.part.original;
+        if keeps {
+            hole.original = boundary::share_out(tokenizer, &mut hole.left, original, &mut hole.right)?;
+            if !hole.body.matches(original.as_bytes()) {
+                hole.body = Arc::new(Dfa::any());
+            }
+        } else if !original.is_empty() {
+            hole.original = tokenizer.encode_inside(original)?;
+        }
+    }
+    Ok((kept, holes))
 }
 
 /// Whether there is text both before and after a hole on its own line. A neighbouring hole counts as text.
@@ -227,25 +286,31 @@ fn split(parts: &[Part]) -> (Vec<String>, Vec<HolePart>) {
     (strings, holes)
 }
 
-/// Tokenises what can matter of a text: its start when a hole lies before it, its end when one lies after it.
+/// Tokenises what can matter of a text: its start when a hole lies before it, its end when one lies after it, which took
+/// so many bytes of it.
 fn encode_near(
     tokenizer: &Tokenizer,
     text: &str,
     hole_before: bool,
-    hole_after: bool,
+    taken: Option<usize>,
     context: usize,
 ) -> Result<Vec<TokenId>, ModelError> {
     let reach = context * BYTES_PER_TOKEN;
-    match (hole_before, hole_after) {
-        (false, true) => tokenizer.encode(&text[cut(text, text.len().saturating_sub(reach))..]),
-        (true, false) => tokenizer.encode(&text[..cut(text, reach.min(text.len()))]),
-        _ if text.len() > 2 * reach => {
-            let mut ids = tokenizer.encode(&text[..cut(text, reach)])?;
-            ids.extend(tokenizer.encode(&text[cut(text, text.len() - reach)..])?);
-            Ok(ids)
-        }
-        _ => tokenizer.encode(text),
+    let Some(taken) = taken else { return tokenizer.encode_inside(&text[..cut(text, reach.min(text.len()))]) };
+    let until_hole = |start: usize| {
+        let begins = start == 0 && !hole_before;
+        tokenizer.encode_until(&text[start..], text.len().saturating_sub(taken + start), begins)
+    };
+    let near_end = cut(text, (text.len() - taken).saturating_sub(reach));
+    if !hole_before {
+        return until_hole(near_end);
     }
+    if text.len() > 2 * reach + taken {
+        let mut ids = tokenizer.encode_inside(&text[..cut(text, reach)])?;
+        ids.extend(until_hole(near_end)?);
+        return Ok(ids);
+    }
+    until_hole(0)
 }
 
 /// The next word's start at or after a byte, so that no character and, where words are of sane length, no word is cut.
@@ -348,8 +413,7 @@ mod tests {
 
     #[test]
     fn text_and_holes_alternate() {
-        let hole =
-            |id| Part::Hole(HolePart { id: HoleId(id), original: String::new(), length: Length::Auto, resume: None });
+        let hole = |id| Part::Hole(HolePart::new(HoleId(id), "", Length::Auto));
         let (strings, holes) = split(&[hole(1), Part::Text("a".into()), Part::Text("b".into()), hole(2), hole(3)]);
         assert_eq!(strings, ["", "ab", "", ""]);
         assert_eq!(holes.iter().map(|hole| hole.id.0).collect::<Vec<_>>(), [1, 2, 3]);

@@ -6,6 +6,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use crate::diffusion::constraint::rules::Constraint;
+
 /// Names one run of the engine. Events that carry another id than the current one are ignored by `app`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(pub u64);
@@ -58,8 +60,17 @@ pub struct HolePart {
     pub original: String,
     /// How many tokens it gets, for [`Verb::Fill`].
     pub length: Length,
+    /// What its text must be like.
+    pub constraints: Vec<Constraint>,
     /// In [`Command::Rebase`] only: which cells of the running job this hole goes on from.
     pub resume: Option<Resume>,
+}
+
+impl HolePart {
+    /// A hole of which nothing is demanded, and which begins anew.
+    pub fn new(id: HoleId, original: &str, length: Length) -> Self {
+        Self { id, original: original.to_owned(), length, constraints: Vec::new(), resume: None }
+    }
 }
 
 /// Cells of the running job that a hole of a rebased request goes on from.
@@ -367,8 +378,15 @@ mod tests {
     #[test]
     fn a_model_that_is_blind_after_a_hole_says_so_where_there_is_text() {
         let blind = ModelInfo { name: "sdar".into(), blind_after: true, ..ModelInfo::default() };
-        let hole =
-            || Part::Hole(HolePart { id: HoleId(0), original: String::new(), length: Length::Auto, resume: None });
+        let hole = || {
+            Part::Hole(HolePart {
+                id: HoleId(0),
+                original: String::new(),
+                length: Length::Auto,
+                resume: None,
+                constraints: Vec::new(),
+            })
+        };
         let text = |text: &str| Part::Text(text.into());
         assert!(blind.caution(&[text("a"), hole(), text("b")]).unwrap().starts_with("sdar cannot see"));
         assert!(blind.caution(&[hole(), text("\n"), hole(), text("b")]).is_some());

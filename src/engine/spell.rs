@@ -43,27 +43,52 @@ impl Speller {
     }
 }
 
-/// The text of each token of one hole; `None` is a position without a token. With `strip_space`, the space that the
-/// first token brings because the one before the hole was taken into it is left out.
-pub(crate) fn spell(tokenizer: &Tokenizer, ids: &[Option<TokenId>], strip_space: bool) -> Vec<String> {
+/// The text of each token of one hole; `None` is a position without a token. What the hole took in of the text before and
+/// after it is left out: `before` at the start of its first tokens, `after` at the end of its last.
+pub(crate) fn spell(tokenizer: &Tokenizer, ids: &[Option<TokenId>], before: &[u8], after: &[u8]) -> Vec<String> {
+    let mut pieces: Vec<Option<&[u8]>> = ids.iter().map(|id| id.map(|id| tokenizer.bytes(id))).collect();
+    take_off(&mut pieces, before, after);
     let mut speller = Speller::default();
-    let mut texts = Vec::with_capacity(ids.len());
-    for (index, id) in ids.iter().enumerate() {
-        let Some(id) = id else {
+    let spelled = |piece: Option<&[u8]>| {
+        if piece.is_none() {
             speller.interrupt();
-            texts.push(String::new());
-            continue;
-        };
-        let bytes = tokenizer.bytes(*id);
-        let bytes = if index == 0 && strip_space { bytes.strip_prefix(b" ").unwrap_or(bytes) } else { bytes };
-        texts.push(speller.push(bytes));
+        }
+        speller.push(piece.unwrap_or_default())
+    };
+    pieces.into_iter().map(spelled).collect()
+}
+
+/// Takes bytes off both ends, as far as they are there and no piece is missing in between. What begins or ends otherwise
+/// is left as it is.
+fn take_off(pieces: &mut [Option<&[u8]>], mut before: &[u8], mut after: &[u8]) {
+    let whole = pieces.to_vec();
+    for piece in pieces.iter_mut().map_while(Option::as_mut) {
+        let taken = piece.iter().zip(before).take_while(|(a, b)| a == b).count();
+        (*piece, before) = (&piece[taken..], &before[taken..]);
+        if before.is_empty() || !piece.is_empty() {
+            break;
+        }
     }
-    texts
+    let missing = |pieces: &[Option<&[u8]>]| pieces.iter().any(Option::is_none);
+    if !before.is_empty() && !missing(&whole) {
+        pieces.copy_from_slice(&whole);
+    }
+    let whole = pieces.to_vec();
+    for piece in pieces.iter_mut().rev().map_while(Option::as_mut) {
+        let taken = piece.iter().rev().zip(after.iter().rev()).take_while(|(a, b)| a == b).count();
+        (*piece, after) = (&piece[..piece.len() - taken], &after[..after.len() - taken]);
+        if after.is_empty() || !piece.is_empty() {
+            break;
+        }
+    }
+    if !after.is_empty() && !missing(&whole) {
+        pieces.copy_from_slice(&whole);
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Speller;
+    use super::{Speller, take_off};
 
     #[test]
     fn characters_wait_for_their_last_byte() {
@@ -79,5 +104,20 @@ mod tests {
         assert_eq!(speller.push(b"\xe2"), "");
         speller.interrupt();
         assert_eq!(speller.push(b"y"), "y");
+    }
+
+    #[test]
+    fn what_a_hole_took_in_is_taken_off_as_far_as_it_is_there() {
+        let check = |pieces: &[Option<&str>], before: &str, after: &str, left: &[&str]| {
+            let mut pieces: Vec<Option<&[u8]>> = pieces.iter().map(|piece| piece.map(str::as_bytes)).collect();
+            take_off(&mut pieces, before.as_bytes(), after.as_bytes());
+            let text = |piece: Option<&[u8]>| String::from_utf8_lossy(piece.unwrap_or(b"_")).into_owned();
+            assert_eq!(pieces.into_iter().map(text).collect::<Vec<_>>(), left);
+        };
+        check(&[Some(" capital")], " capi", "l", &["ta"]);
+        check(&[Some(" cap"), Some("ital")], " capi", "l", &["", "ta"]);
+        check(&[Some(" cap"), None, Some("al")], " capi", "l", &["", "_", "a"]);
+        check(&[None, Some("l")], " c", "al", &["_", ""]);
+        check(&[Some("other")], " c", "xr", &["other"]);
     }
 }

@@ -3,6 +3,8 @@
 //! Ids become *bytes*, not text: in byte-level vocabularies one token may be half a character. The engine joins the
 //! bytes of neighbours before it shows anything.
 
+mod pieces;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +26,8 @@ pub struct Tokenizer {
     /// The bytes of each id; empty for special tokens and holes in the numbering.
     pieces: Vec<Vec<u8>>,
     special: Vec<u32>,
+    /// SentencePiece puts a space before a text that has none.
+    adds_space: bool,
 }
 
 /// How the vocabulary spells bytes.
@@ -81,7 +85,9 @@ impl Tokenizer {
                 (_, None, Some(token)) => piece_bytes(&token, spelling, &stand_ins),
             })
             .collect();
-        Self { inner, pieces, special }
+        let mut tokenizer = Self { inner, pieces, special, adds_space: false };
+        tokenizer.adds_space = tokenizer.encode("a").is_ok_and(|ids| tokenizer.joined(&ids).starts_with(b" "));
+        tokenizer
     }
 
     /// Ids of a text, without any token added.
@@ -114,6 +120,55 @@ impl Tokenizer {
         }
         ids.extend(self.encode(&text[from..])?);
         Ok(ids)
+    }
+
+    /// Ids of a text that does not begin a document: no space is put before it that it does not have.
+    pub fn encode_inside(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        if !self.adds_space || text.is_empty() {
+            return self.encode(text);
+        }
+        if let Some(rest) = text.strip_prefix(' ').filter(|rest| !rest.is_empty()) {
+            return self.encode(rest);
+        }
+        // A line break shares no token with what follows it; the space goes before it and both are left out.
+        let ids = self.encode(&format!("\n{text}"))?;
+        let mut skipped = 0;
+        let own = ids.iter().position(|id| {
+            let begun = skipped >= 2;
+            skipped += self.bytes(*id).len();
+            begun
+        });
+        match own {
+            Some(own) if self.joined(&ids[..own]) == b" \n" => Ok(ids[own..].to_vec()),
+            _ => self.encode(text),
+        }
+    }
+
+    /// Ids of the first `end` bytes of a text, as they are with the rest behind them: how blanks are cut depends on what
+    /// follows. `begins` says whether the text begins a document. Where no token ends there, the bytes are taken alone.
+    pub fn encode_until(&self, text: &str, end: usize, begins: bool) -> Result<Vec<u32>, ModelError> {
+        let encode = |text: &str| if begins { self.encode(text) } else { self.encode_inside(text) };
+        if end >= text.len() || end == 0 {
+            return encode(&text[..end.min(text.len())]);
+        }
+        let mut ids = encode(text)?;
+        let added = usize::from(begins && self.adds_space && !text.starts_with(' '));
+        let ends = ids.iter().scan(0, |at, id| {
+            *at += self.bytes(*id).len();
+            Some(*at)
+        });
+        let last = ends.take_while(|at| *at <= end + added).enumerate().last();
+        match last {
+            Some((index, at)) if at == end + added => {
+                ids.truncate(index + 1);
+                Ok(ids)
+            }
+            _ => encode(&text[..end]),
+        }
+    }
+
+    fn joined(&self, ids: &[u32]) -> Vec<u8> {
+        ids.iter().flat_map(|id| self.bytes(*id)).copied().collect()
     }
 
     /// The bytes that a token stands for; none for special tokens and unknown ids.

@@ -97,6 +97,62 @@ fn lengths_are_found_within_their_range_and_matches_become_holes() {
 }
 
 #[test]
+fn holes_inside_words_complete_them() {
+    let filled = json(&run(&["fill", "--seed", "1", "--json", "The capi[MASK]l of France is Par[MASK], they say."]));
+    let holes = filled["holes"].as_array().unwrap();
+    assert_eq!(holes[0]["text"], "ta", "{filled}");
+    assert!(filled["text"].as_str().unwrap().starts_with("The capital of France is Paris"), "{filled}");
+    assert!(filled["text"].as_str().unwrap().ends_with(", they say."), "{filled}");
+    assert!(holes[0].get("constraints").is_none());
+}
+
+#[test]
+fn demands_are_met_and_reported() {
+    let year = ["fill", "--seed", "1", "--json", "It ended in [MASK /[0-9]{4}/] with [MASK:3] dead.", "--ban", "e"];
+    let filled = json(&run(&year));
+    let holes = filled["holes"].as_array().unwrap();
+    let text = |hole: usize| holes[hole]["text"].as_str().unwrap();
+    assert!(text(0).len() == 4 && text(0).bytes().all(|byte| byte.is_ascii_digit()), "{filled}");
+    assert!(!text(1).contains('e'), "{filled}");
+    let said = |constraint: &str| serde_json::json!({ "constraint": constraint, "met": true });
+    assert_eq!(holes[0]["constraints"], serde_json::json!([said("match [0-9]{4}"), said("ban e")]));
+    assert_eq!(holes[1]["constraints"], serde_json::json!([said("ban e")]));
+    let few = [
+        "fill",
+        "--seed",
+        "1",
+        "--json",
+        "--charset",
+        "a-z ",
+        "--max-lines",
+        "1",
+        "--need",
+        "fish",
+        "We ate [MASK:4].",
+    ];
+    let filled = json(&run(&few));
+    let text = filled["holes"][0]["text"].as_str().unwrap();
+    assert!(text.contains("fish") && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_lowercase()), "{filled}");
+}
+
+#[test]
+fn code_parses_with_its_hole_filled() {
+    let code = "def area(width, height):\n    return [MASK:4]\n\nprint(area(2, 3))\n";
+    let filled =
+        json(&run_with(&["fill", "--seed", "1", "--json", "--must-parse", "python", "--balanced"], code.as_bytes()));
+    let constraints = filled["holes"][0]["constraints"].as_array().unwrap();
+    assert!(constraints.len() == 2 && constraints.iter().all(|it| it["met"] == true), "{filled}");
+}
+
+#[test]
+fn demands_that_cannot_be_met_are_told_before_any_pass() {
+    refused(&run(&["fill", "--match", "[0-9]{40}", "In [MASK:2]."]), 1, &["no text of 2 tokens", "[0-9]{40}"]);
+    refused(&run(&["fill", "--match", "(a", "In [MASK:2]."]), 1, &["(a", "unclosed"]);
+    refused(&run(&["fill", "--match", "a", "--ban", "a", "In [MASK:2]."]), 1, &["no text meets"]);
+    refused(&run(&["fill", "--must-parse", "cobol", "In [MASK:2]."]), 2, &["cobol", "rust"]);
+}
+
+#[test]
 fn rewriting_changes_only_the_range() {
     let sentence = "The old man was walking very slowly along the long and dusty road.";
     let args = ["fill", "--seed", "1", "--json", "--strength", "0.4", "--range", "12..38", sentence];

@@ -68,7 +68,7 @@ fn text(text: &str) -> Part {
 }
 
 fn hole(id: u64, original: &str, length: Length) -> Part {
-    Part::Hole(HolePart { id: HoleId(id), original: original.into(), length, resume: None })
+    Part::Hole(HolePart::new(HoleId(id), original, length))
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn typing_into_a_running_hole_splits_it_and_the_run_goes_on() {
     let before = desk.frame_where(|frame| frame.step == 1);
     let half = |id, cells| {
         let resume = Some(Resume { from: HoleId(1), cells });
-        Part::Hole(HolePart { id: HoleId(id), original: String::new(), length: Length::Auto, resume })
+        Part::Hole(HolePart { resume, ..HolePart::new(HoleId(id), "", Length::Auto) })
     };
     let parts = vec![text("We went "), half(2, 0..4), text(" OKAPI"), half(3, 4..10), text(" and came home late.")];
     desk.engine.send(Command::Rebase { job: JobId(1), parts });

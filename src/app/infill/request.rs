@@ -23,6 +23,7 @@ pub(crate) fn parts(document: &Document, session: &Session, resume: bool) -> Vec
             id: HoleId(hole.id),
             original: buffer.slice(hole.range.clone()),
             length: length(hole.length),
+            constraints: Vec::new(),
             resume: if resume { session.run.as_ref().and_then(|run| resume_of(run, HoleId(hole.id))) } else { None },
         }));
         at = hole.range.end;

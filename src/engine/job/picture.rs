@@ -1,6 +1,7 @@
 //! What a job shows: the canvas with the model's guesses, as text, cell by cell.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::diffusion::TokenId;
 use crate::diffusion::canvas::{Canvas, Edit, EditAct, Kind};
@@ -14,7 +15,7 @@ use crate::model::{Model, Tokenizer};
 const WORTH_SHOWING: f64 = 0.1;
 
 /// The last canvas with what is known about its positions.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Picture {
     pub(super) canvas: Canvas,
     pub(super) masks_total: usize,
@@ -55,19 +56,24 @@ impl Picture {
         self.canvas = run.canvas().clone();
     }
 
+    /// What else was considered when a position was written.
+    pub(super) fn considered(&self, position: usize) -> &[(TokenId, f32)] {
+        self.considered.get(&position).map_or(&[], Vec::as_slice)
+    }
+
     /// The holes as they are shown.
     pub(super) fn holes(&self, prompt: &Prompt, model: &Model) -> Vec<HoleFrame> {
         let Ok(tokenizer) = model.tokenizer() else { return Vec::new() };
         let count = self.canvas.hole_count();
-        prompt.holes.iter().take(count).enumerate().map(|(index, hole)| self.hole(index, hole, tokenizer)).collect()
+        let holes = prompt.holes.iter().take(count).enumerate();
+        holes.map(|(index, hole)| self.hole(prompt.own_range(&self.canvas, index), hole, tokenizer)).collect()
     }
 
-    fn hole(&self, index: usize, plan: &HolePlan, tokenizer: &Tokenizer) -> HoleFrame {
-        let range = self.canvas.hole_range(index);
+    fn hole(&self, range: Range<usize>, plan: &HolePlan, tokenizer: &Tokenizer) -> HoleFrame {
         // Written tokens are spelled in a row, so that characters made of several tokens come out whole; a guess
         // joins in where nothing is written.
         let ids: Vec<Option<TokenId>> = range.clone().map(|position| self.shown(position)).collect();
-        let texts = spell(tokenizer, &ids, plan.leading_space);
+        let texts = spell(tokenizer, &ids, plan.left.left_spelled(tokenizer), plan.right.right_spelled(tokenizer));
         let cells = range.clone().zip(texts).map(|(position, text)| self.cell(position, text, tokenizer)).collect();
         let log_probabilities: Vec<f64> = range
             .filter_map(|position| match self.canvas.kind(position) {

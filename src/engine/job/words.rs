@@ -17,7 +17,8 @@ pub(in crate::engine) fn of_holes(canvas: &Canvas, model: &Model) -> Vec<Range<u
         let mut open = false;
         for position in canvas.hole_range(hole) {
             let bytes = bytes(position);
-            if bytes.iter().all(u8::is_ascii_whitespace) {
+            // What stands at the edge of a hole, or was pinned, is not asked about.
+            if canvas.kind(position) == Kind::Pinned || bytes.iter().all(u8::is_ascii_whitespace) {
                 open = false;
                 continue;
             }

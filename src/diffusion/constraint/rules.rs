@@ -1,0 +1,170 @@
+//! What may be demanded of a hole's text, as plain data, and which of it an automaton can hold to exactly.
+//!
+//! All but the last two kinds are regular: they become one automaton, and no token that breaks them is ever proposed.
+//! Brackets and grammars are not; whoever knows the text around the hole checks those on finished proposals.
+
+use std::sync::Arc;
+
+use super::ConstraintError;
+use super::dfa::Dfa;
+
+/// One demand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Constraint {
+    /// The text matches a regular expression from end to end.
+    Match(String),
+    /// The text has no other characters than these, written as in a class of a regular expression: `a-z0-9_`.
+    Characters(String),
+    /// The text has at most this many lines.
+    MostLines(usize),
+    /// Lines after the first begin with the blanks that the hole's own line begins with, or are empty.
+    Indented,
+    /// This is nowhere in the text.
+    Without(String),
+    /// This is somewhere in the text.
+    With(String),
+    /// The text closes the brackets that it opens, and those that are open around it stay as they were.
+    Balanced,
+    /// The document still parses, in the language named: no errors but those it had before.
+    Parses(String),
+}
+
+impl Constraint {
+    /// The texts that meet it, `indent` being the blanks at the start of the hole's line; none where no automaton can say.
+    ///
+    /// # Errors
+    /// An expression that cannot be read or is too large, and a demand that no text meets.
+    pub fn exact(&self, indent: &str) -> Option<Result<Dfa, ConstraintError>> {
+        Some(match self {
+            Self::Match(pattern) => Dfa::regex(pattern),
+            Self::Characters(class) => Dfa::regex(&format!("[{class}]*")),
+            Self::MostLines(0) => Dfa::regex(""),
+            Self::MostLines(lines) => Dfa::regex(&format!(r"[^\n]*(?:\n[^\n]*){{0,{}}}", lines - 1)),
+            Self::Indented => {
+                let indent = indent.replace('\t', r"\t");
+                Dfa::regex(&format!(r"[^\n]*(?:\n(?:{indent}[^\n]*|[ \t]*))*"))
+            }
+            Self::Without(text) => Dfa::without(text.as_bytes()),
+            Self::With(text) => Ok(Dfa::containing(text.as_bytes())),
+            Self::Balanced | Self::Parses(_) => return None,
+        })
+    }
+}
+
+impl std::fmt::Display for Constraint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Match(pattern) => write!(f, "match {pattern}"),
+            Self::Characters(class) => write!(f, "charset {class}"),
+            Self::MostLines(lines) => write!(f, "max-lines {lines}"),
+            Self::Indented => write!(f, "indented"),
+            Self::Without(text) => write!(f, "ban {text}"),
+            Self::With(text) => write!(f, "need {text}"),
+            Self::Balanced => write!(f, "balanced"),
+            Self::Parses(language) => write!(f, "must-parse {language}"),
+        }
+    }
+}
+
+/// The texts that meet all demands that an automaton can hold to; none where there are no such demands.
+///
+/// # Errors
+/// As [`Constraint::exact`], and demands that no text meets together.
+pub fn together(constraints: &[Constraint], indent: &str) -> Result<Option<Dfa>, ConstraintError> {
+    let mut all: Option<Dfa> = None;
+    for dfa in constraints.iter().filter_map(|constraint| constraint.exact(indent)) {
+        all = Some(match all {
+            Some(all) => all.and(&dfa?)?,
+            None => dfa?,
+        });
+    }
+    Ok(all)
+}
+
+/// What a hole's text must be like: its demands, and what its place asks for as far as the demands leave room for that.
+///
+/// # Errors
+/// As [`together`].
+pub fn with_place(constraints: &[Constraint], indent: &str, place: Arc<Dfa>) -> Result<Arc<Dfa>, ConstraintError> {
+    let Some(demands) = together(constraints, indent)? else { return Ok(place) };
+    match demands.and(&place) {
+        Ok(both) => Ok(Arc::new(both)),
+        Err(ConstraintError::Empty | ConstraintError::TooLarge) => Ok(Arc::new(demands)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a text between two others closes what it opens: each of its closing brackets has its opening one in it, and
+/// none is left open, but for those that the text after it closes and the text before it has not opened, and the reverse.
+pub fn balanced(before: &str, text: &str, after: &str) -> bool {
+    // What is open before, and what the text after wants closed, are equal where the document is whole without the hole;
+    // where they are not, the hole may make up for the difference.
+    let (mut stack, mut sound) = (Vec::new(), true);
+    close(before, &mut stack, &mut true);
+    let level = stack.len();
+    close(text, &mut stack, &mut sound);
+    let mut rest = stack.clone();
+    let mut whole = sound;
+    close(after, &mut rest, &mut whole);
+    (sound && stack.len() == level) || (whole && rest.is_empty())
+}
+
+/// Pushes and pops brackets; `sound` becomes false at a closing one that does not fit.
+fn close(text: &str, stack: &mut Vec<char>, sound: &mut bool) {
+    for c in text.chars() {
+        match c {
+            '(' => stack.push(')'),
+            '[' => stack.push(']'),
+            '{' => stack.push('}'),
+            ')' | ']' | '}' if stack.last() == Some(&c) => {
+                stack.pop();
+            }
+            ')' | ']' | '}' => *sound = false,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(constraint: &Constraint, inside: &[&str], outside: &[&str]) {
+        let dfa = constraint.exact("\t  ").unwrap().unwrap();
+        assert!(inside.iter().all(|text| dfa.matches(text.as_bytes())), "{constraint}");
+        assert!(!outside.iter().any(|text| dfa.matches(text.as_bytes())), "{constraint}");
+    }
+
+    #[test]
+    fn demands_are_what_they_say() {
+        check(&Constraint::Match("[0-9]{4}".into()), &["1999"], &["199", "x1999"]);
+        check(&Constraint::Characters("a-z é".into()), &["été la", ""], &["Été", "a1"]);
+        check(&Constraint::MostLines(2), &["a", "a\nb", "\n"], &["a\nb\nc", "\n\n"]);
+        check(&Constraint::MostLines(1), &["a b"], &["\n"]);
+        check(&Constraint::Indented, &["a", "a\n\t  b\n\n\t  ", "a\n"], &["a\nb", "a\n\t b"]);
+        check(&Constraint::Without("ab".into()), &["aab".split_at(2).0, "ba"], &["xab"]);
+        check(&Constraint::With("ab".into()), &["xab"], &["ba", ""]);
+    }
+
+    #[test]
+    fn demands_hold_together_and_give_way_to_none() {
+        let demands =
+            [Constraint::Characters("0-9".into()), Constraint::Match("..".into()), Constraint::Without("1".into())];
+        let both = together(&demands, "").unwrap().unwrap();
+        assert!(both.matches(b"23") && !both.matches(b"12") && !both.matches(b"ab") && !both.matches(b"234"));
+        let none = [Constraint::MostLines(1), Constraint::With("\n".into())];
+        assert_eq!(together(&none, ""), Err(ConstraintError::Empty));
+        // A line break that was asked for is one, also inside a line.
+        let place = Arc::new(Dfa::regex("[^\\n]*").unwrap());
+        assert!(with_place(&[Constraint::Match("\\n".into())], "", place).unwrap().matches(b"\n"));
+    }
+
+    #[test]
+    fn brackets_are_balanced_or_make_up_for_what_is_missing() {
+        assert!(balanced("f(", "a[0]", ")") && !balanced("f(", "a)", ")") && !balanced("f(", "a[0", ")"));
+        assert!(balanced("f(", "g(x)", ""), "the hole leaves what is open as it was");
+        assert!(balanced("f((", "a)", ")"), "the hole closes what nobody else does");
+        assert!(!balanced("f(", "]", ")"));
+    }
+}

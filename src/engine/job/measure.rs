@@ -1,0 +1,108 @@
+//! How long is each hole? Lengths that cannot hold what is demanded are left out; of the others the likeliest is searched.
+
+use std::ops::RangeInclusive;
+
+use super::picture::Picture;
+use super::{Cancelled, Job, Stage, impossible};
+use crate::diffusion::length::{LengthSearch, Prior, phi};
+use crate::diffusion::{DenoiseError, Denoiser, Pass, row_of};
+use crate::engine::prompt::HolePlan;
+use crate::engine::protocol::Length;
+use crate::model::Model;
+
+/// How long a hole is thought to be that completes a word which one side has begun, and one inside a word. What the
+/// edges took in is spelled by these tokens too.
+const BESIDE_A_PART: f64 = 2.0;
+const INSIDE_A_WORD: f64 = 1.0;
+
+/// How many more tokens than asked a hole may get when it is too short for what must be in it.
+const LONGER: usize = 32;
+
+impl Job {
+    pub(super) fn measure(&mut self, model: &Model) -> Result<Stage, DenoiseError> {
+        let held: Vec<usize> = self.prompt.holes.iter().map(|hole| hole.original.len()).collect();
+        let ranges = (0..held.len()).map(|hole| self.lengths_of(hole)).collect::<Result<Vec<_>, _>>()?;
+        let prior = |hole: &HolePlan| {
+            let prior = self.lengths.prior_of(hole.original.len());
+            let goes_on = [(&hole.left, true), (&hole.right, false)].into_iter();
+            let goes_on = goes_on.filter(|(edge, left)| edge.is_open() && edge.is_in_word(*left));
+            match goes_on.count() {
+                _ if !hole.original.is_empty() => prior,
+                0 => prior,
+                1 => Prior { typical: BESIDE_A_PART, spread: prior.spread.min(1.0) },
+                _ => Prior { typical: INSIDE_A_WORD, spread: prior.spread.min(0.5) },
+            }
+        };
+        let priors: Vec<_> = self.prompt.holes.iter().map(prior).collect();
+        let search = LengthSearch::new(&ranges, self.lengths.bias).with_priors(&priors, self.lengths.evidence);
+        let canvas = self.masked_canvas(model, &search.best())?;
+        self.picture = Picture::new(canvas);
+        self.settle(search, model)
+    }
+
+    /// The lengths that a hole can have, of those asked for.
+    ///
+    /// # Errors
+    /// One sentence when no text of such a length is what was demanded.
+    pub(super) fn lengths_of(&mut self, index: usize) -> Result<RangeInclusive<usize>, DenoiseError> {
+        let (room, hole) = (self.prompt.longest_hole(), &self.prompt.holes[index]);
+        let (least, most) = self.lengths.auto(hole.original.len());
+        let (least, most) = hole.bounds((least.min(room), most.min(room)));
+        let standing = (&hole.left.standing[..], &hole.right.standing[..]);
+        let possible = self.limits.possible(index, standing, least..most + 1).map_err(impossible)?;
+        if let (Some(least), Some(most)) = (possible.first(), possible.last()) {
+            return Ok(*least..=*most);
+        }
+        // A hole too short for what must be in it grows, unless its length was asked for together with a demand.
+        let longer = self.limits.possible(index, standing, most + 1..most + 1 + LONGER).map_err(impossible)?;
+        let demands: Vec<String> = hole.part.constraints.iter().map(ToString::to_string).collect();
+        match longer.first() {
+            Some(longer) if demands.is_empty() || hole.part.length == Length::Auto => Ok(*longer..=*longer),
+            _ if demands.is_empty() => Ok(least..=most),
+            longer => {
+                let asked = if least == most { format!("{least}") } else { format!("{least} to {most}") };
+                let demands = demands.join(", ");
+                let advice = match longer {
+                    Some(longer) => format!("it takes at least {longer}"),
+                    None => "change its length or ask for less".into(),
+                };
+                let message =
+                    format!("no text of {asked} tokens is what hole {} must be ({demands}); {advice}", index + 1);
+                Err(DenoiseError::Failed(message))
+            }
+        }
+    }
+
+    fn settle(&mut self, search: LengthSearch, model: &Model) -> Result<Stage, DenoiseError> {
+        if search.next_candidate().is_some() {
+            return Ok(Stage::Measuring(search));
+        }
+        let canvas = self.masked_canvas(model, &search.best())?;
+        Ok(self.begin(canvas, model))
+    }
+
+    pub(super) fn try_length(
+        &mut self,
+        mut search: LengthSearch,
+        model: &mut Model,
+        cancelled: Cancelled<'_>,
+    ) -> Result<Stage, DenoiseError> {
+        let Some(candidate) = search.next_candidate() else { return self.settle(search, model) };
+        let mut canvas = self.masked_canvas(model, &candidate.lengths)?;
+        let hole = &self.prompt.holes[candidate.hole];
+        let length = candidate.lengths[candidate.hole];
+        let standing = (&hole.left.standing[..], &hole.right.standing[..]);
+        if self.limits.possible(candidate.hole, standing, length..length + 1).map_err(impossible)?.is_empty() {
+            search.report(0.0);
+            return self.settle(search, model);
+        }
+        self.limits.apply(&mut canvas).map_err(impossible)?;
+        let shift = model.shift();
+        let mut rows: Vec<usize> = canvas.hole_range(candidate.hole).map(|position| row_of(position, shift)).collect();
+        rows.dedup();
+        let logits = model.logits(&Pass::new(canvas.ids(), &rows), cancelled)?;
+        self.passes += 1;
+        search.report(phi(&logits, &canvas, candidate.hole, model.vocabulary(), shift));
+        self.settle(search, model)
+    }
+}

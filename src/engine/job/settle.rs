@@ -1,0 +1,91 @@
+//! When all is written: demands that only a finished document shows are met by changing one token, or by drawing again.
+//!
+//! Brackets and grammars are no automaton's matter, so they are checked on proposals. First the runners-up of the tokens
+//! written are tried, one at a time, the likeliest exchange first; then the whole run is made again with other draws. Both
+//! are bounded, and what is best but fails is still shown: the report says which demands it does not meet.
+
+use super::picture::Picture;
+use super::{Job, Stage};
+use crate::diffusion::canvas::{Canvas, Cell, Kind};
+use crate::diffusion::rng::Seeded;
+use crate::diffusion::run::Run;
+use crate::diffusion::{Denoiser, TokenId};
+use crate::engine::check;
+use crate::model::Model;
+
+/// Single exchanges that are tried, each with one parse of the document.
+const MOST_EXCHANGES: usize = 48;
+/// Further runs that are made.
+const MOST_RUNS: usize = 3;
+/// At which temperature they draw, where the sampler would take the likeliest token again.
+const TEMPERATURE: f64 = 0.7;
+
+/// What is needed to try again.
+#[derive(Default)]
+pub(super) struct Settling {
+    /// The canvas that the run began with.
+    fresh: Canvas,
+    /// The picture of the first run.
+    first: Option<Picture>,
+    runs: usize,
+}
+
+impl Settling {
+    /// Nothing was tried yet.
+    pub(super) fn of(fresh: Canvas) -> Self {
+        Self { fresh, ..Self::default() }
+    }
+}
+
+impl Job {
+    /// Ends the job, or goes on until its late demands are met.
+    pub(super) fn settle_demands(&mut self, canvas: &Canvas, model: &Model) -> Stage {
+        if !check::is_needed(&self.parts) || self.passes_with(canvas, model) {
+            return Stage::Done;
+        }
+        if let Some(canvas) = self.exchanged(canvas, model) {
+            self.picture.canvas = canvas;
+            return Stage::Done;
+        }
+        if self.settling.first.is_none() {
+            self.settling.first = Some(self.picture.clone());
+        }
+        self.settling.runs += 1;
+        if self.settling.runs > MOST_RUNS {
+            if let Some(first) = self.settling.first.take() {
+                self.picture = first;
+            }
+            return Stage::Done;
+        }
+        let mut sampler = self.sampler.clone();
+        sampler.propose.temperature = sampler.propose.temperature.max(TEMPERATURE);
+        let draws = Seeded(self.options.seed.wrapping_add(self.settling.runs as u64));
+        let canvas = self.settling.fresh.clone();
+        self.picture = Picture::new(canvas.clone());
+        Stage::Denoising(Box::new(Run::new(canvas, sampler, model.vocabulary(), model.shift(), draws)))
+    }
+
+    fn passes_with(&self, canvas: &Canvas, model: &Model) -> bool {
+        let holes = Picture::new(canvas.clone()).holes(&self.prompt, model);
+        let texts: Vec<String> = holes.iter().map(crate::engine::protocol::HoleFrame::text).collect();
+        check::passes(&self.parts, &texts)
+    }
+
+    /// The canvas with one token exchanged for a runner-up, such that all demands are met.
+    fn exchanged(&mut self, canvas: &Canvas, model: &Model) -> Option<Canvas> {
+        let mut exchanges: Vec<(f64, usize, TokenId, f64)> = Vec::new();
+        for position in canvas.hole_positions() {
+            let Kind::Committed { probability, .. } = canvas.kind(position) else { continue };
+            for &(token, other) in self.picture.considered(position) {
+                let loss = probability.max(f64::MIN_POSITIVE).ln() - f64::from(other).max(f64::MIN_POSITIVE).ln();
+                exchanges.push((loss, position, token, f64::from(other)));
+            }
+        }
+        exchanges.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+        exchanges.into_iter().take(MOST_EXCHANGES).find_map(|(_, position, id, probability)| {
+            let written = Cell::Committed { id, probability };
+            let changed = super::words::rebuilt(canvas, |at, cell| if at == position { written } else { cell });
+            (self.limits.holds(&changed) && self.passes_with(&changed, model)).then_some(changed)
+        })
+    }
+}
