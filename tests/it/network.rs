@@ -86,10 +86,10 @@ fn models_of_vectors_give_the_references_numbers_and_runs() {
 
 #[test]
 fn ddit_models_give_the_references_numbers() {
-    check_family("mdlm", 7, 0);
-    check_family("sedd", 5, 0);
-    check_family("radd", 4, 0);
-    check_family("gidd", 4, 0);
+    check_family("mdlm", 7, 3);
+    check_family("sedd", 5, 4);
+    check_family("radd", 4, 4);
+    check_family("gidd", 4, 6);
 }
 
 #[test]
@@ -98,17 +98,13 @@ fn bd3lm_gives_the_references_numbers_but_for_the_layout_of_its_training() {
     assert_eq!(report.failures, Vec::<String>::new());
     assert_eq!((report.cases.passed, report.cases.failed, report.cases.skipped), (3, 0, 1));
     assert!(report.skipped[0].why.contains("training-only layout"), "{:?}", report.skipped[0]);
+    assert_eq!((report.traces.passed, report.traces.failed, report.traces.skipped), (4, 0, 0));
 }
 
 #[test]
 fn diffugpt_and_smdm_give_the_references_numbers() {
-    check_family("diffugpt", 4, 0);
-    check_family("smdm", 4, 0);
-}
-
-#[test]
-fn dreamon_gives_the_references_numbers() {
-    check_family("dreamon", 2, 0);
+    check_family("diffugpt", 4, 3);
+    check_family("smdm", 4, 10);
 }
 
 #[test]
