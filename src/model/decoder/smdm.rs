@@ -63,6 +63,7 @@ pub(crate) fn read(keys: &Keys<'_>, _family: &str) -> Read {
         feed_forward_bias: false,
         qk_norm: false,
         mixture: None,
+        convolutions: None,
         tied: false,
         context: keys.optional("block_size")?.unwrap_or(2048),
     };
