@@ -77,8 +77,8 @@ fn load(options: &EngineOptions) -> Result<Brain, String> {
     let is_chat = catalog::is_chat_by_name(&options.name);
     let mut brain = Brain::new(model).map_err(sentence)?.tuned_on_chat(is_chat);
     // The first pass packs the weights; better now than when the user waits for it.
-    let mask = brain.model.vocabulary().mask();
-    let tried = brain.model.logits(&Pass::new(&[mask; 8], &[0]), &|| false).map(drop);
+    let time = brain.model.noise().time(0.5);
+    let tried = brain.model.logits(&Pass { time, ..Pass::new(&[0; 8], &[0]) }, &|| false).map(drop);
     match tried.and_then(|()| brain.self_test()) {
         Ok(warning) => {
             brain.warning = warning;

@@ -10,8 +10,8 @@
 //! 0.81, 333: 0.20 and 0.51, 7000: 0.31 and 0.50, 20000: 0.16 and 0.40. A reserved token that no text has passes for a mask.
 
 use super::brain::Brain;
+use crate::diffusion::noise::Noise;
 use crate::diffusion::{DenoiseError, Denoiser, Pass, TokenId, row_of};
-use crate::model::Attention;
 
 const SENTENCE: &str = " The red ship sailed across the cold sea to an island where old friends waited.";
 /// Where masking begins, and the lengths of masked stretches and of those between, in the second and third copy.
@@ -21,34 +21,25 @@ const MASKED: [(usize, usize); 2] = [(1, 3), (3, 3)];
 const NOISE: [f64; 2] = [0.35, 0.33];
 
 impl Brain {
-    /// A sentence of warning when the answers are noise (models that cannot be asked are not judged), or when the model
-    /// was not made to see what stands after a hole.
+    /// A sentence of warning when the answers are noise. Models that cannot be asked are not judged.
     ///
     /// # Errors
     /// When the pass itself fails.
     pub fn self_test(&mut self) -> Result<Option<String>, DenoiseError> {
-        let sightless = match self.model.descriptor.attention {
-            Attention::Full => None,
-            Attention::Block(length) => Some(format!(
-                "{} sees the text after a hole only to the end of a block of {length} tokens: it is made for continuing and for rewriting by instruction",
-                self.model.name
-            )),
-        };
-        let Some(costs) = self.easy_question()? else { return Ok(sightless) };
+        let Some(costs) = self.easy_question()? else { return Ok(None) };
         let is_noise = costs.iter().zip(NOISE).any(|(cost, limit)| *cost > limit);
         let mask = self.model.vocabulary().mask();
         let shift = self.model.shift();
-        let noise = is_noise.then(|| {
+        Ok(is_noise.then(|| {
             format!(
                 "{} answers an easy question with noise: its mask token ({mask}) or logit shift ({shift}) may be wrong; set them with --mask-id and --shift, or in models.toml",
                 self.model.name
             )
-        });
-        Ok(noise.or(sightless))
+        }))
     }
 
     /// What the right answers cost on average, as shares of what an even guess costs: to lone masks, and to masks in a
-    /// row. Nothing for models without a tokenizer, or with too short a context.
+    /// row. Nothing for models without a tokenizer, with too short a context, or to whom noise is other than the mask.
     ///
     /// # Errors
     /// When the pass fails.
@@ -58,7 +49,11 @@ impl Brain {
         let n = once.len();
         let mask = self.model.vocabulary().mask();
         let shift = self.model.shift();
-        if 3 * n > self.model.context() || n < 2 * (FROM + 3) || once.contains(&mask) {
+        if self.model.noise() != Noise::Absorbing
+            || 3 * n > self.model.context()
+            || n < 2 * (FROM + 3)
+            || once.contains(&mask)
+        {
             return Ok(None);
         }
         let mut ids: Vec<TokenId> = once.repeat(3);

@@ -118,11 +118,12 @@ impl Checkpoint {
         // What GGUF readers have no names or keys for would be read as another network.
         let is_plain = |decoder: &&Decoder| {
             let shape = &decoder.shape;
-            shape.mixture.is_none() && shape.rotary_dim == shape.head_dim && decoder.layout != Layout::Llada2
+            let named = matches!(decoder.layout, Layout::HuggingFace | Layout::Llada | Layout::Gguf);
+            named && shape.mixture.is_none() && shape.convolutions.is_none() && shape.rotary_dim == shape.head_dim
         };
         let Some(decoder) = self.architecture.decoder().filter(is_plain) else {
             let what = format!("writing a network of family `{}` as GGUF", self.descriptor.family);
-            let supported = "Llama- and Qwen-shaped models without experts";
+            let supported = "Llama- and Qwen-shaped models without experts or convolutions";
             return Err(ModelError::Unsupported { path: self.path.clone(), what, supported });
         };
         let arch = self.gguf_architecture(decoder);

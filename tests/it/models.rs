@@ -511,8 +511,6 @@ fn a_wrong_mask_or_shift_is_warned_of_and_the_default_model_is_not() {
     for right in [&[][..], &["--dtype", "f32"]] {
         assert_eq!(warned(right), "");
     }
-    let error = warned(&["--attention", "block:64"]);
-    assert!(error.contains("after a hole only to the end of a block of 64 tokens"), "{error}");
     for wrong in [["--shift", "0"], ["--mask-id", "7000"]] {
         let error = warned(&wrong);
         assert!(error.contains("--mask-id") && error.contains("--shift") && error.contains("noise"), "{error}");
