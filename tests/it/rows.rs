@@ -164,7 +164,6 @@ fn the_editors_cache_rarely_changes_what_is_written() {
             }
         }
     }
-    println!("{same} of {all} tokens are the same; the largest difference of a logit is {largest}");
     assert!(largest > 0.0, "the cache was not used");
     assert!(same as f32 >= LEAST_SAME * all as f32, "{same} of {all}");
     assert!(largest < LARGEST_DIFFERENCE, "{largest}");
