@@ -110,7 +110,7 @@ impl Checkpoint {
         let descriptor = descriptor.with(&options.overrides);
         let weights = weights.working_on(device.clone(), dtype);
         let pool = device::pool(options.threads)?;
-        let network = architecture.load(&weights, packing, &device)?;
+        let network = pool.install(|| architecture.load(&weights, packing, &device))?;
         Ok(Model {
             name: name.to_owned(),
             parameters: architecture.parameters(),

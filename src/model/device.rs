@@ -67,6 +67,11 @@ fn has_int8_dot() -> bool {
     super::kernel::pays() || cfg!(target_arch = "aarch64")
 }
 
+/// The instructions that packed weights are multiplied with on this CPU, for reports of measurements.
+pub fn instructions() -> &'static str {
+    super::kernel::best().name
+}
+
 fn open_gpu(name: &str, built_in: bool, open: impl Fn() -> candle_core::Result<Device>) -> Result<Device, ModelError> {
     if !built_in {
         let message =

@@ -18,7 +18,7 @@ use super::{ddit, decoder, descriptors, encoder, gpt2, lfm2};
 use crate::diffusion::Refresh;
 
 /// A network's shape, before its tensors are read.
-pub(crate) trait Architecture {
+pub(crate) trait Architecture: Send + Sync {
     /// How many logits a row has.
     fn vocab(&self) -> usize;
 

@@ -3,7 +3,8 @@
 //! Letters in shape comments: n rows (positions), m of them computed, d width of the stream, h query heads, g key/value
 //! heads, e width of one head.
 
-use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
+mod linear;
+
 use candle_core::{D, DType, Device, Module, Tensor};
 use candle_nn::rotary_emb::{rope, rope_i};
 
@@ -12,82 +13,20 @@ use super::decoder::names::{Layout, Place};
 use super::decoder::{Backbone, RopePairs};
 use super::error::ModelError;
 use super::kernel;
-use super::kernel::int8::{Finish, Packed};
+use super::kernel::int8::Packed;
+use super::kernel::product::Finish;
+use super::kernel::rotary::Angles;
 use super::weights::Weights;
 
-/// Whether weights of linear maps are kept dense or packed to 8 bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Packing {
-    Dense,
-    Q8,
-}
-
-/// A linear map, y = x Wᵀ + b.
-pub(crate) enum Linear {
-    Dense(candle_nn::Linear),
-    Packed {
-        weight: Packed,
-        bias: Option<Vec<f32>>,
-    },
-    /// candle's own 8-bit kernels, where ours have no instructions; `padding` columns of zeros were added to the
-    /// weight, and are to be added to x.
-    Quantised {
-        weight: QMatMul,
-        bias: Option<Tensor>,
-        padding: usize,
-    },
-}
-
-/// candle's fast int8 kernels take whole groups of this many inputs; other widths fall to a path ten times slower
-/// (`reference/cpu.md`).
-const QUANTISED_GROUP: usize = 256;
-
-impl Linear {
-    pub(crate) fn new(weight: Tensor, bias: Option<Tensor>, packing: Packing) -> Result<Self, ModelError> {
-        if packing == Packing::Dense {
-            return Ok(Self::Dense(candle_nn::Linear::new(weight, bias)));
-        }
-        let (outputs, inputs) = weight.dims2()?;
-        let weight = weight.to_dtype(DType::F32)?;
-        if kernel::pays() {
-            let mut packed = Packed::zeros(outputs, inputs);
-            packed.fill(&weight.flatten_all()?.to_vec1()?, Some);
-            let bias = bias.map(|bias| bias.to_dtype(DType::F32)?.to_vec1()).transpose()?;
-            return Ok(Self::Packed { weight: packed, bias });
-        }
-        let padding = inputs.next_multiple_of(QUANTISED_GROUP) - inputs;
-        let packed = QTensor::quantize(&weight.pad_with_zeros(1, 0, padding)?, GgmlDType::Q8_0)?;
-        Ok(Self::Quantised { weight: QMatMul::from_qtensor(packed)?, bias, padding })
-    }
-
-    pub(crate) fn load(weights: &Weights, name: &str, packing: Packing) -> Result<Self, ModelError> {
-        let bias = format!("{name}.bias");
-        let bias = if weights.has(&bias) { Some(weights.get(&bias)?) } else { None };
-        Self::new(weights.get(&format!("{name}.weight"))?, bias, packing)
-    }
-
-    pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        match self {
-            Self::Dense(linear) => linear.forward(x),
-            Self::Packed { weight, bias } => {
-                kernel::ops::product(x, weight, bias.as_deref().map_or(Finish::Plain, Finish::Bias))
-            }
-            Self::Quantised { weight, bias, padding } => {
-                let y = weight.forward(&x.pad_with_zeros(D::Minus1, 0, *padding)?)?;
-                match bias {
-                    Some(bias) => y.broadcast_add(bias),
-                    None => Ok(y),
-                }
-            }
-        }
-    }
-}
+pub(crate) use linear::{Linear, Packing};
 
 /// Cosines and sines of the rotary positions of one forward pass, each (n, e/2), computed in f32.
 pub(crate) struct Rotary {
     cos: Tensor,
     sin: Tensor,
     pairs: RopePairs,
+    /// Cosines and sines again, for our own kernels.
+    table: (Vec<f32>, Vec<f32>),
 }
 
 impl Rotary {
@@ -105,8 +44,13 @@ impl Rotary {
             .iter()
             .flat_map(|position| frequencies.iter().map(move |frequency| *position as f32 * frequency))
             .collect();
+        let table = angles.iter().map(|angle| (angle.cos(), angle.sin())).unzip();
         let angles = Tensor::from_vec(angles, (positions.len(), head_dim / 2), device)?;
-        Ok(Self { cos: angles.cos()?, sin: angles.sin()?, pairs })
+        Ok(Self { cos: angles.cos()?, sin: angles.sin()?, pairs, table })
+    }
+
+    fn angles(&self) -> candle_core::Result<Angles<'_>> {
+        Ok(Angles { cos: &self.table.0, sin: &self.table.1, width: width(&self.cos)?, pairs: self.pairs })
     }
 
     /// Rotates x of shape (1, heads, n, e): all of e, or the first part where the angles are fewer.
@@ -149,6 +93,9 @@ pub(crate) fn attention_bias(
 /// Softmax attention of q (h, m, e) to k and v (g, n, e), each key head for h/g query heads; bias (m, n).
 /// Gives (m, h * e).
 pub(crate) fn attend(q: &Tensor, k: &Tensor, v: &Tensor, bias: Option<&Tensor>) -> candle_core::Result<Tensor> {
+    if ours(q) {
+        return kernel::ops::attention(q, k, v, bias);
+    }
     let ((h, m, e), (g, n, _)) = (q.dims3()?, k.dims3()?);
     // The h/g query heads of one key head are stacked as rows, so that keys and values are not repeated.
     let q = (q.reshape((g, h / g * m, e))? * (1.0 / (e as f64).sqrt()))?;
@@ -160,6 +107,26 @@ pub(crate) fn attend(q: &Tensor, k: &Tensor, v: &Tensor, bias: Option<&Tensor>) 
     let weights = candle_nn::ops::softmax_last_dim(&scores.reshape((g, h / g * m, n))?)?;
     let mixed = weights.matmul(&v.contiguous()?)?; // (g, h/g * m, e)
     mixed.reshape((h, m, e))?.transpose(0, 1)?.contiguous()?.reshape((m, h * e))
+}
+
+/// Rows of heads x (n, heads e) to heads of rows (heads, n, e), turned where there are angles.
+fn split_heads(x: &Tensor, heads: usize, rotary: Option<&Rotary>) -> candle_core::Result<Tensor> {
+    if ours(x) {
+        return kernel::ops::split_heads(x, heads, rotary.map(Rotary::angles).transpose()?);
+    }
+    let (n, _) = x.dims2()?;
+    let split = x.reshape((1, n, heads, ()))?.transpose(1, 2)?.contiguous()?;
+    rotary.map_or_else(|| Ok(split.clone()), |rotary| rotary.apply(&split))?.squeeze(0)
+}
+
+/// a + b, of one shape.
+pub(crate) fn add(a: &Tensor, b: &Tensor) -> candle_core::Result<Tensor> {
+    if ours(a) { kernel::ops::sum(a, b) } else { a + b }
+}
+
+/// Whether our own kernels take a tensor.
+fn ours(x: &Tensor) -> bool {
+    x.device().is_cpu() && x.dtype() == DType::F32 && kernel::pays()
 }
 
 /// Keys and values of one layer, (g, n, e) each: what the last pass that computed a row found for it.
@@ -186,9 +153,7 @@ impl KeyValues {
 
 /// Grouped-query attention of some rows, or all, to all.
 pub(crate) struct SelfAttention {
-    query: Linear,
-    key: Linear,
-    value: Linear,
+    projections: Projections,
     output: Linear,
     query_norm: Option<candle_nn::RmsNorm>,
     key_norm: Option<candle_nn::RmsNorm>,
@@ -214,9 +179,7 @@ impl SelfAttention {
             Ok(Some(candle_nn::RmsNorm::new(weight, shape.norm_eps)))
         };
         Ok(Self {
-            query: linear(Place::Query)?,
-            key: linear(Place::Key)?,
-            value: linear(Place::Value)?,
+            projections: Projections::new([linear(Place::Query)?, linear(Place::Key)?, linear(Place::Value)?]),
             output: linear(Place::Output)?,
             query_norm: norm(Place::QueryNorm)?,
             key_norm: norm(Place::KeyNorm)?,
@@ -235,19 +198,52 @@ impl SelfAttention {
         bias: Option<&Tensor>,
         memory: &mut KeyValues,
     ) -> candle_core::Result<Tensor> {
-        let m = x.dim(0)?;
         let (h, g, e) = (self.heads, self.kv_heads, self.head_dim);
-        let split = |x: Tensor, heads: usize| x.reshape((1, m, heads, e))?.transpose(1, 2)?.contiguous();
         let normed = |x: Tensor, norm: &Option<candle_nn::RmsNorm>| match norm {
-            Some(norm) => norm.forward(&x),
+            Some(norm) => norm.forward(&x.contiguous()?.reshape(((), e))?)?.reshape(x.shape()),
             None => Ok(x),
         };
-        let q = rotary.apply(&normed(split(self.query.forward(x)?, h)?, &self.query_norm)?)?;
-        let k = rotary.apply(&normed(split(self.key.forward(x)?, g)?, &self.key_norm)?)?;
-        let v = split(self.value.forward(x)?, g)?;
-        let (k, v) = memory.update(k.squeeze(0)?.contiguous()?, v.squeeze(0)?.contiguous()?, rows)?;
-        let mixed = attend(&q.squeeze(0)?, &k, &v, bias)?;
+        let [q, k, v] = self.projections.forward(x, [h * e, g * e, g * e])?;
+        let q = split_heads(&normed(q, &self.query_norm)?, h, Some(rotary))?;
+        let k = split_heads(&normed(k, &self.key_norm)?, g, Some(rotary))?;
+        let (k, v) = memory.update(k.contiguous()?, split_heads(&v, g, None)?.contiguous()?, rows)?;
+        let mixed = attend(&q, &k, &v, bias)?;
         self.output.forward(&mixed)
+    }
+}
+
+/// The maps to queries, keys and values, as one packed map where they can be.
+enum Projections {
+    Fused(Linear),
+    Apart([Linear; 3]),
+}
+
+impl Projections {
+    fn new(parts: [Linear; 3]) -> Self {
+        if !parts.iter().all(|part| parts[0].fits_beside(part)) {
+            return Self::Apart(parts);
+        }
+        let (mut weights, mut biases) = (Vec::new(), Vec::new());
+        for part in parts {
+            if let Linear::Packed { weight, bias } = part {
+                weights.push(weight);
+                biases.extend(bias.into_iter().flatten());
+            }
+        }
+        let bias = (!biases.is_empty()).then_some(biases);
+        Self::Fused(Linear::Packed { weight: Packed::beside(weights), bias })
+    }
+
+    /// x (n, d) -> (n, width) for each of the three widths.
+    fn forward(&self, x: &Tensor, widths: [usize; 3]) -> candle_core::Result<[Tensor; 3]> {
+        match self {
+            Self::Fused(all) => {
+                let y = all.forward(x)?;
+                let part = |first, width| y.narrow(D::Minus1, first, width);
+                Ok([part(0, widths[0])?, part(widths[0], widths[1])?, part(widths[0] + widths[1], widths[2])?])
+            }
+            Self::Apart([q, k, v]) => Ok([q.forward(x)?, k.forward(x)?, v.forward(x)?]),
+        }
     }
 }
 
@@ -266,32 +262,50 @@ impl FusedAttention {
         rotary: Option<&Rotary>,
         bias: Option<&Tensor>,
     ) -> candle_core::Result<Tensor> {
-        let (n, h) = (x.dim(0)?, self.heads);
-        let parts = self.fused.forward(x)?.reshape((n, 3, h, ()))?.permute((1, 2, 0, 3))?.contiguous()?; // (3, h, n, e)
-        let turned = |part: usize| match rotary {
-            Some(rotary) => rotary.apply(&parts.narrow(0, part, 1)?)?.squeeze(0),
-            None => parts.get(part),
-        };
-        self.output.forward(&attend(&turned(0)?, &turned(1)?, &parts.get(2)?, bias)?)
+        let all = self.fused.forward(x)?;
+        let d = width(&all)? / 3;
+        let part = |part, rotary| split_heads(&all.narrow(1, part * d, d)?, self.heads, rotary);
+        self.output.forward(&attend(&part(0, rotary)?, &part(1, rotary)?, &part(2, None)?, bias)?)
     }
 }
 
 /// down(silu(gate(x)) * up(x)).
 pub(crate) struct SwiGlu {
-    gate: Linear,
-    up: Linear,
+    gated: Gated,
     down: Linear,
+}
+
+/// The gate and what it lets through, as one packed map where they can be.
+enum Gated {
+    Fused(Packed),
+    Apart(Linear, Linear),
+}
+
+impl Gated {
+    fn new(gate: Linear, up: Linear) -> Self {
+        match (gate, up) {
+            (Linear::Packed { weight: gate, bias: None }, Linear::Packed { weight: up, bias: None })
+                if gate.fits_gate(&up) =>
+            {
+                Self::Fused(Packed::gated(&gate, &up))
+            }
+            (gate, up) => Self::Apart(gate, up),
+        }
+    }
 }
 
 impl SwiGlu {
     /// `names` are those of gate, up and down.
     pub(crate) fn load(weights: &Weights, names: &[String; 3], packing: Packing) -> Result<Self, ModelError> {
         let [gate, up, down] = names.each_ref().map(|name| Linear::load(weights, name, packing));
-        Ok(Self { gate: gate?, up: up?, down: down? })
+        Ok(Self { gated: Gated::new(gate?, up?), down: down? })
     }
 
     pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        let gated = (candle_nn::ops::silu(&self.gate.forward(x)?)? * self.up.forward(x)?)?;
+        let gated = match &self.gated {
+            Gated::Fused(both) => kernel::ops::product(x, both, Finish::Gate)?,
+            Gated::Apart(gate, up) => (candle_nn::ops::silu(&gate.forward(x)?)? * up.forward(x)?)?,
+        };
         self.down.forward(&gated)
     }
 }

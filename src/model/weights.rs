@@ -4,12 +4,15 @@
 //! A tensor is read when it is asked for and converted to the working type then, so that at no time a second copy of
 //! the whole checkpoint is in memory.
 
-use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::BufReader;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
+use candle_core::quantized::QTensor;
+use candle_core::quantized::ggml_file::qtensor_from_ggml;
 use candle_core::quantized::gguf_file::Content;
 use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Device, Tensor};
@@ -25,7 +28,7 @@ const ALIASES: [(&str, &str); 3] =
 
 enum Source {
     Safetensors(MmapedSafetensors),
-    Gguf { content: Content, file: RefCell<BufReader<File>> },
+    Gguf { content: Content, file: Mutex<BufReader<File>> },
     Pickles(Pickles),
 }
 
@@ -70,7 +73,7 @@ impl Weights {
         let mut file = BufReader::with_capacity(1 << 20, file);
         let content = Content::read(&mut file)
             .map_err(|error| ModelError::Damaged { path: path.into(), why: first_line(&error) })?;
-        let source = Source::Gguf { content, file: RefCell::new(file) };
+        let source = Source::Gguf { content, file: Mutex::new(file) };
         Ok(Self { path: path.into(), source, device: Device::Cpu, dtype: DType::F32 })
     }
 
@@ -157,20 +160,76 @@ impl Weights {
 
     /// Reads one tensor in the working type.
     pub(crate) fn get(&self, name: &str) -> Result<Tensor, ModelError> {
-        let damaged = |error: candle_core::Error| {
-            let why = format!("tensor {name}: {}", first_line(&error));
-            ModelError::Damaged { path: self.path.clone(), why }
-        };
-        let name = self.stored(name);
         let tensor = match &self.source {
-            Source::Safetensors(mapped) => mapped.load(&name, &self.device).map_err(damaged)?,
+            Source::Safetensors(mapped) => mapped.load(&self.stored(name), &self.device),
             Source::Gguf { content, file } => {
-                let quantised = content.tensor(&mut *file.borrow_mut(), &name, &Device::Cpu).map_err(damaged)?;
-                let dense = quantised.dequantize(&Device::Cpu).map_err(damaged)?;
-                dense.to_device(&self.device).map_err(damaged)?
+                let dense = self.blocks(content, file, name)?.dequantize(&Device::Cpu);
+                dense.and_then(|dense| dense.to_device(&self.device))
             }
-            Source::Pickles(pickles) => pickles.get(&name)?.to_device(&self.device).map_err(damaged)?,
+            Source::Pickles(pickles) => pickles.get(&self.stored(name))?.to_device(&self.device),
         };
-        Ok(tensor.to_dtype(self.dtype)?)
+        Ok(tensor.map_err(|error| self.damaged(name, &error))?.to_dtype(self.dtype)?)
+    }
+
+    /// A matrix to be read a few rows at a time, so that all of it is never there as floats.
+    pub(crate) fn matrix(&self, name: &str) -> Result<Matrix<'_>, ModelError> {
+        let stored = match &self.source {
+            Source::Safetensors(mapped) => {
+                let view = mapped.get(&self.stored(name)).map_err(|error| self.damaged(name, &error))?;
+                let dtype = DType::try_from(view.dtype()).map_err(|error| self.damaged(name, &error))?;
+                Stored::Plain { bytes: view.data(), dtype }
+            }
+            Source::Gguf { content, file } => Stored::Blocks(self.blocks(content, file, name)?),
+            Source::Pickles(pickles) => Stored::Dense(pickles.get(&self.stored(name))?),
+        };
+        match self.shape(name).as_deref() {
+            Some(&[outputs, inputs]) => Ok(Matrix { stored, outputs, inputs }),
+            _ => Err(self.damaged(name, &candle_core::Error::Msg("is no matrix".into()))),
+        }
+    }
+
+    fn blocks(&self, content: &Content, file: &Mutex<BufReader<File>>, name: &str) -> Result<QTensor, ModelError> {
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        let blocks = content.tensor(&mut *file, &self.stored(name), &Device::Cpu);
+        blocks.map_err(|error| self.damaged(name, &error))
+    }
+
+    fn damaged(&self, name: &str, error: &candle_core::Error) -> ModelError {
+        ModelError::Damaged { path: self.path.clone(), why: format!("tensor {name}: {}", first_line(error)) }
+    }
+}
+
+/// A matrix in its file's form.
+pub(crate) struct Matrix<'a> {
+    stored: Stored<'a>,
+    pub(crate) outputs: usize,
+    pub(crate) inputs: usize,
+}
+
+enum Stored<'a> {
+    Plain { bytes: &'a [u8], dtype: DType },
+    Blocks(QTensor),
+    Dense(Tensor),
+}
+
+impl Matrix<'_> {
+    /// Some rows as floats, one after the other.
+    pub(crate) fn rows(&self, rows: Range<usize>) -> candle_core::Result<Vec<f32>> {
+        let (shape, cpu) = ((rows.len(), self.inputs), Device::Cpu);
+        let part = |bytes: usize| rows.start * bytes / self.outputs..rows.end * bytes / self.outputs;
+        let tensor = match &self.stored {
+            Stored::Plain { bytes, dtype } => {
+                Tensor::from_raw_buffer(&bytes[part(bytes.len())], *dtype, &[shape.0, shape.1], &cpu)?
+            }
+            Stored::Blocks(blocks) if self.inputs.is_multiple_of(blocks.dtype().block_size()) => {
+                let bytes = blocks.data()?;
+                let bytes = &bytes[part(bytes.len())];
+                qtensor_from_ggml(blocks.dtype(), bytes, vec![shape.0, shape.1], &cpu)?.dequantize(&cpu)?
+            }
+            Stored::Dense(tensor) => tensor.narrow(0, rows.start, rows.len())?,
+            // Blocks that go on from row to row, which no known file has.
+            Stored::Blocks(blocks) => blocks.dequantize(&cpu)?.narrow(0, rows.start, rows.len())?,
+        };
+        tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
     }
 }

@@ -5,7 +5,7 @@
 //! of every layer are kept from pass to pass ([`Memory`]), so that a pass may compute some rows only ([`Refresh`],
 //! `decoding.md` section 2); a pass that computes all is a function of its input alone.
 
-use candle_core::{DType, Device, Module, Tensor};
+use candle_core::{Device, Module, Tensor};
 use candle_nn::RmsNorm;
 
 use super::Backbone;
@@ -14,7 +14,7 @@ use crate::diffusion::Refresh;
 use crate::model::config::Attention;
 use crate::model::error::ModelError;
 use crate::model::family::{Input, Network};
-use crate::model::layers::{KeyValues, Linear, Packing, Rotary, SelfAttention, SwiGlu, attention_bias, width};
+use crate::model::layers::{KeyValues, Linear, Packing, Rotary, SelfAttention, SwiGlu, add, attention_bias};
 use crate::model::lfm2::ShortConvolution;
 use crate::model::moe::Experts;
 use crate::model::weights::Weights;
@@ -88,10 +88,11 @@ impl Memory {
 
 /// A loaded stack.
 pub(crate) struct Stack {
-    embedding: Tensor,
+    embedding: Linear,
     blocks: Vec<Block>,
     final_norm: RmsNorm,
-    head: Linear,
+    /// None where it is the embedding.
+    head: Option<Linear>,
     shape: Backbone,
     device: Device,
     /// Empty before the first pass and after one that did not come to its end.
@@ -123,13 +124,14 @@ impl Stack {
                 feed_forward: FeedForward::load(weights, layout, shape, block, packing)?,
             });
         }
-        let embedding = weights.get(&(layout.name(Place::Embedding, 0) + ".weight"))?;
+        let embedding = layout.name(Place::Embedding, 0);
         let head = layout.name(Place::Head, 0);
         let head = if weights.has(&format!("{head}.weight")) {
-            Linear::load(weights, &head, packing)?
+            Some(Linear::load(weights, &head, packing)?)
         } else {
-            Linear::new(embedding.clone(), None, packing)?
+            Linear::tied_head(weights, &embedding, packing)?
         };
+        let embedding = Linear::table(weights, &embedding, packing)?;
         let final_norm = norm(Place::FinalNorm, 0)?;
         let (shape, device) = (shape.clone(), device.clone());
         Ok(Self { embedding, blocks, final_norm, head, shape, device, memory: Memory::default() })
@@ -148,12 +150,12 @@ struct Sight<'a> {
 impl Stack {
     /// Embeddings of tokens: (n, d).
     pub(crate) fn embed(&self, ids: &[u32]) -> candle_core::Result<Tensor> {
-        self.embedding.index_select(&Tensor::new(ids, &self.device)?, 0)
+        self.embedding.rows(ids, &self.device)
     }
 
     /// The mean of all embeddings by weights: p (n, V) -> (n, d).
     pub(crate) fn embed_mixture(&self, p: &Tensor) -> candle_core::Result<Tensor> {
-        p.matmul(&self.embedding)
+        self.embedding.mixture(p)
     }
 
     /// Embeddings (n, d) to logits (n, V), every row seeing all.
@@ -162,7 +164,11 @@ impl Stack {
         let mut memory = Memory::default();
         let sight = Sight { rows: None, rotary: &self.rotary(&in_order)?, bias: None, visible: None };
         let x = self.blocks(x, &sight, &mut memory.layers, cancelled)?;
-        Ok(self.head.forward(&self.final_norm.forward(&x)?)?)
+        Ok(self.head().forward(&self.final_norm.forward(&x)?)?)
+    }
+
+    fn head(&self) -> &Linear {
+        self.head.as_ref().unwrap_or(&self.embedding)
     }
 
     fn rotary(&self, positions: &[usize]) -> Result<Rotary, ModelError> {
@@ -194,9 +200,9 @@ impl Stack {
                 }
                 Mixer::Convolution(convolution) => convolution.forward(&normed, seen.as_ref())?,
             };
-            x = (x + mixed)?;
+            x = add(&x, &mixed)?;
             let fed = block.feed_forward.forward(&block.feed_forward_norm.forward(&x)?)?;
-            x = (x + fed)?;
+            x = add(&x, &fed)?;
         }
         Ok(x)
     }
@@ -230,8 +236,9 @@ impl Network for Stack {
         (memory.visible, memory.attention) = (input.visible.map(<[bool]>::to_vec), input.attention);
         self.memory = memory;
         let wanted: Vec<usize> = input.rows.iter().map(|row| rows.partition_point(|other| other < row)).collect();
-        let logits = self.head.forward(&self.final_norm.forward(&x.index_select(&self.indices(&wanted)?, 0)?)?)?;
-        debug_assert_eq!(width(&logits)?, self.shape.vocab);
-        Ok(logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
+        let x = x.index_select(&self.indices(&wanted)?, 0)?;
+        let logits = self.head().logits(&self.final_norm.forward(&x)?)?;
+        debug_assert_eq!(logits.len(), input.rows.len() * self.shape.vocab);
+        Ok(logits)
     }
 }

@@ -3,27 +3,42 @@
 #![expect(clippy::cast_ptr_alignment, reason = "blocks are aligned for it, or the load asks for no alignment")]
 
 use std::arch::x86_64::{
-    __m128i, __m256i, _mm_loadu_si128, _mm256_add_epi32, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16,
+    __m128i, __m256i, _mm_loadu_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16,
     _mm256_dpbusd_avx_epi32, _mm256_fmadd_ps, _mm256_hadd_epi32, _mm256_load_ps, _mm256_load_si256, _mm256_loadu_ps,
     _mm256_madd_epi16, _mm256_mul_ps, _mm256_permute4x64_epi64, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set1_ps,
-    _mm256_setzero_si256, _mm256_storeu_ps,
+    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_storeu_ps,
 };
 
 use super::int8::{BLOCK, Block, PANEL, word};
-use super::{Path, Tiled, portable};
+use super::{Path, Sums, Tiled, portable};
 
 /// The paths that the CPU has the instructions for, the faster first.
 pub(super) fn paths() -> Vec<Path> {
     let there = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
     let vnni = there && is_x86_feature_detected!("avxvnni");
-    let plain = there.then_some(Path { name: "avx2", rows: 4, tile: plain, quantise });
-    let vnni = vnni.then_some(Path { name: "avx-vnni", rows: 4, tile: vnni_tile, quantise });
-    vnni.into_iter().chain(plain).collect()
+    let plain = Path { name: "avx2", rows: 4, tile: plain, quantise, pack, gate, sums, soften };
+    let with_vnni = Path { name: "avx-vnni", tile: vnni_tile, ..plain };
+    vnni.then_some(with_vnni).into_iter().chain(there.then_some(plain)).collect()
 }
 
 #[target_feature(enable = "avx2,fma")]
 fn quantise(x: &[f32], values: &mut [i8; BLOCK]) -> (f32, i32) {
     portable::quantise(x, values)
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn pack(weights: &[f32], values: &mut [i8; BLOCK]) -> f32 {
+    portable::pack(weights, values)
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn gate(sums: &mut [f32; PANEL]) {
+    portable::gate(sums);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn soften(scores: &mut [f32], max: &mut f32) -> (f32, f32) {
+    portable::soften(scores, max)
 }
 
 #[target_feature(enable = "avx2,fma")]
@@ -118,5 +133,42 @@ fn add(sum: __m256i, tiled: &Tiled<'_>, at: usize, block: &Block, eight: usize, 
         let scale = _mm256_load_ps(block.scales[8 * eight..8 * eight + 8].as_ptr());
         let scale = _mm256_mul_ps(scale, _mm256_set1_ps(tiled.scales[at]));
         _mm256_storeu_ps(out, _mm256_fmadd_ps(sum, scale, _mm256_loadu_ps(out)));
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn sums(from: Sums<'_>, out: &mut [f32]) {
+    for first in (0..from.rows).step_by(3) {
+        let from = Sums { a: &from.a[first * from.a_width..], rows: (from.rows - first).min(3), ..from };
+        let out = &mut out[first * from.out_width..];
+        match from.rows {
+            1 => some_sums::<1>(from, out),
+            2 => some_sums::<2>(from, out),
+            _ => some_sums::<3>(from, out),
+        }
+    }
+}
+
+/// Three rows by four vectors of 8 columns: 12 chains of dependent instructions in 16 registers.
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+fn some_sums<const R: usize>(from: Sums<'_>, out: &mut [f32]) {
+    assert!(from.a.len() >= (R - 1) * from.a_width + from.panel.len() && out.len() >= (R - 1) * from.out_width + PANEL);
+    let mut sums = [[_mm256_setzero_ps(); 4]; R];
+    for (k, panel) in from.panel.iter().enumerate() {
+        for (r, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: inside of `a`, by the assertion above.
+            let a = _mm256_set1_ps(unsafe { *from.a.get_unchecked(r * from.a_width + k) });
+            for (sum, panel) in sums.iter_mut().zip(panel.as_chunks::<8>().0) {
+                // SAFETY: 8 floats are a vector.
+                *sum = _mm256_fmadd_ps(a, unsafe { _mm256_loadu_ps(panel.as_ptr()) }, *sum);
+            }
+        }
+    }
+    for (r, sums) in sums.into_iter().enumerate() {
+        for (out, sum) in out[r * from.out_width..][..PANEL].as_chunks_mut::<8>().0.iter_mut().zip(sums) {
+            // SAFETY: 8 floats are a vector.
+            unsafe { _mm256_storeu_ps(out.as_mut_ptr(), _mm256_add_ps(_mm256_loadu_ps(out.as_ptr()), sum)) };
+        }
     }
 }

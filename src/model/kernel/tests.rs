@@ -1,9 +1,13 @@
 //! Every path that this CPU can take, against plain sums.
 
+use std::ops::Range;
+
 use proptest::prelude::*;
 
-use super::int8::{Finish, Packed, gated};
-use super::{PATHS, Path, pays};
+use super::attention::{Heads, HeadsShape, attend};
+use super::int8::Packed;
+use super::product::Finish;
+use super::{PATHS, Path, best, pays};
 
 /// Numbers that look random, without a source of randomness.
 fn numbers(count: usize, seed: u32) -> Vec<f32> {
@@ -16,16 +20,12 @@ fn numbers(count: usize, seed: u32) -> Vec<f32> {
 }
 
 fn packed(outputs: usize, inputs: usize, weights: &[f32]) -> Packed {
-    let mut packed = Packed::zeros(outputs, inputs);
-    packed.fill(weights, Some);
-    packed
+    let rows = |rows: Range<usize>| Ok::<_, ()>(weights[rows.start * inputs..rows.end * inputs].to_vec());
+    Packed::new(best(), outputs, inputs, rows).unwrap()
 }
 
 fn multiply(path: &Path, weight: &Packed, x: &[f32], finish: Finish<'_>) -> Vec<f32> {
-    let m = x.len() / weight.inputs();
-    let mut y = vec![f32::NAN; m * finish.outputs(weight.outputs())];
-    weight.multiply(path, x, finish, &mut y);
-    y
+    weight.multiply(path, x, finish)
 }
 
 /// x Wᵀ in f64, and for each sum how much the rounding of x and W to bytes may have changed it.
@@ -134,13 +134,10 @@ fn weights_of_four_five_and_eight_bits_are_kept_exactly() {
 
 #[test]
 fn a_bias_is_added_and_a_gate_lets_through() {
-    let (m, k, half) = (7, 64, 24);
+    let (m, k, half) = (7, 64, 48);
     let (gate, through) = (numbers(half * k, 9), numbers(half * k, 10));
     let x = numbers(m * k, 11);
-    let mut both = Packed::zeros(64, k);
-    let rows = |other| move |output| gated(output, other).filter(|row| *row < half);
-    both.fill(&gate, rows(false));
-    both.fill(&through, rows(true));
+    let both = Packed::gated(&packed(half, k, &gate), &packed(half, k, &through));
     for path in PATHS.iter() {
         let plain = |weights: &[f32]| multiply(path, &packed(half, k, weights), &x, Finish::Plain);
         let bias = numbers(half, 12);
@@ -150,7 +147,7 @@ fn a_bias_is_added_and_a_gate_lets_through() {
         for i in 0..m * half {
             assert!((with_bias[i] - (gates[i] + bias[i % half])).abs() < 1e-6);
             let gated = gates[i] / (1.0 + (-gates[i]).exp()) * others[i];
-            assert!((found[i / half * 32 + i % half] - gated).abs() < 1e-5, "{}", path.name);
+            assert!((found[i] - gated).abs() < 1e-5, "{}", path.name);
         }
     }
 }
@@ -163,7 +160,7 @@ fn a_thread_that_sleeps_holds_up_no_more_than_its_item() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     let done = AtomicUsize::new(0);
     let others = pool.install(|| {
-        super::int8::each(64, |item| {
+        super::work::each(64, |item| {
             if item == 0 {
                 // Waits for the rest, at most a minute: were they queued behind it, they would never come.
                 let rest = (0..6000).any(|_| {
@@ -183,4 +180,86 @@ fn a_thread_that_sleeps_holds_up_no_more_than_its_item() {
 #[test]
 fn packing_pays_where_a_faster_path_is() {
     assert_eq!(pays(), PATHS.iter().any(|path| path.name != "portable"));
+}
+
+#[test]
+fn matrices_beside_each_other_give_what_they_give_alone() {
+    let k = 90;
+    let (a, b) = (numbers(64 * k, 13), numbers(32 * k, 14));
+    let x = numbers(5 * k, 15);
+    let both = Packed::beside(vec![packed(64, k, &a), packed(32, k, &b)]);
+    let alone: Vec<Vec<f32>> =
+        [(64, &a), (32, &b)].map(|(n, w)| multiply(best(), &packed(n, k, w), &x, Finish::Plain)).into();
+    let found = multiply(best(), &both, &x, Finish::Plain);
+    for r in 0..5 {
+        assert_eq!(found[r * 96..r * 96 + 64], alone[0][r * 64..(r + 1) * 64]);
+        assert_eq!(found[r * 96 + 64..(r + 1) * 96], alone[1][r * 32..(r + 1) * 32]);
+    }
+    assert!(!packed(33, k, &numbers(33 * k, 16)).fits_beside(&packed(32, k, &b)));
+}
+
+/// Attention in f64, as its formula is written.
+fn plain_attention(heads: &Heads<'_>) -> Vec<f64> {
+    let HeadsShape { h, g, m, n, e } = heads.shape;
+    let mut y = vec![0.0; m * h * e];
+    for head in 0..h {
+        let kv = head * g / h * n * e;
+        for i in 0..m {
+            let q = &heads.q[(head * m + i) * e..][..e];
+            let dot = |k: &[f32]| -> f64 { q.iter().zip(k).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum() };
+            let bias = |j: usize| heads.bias.map_or(0.0, |bias| f64::from(bias[i * n + j]));
+            let score = |j| dot(&heads.k[kv + j * e..][..e]) / (e as f64).sqrt() + bias(j);
+            let scores: Vec<f64> = (0..n).map(score).collect();
+            let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let weights: Vec<f64> = scores.iter().map(|score| (score - max).exp()).collect();
+            let total: f64 = weights.iter().sum();
+            for (j, weight) in weights.iter().enumerate() {
+                for c in 0..e {
+                    y[i * h * e + head * e + c] += weight / total * f64::from(heads.v[kv + j * e + c]);
+                }
+            }
+        }
+    }
+    y
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_path_attends_in_any_shape(
+        g in 1usize..4, per in 1usize..4, m in 1usize..60, n in 1usize..300, e in 1usize..70, blocks: bool, seed: u32
+    ) {
+        let shape = HeadsShape { h: g * per, g, m, n, e };
+        let of = |rows: usize, seed| -> Vec<f32> { numbers(rows * e, seed).iter().map(|x| x * 3.0).collect() };
+        let (q, k, v) = (of(shape.h * m, seed), of(g * n, seed ^ 1), of(g * n, seed ^ 2));
+        let bias: Vec<f32> = (0..m * n).map(|at| if at % n > at / n + 3 { f32::MIN } else { 0.0 }).collect();
+        let heads = Heads { q: &q, k: &k, v: &v, bias: blocks.then_some(&bias), shape };
+        let expected = plain_attention(&heads);
+        for path in PATHS.iter() {
+            let y = attend(path, &heads);
+            for (y, expected) in y.iter().zip(&expected) {
+                prop_assert!((f64::from(*y) - expected).abs() < 2e-5, "{}: {y} {expected}", path.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn attention_is_the_same_with_any_number_of_threads_and_survives_what_is_no_number() {
+    let shape = HeadsShape { h: 4, g: 2, m: 50, n: 140, e: 20 };
+    let (mut q, k, v) = (numbers(4 * 50 * 20, 1), numbers(2 * 140 * 20, 2), numbers(2 * 140 * 20, 3));
+    for path in PATHS.iter() {
+        let run = |threads: usize, q: &[f32]| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| attend(path, &Heads { q, k: &k, v: &v, bias: None, shape }))
+        };
+        assert!(run(1, &q) == run(3, &q), "{}", path.name);
+        let good = q[7];
+        q[7] = f32::NAN; // head 0, row 0
+        let bad = run(2, &q);
+        q[7] = good;
+        assert!(bad[..20].iter().all(|y| y.is_nan()), "{}", path.name);
+        assert!(bad[20..].iter().all(|y| y.is_finite()), "{}", path.name);
+    }
 }
