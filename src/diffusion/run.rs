@@ -180,18 +180,6 @@ impl<D: Draw> Run<D> {
         self
     }
 
-    /// The same run with at most so many positions added in all, and a canvas of at most so many.
-    #[must_use]
-    pub fn with_growth(mut self, most: usize, longest: usize) -> Self {
-        (self.growth, self.longest) = (most, longest);
-        self
-    }
-
-    /// How many positions may be added now.
-    fn room(&self) -> usize {
-        self.growth.min(self.longest.saturating_sub(self.canvas.len()))
-    }
-
     /// Uniform diffusion begins with random tokens where there are masks.
     fn randomise(&mut self) {
         let random = |position| {
@@ -423,20 +411,6 @@ impl<D: Draw> Run<D> {
         let picker = Picker::new(&self.sampler, &situation, &acts, &self.draws);
         let reached = stop.when.as_ref().is_some_and(|when| picker.window_holds(when));
         reached || stop.passes.is_some_and(|passes| self.clock.passes + 1 >= passes)
-    }
-
-    /// Insertions beyond what a canvas may grow by become nothing.
-    fn bound_growth(&mut self, edits: &mut Vec<Edit>) {
-        let mut room = self.room();
-        edits.retain_mut(|edit| {
-            if let EditAct::Insert { masks } = &mut edit.act {
-                *masks = (*masks).min(room);
-                room -= *masks;
-                self.growth -= *masks;
-                return *masks > 0;
-            }
-            true
-        });
     }
 
     fn count_pass(&mut self, logits: &Logits) {

@@ -143,9 +143,9 @@ fn fill(model: &mut Model, ids: &[u32], refresh: RefreshPolicy) -> (Vec<(Vec<u32
 
 #[test]
 fn the_editors_cache_rarely_changes_what_is_written() {
-    // Measured with other holes in a longer text: 72 of 80 tokens, 0.25.
+    // Measured: 20 of 20 tokens, 0.64; with eight other holes in a longer text 72 of 80, 0.25.
     const LEAST_SAME: f32 = 0.8;
-    const LARGEST_DIFFERENCE: f32 = 0.8;
+    const LARGEST_DIFFERENCE: f32 = 1.0;
     let mut model = load(&project("assets/lacuna-135m"), None);
     let mask = model.vocabulary().mask();
     let text = model.tokenizer().unwrap().encode(TEXT).unwrap();

@@ -1,4 +1,4 @@
-//! How a run goes through its windows: which block is next, how many steps it gets, when it is over.
+//! How a run goes through its windows: which block is next, how many steps it gets, when it is over, how far it may grow.
 
 use super::{Clock, Place, Proposals, Run, Steps};
 use crate::diffusion::canvas::{Edit, EditAct};
@@ -186,6 +186,32 @@ impl<D: Draw> Run<D> {
             rows.sort_unstable();
             rows.dedup();
             rows
+        });
+    }
+
+    /// The same run with at most so many positions added in all, and a canvas of at most so many.
+    #[must_use]
+    pub fn with_growth(mut self, most: usize, longest: usize) -> Self {
+        (self.growth, self.longest) = (most, longest);
+        self
+    }
+
+    /// How many positions may be added now.
+    pub(super) fn room(&self) -> usize {
+        self.growth.min(self.longest.saturating_sub(self.canvas.len()))
+    }
+
+    /// Insertions beyond what a canvas may grow by become nothing.
+    pub(super) fn bound_growth(&mut self, edits: &mut Vec<Edit>) {
+        let mut room = self.room();
+        edits.retain_mut(|edit| {
+            if let EditAct::Insert { masks } = &mut edit.act {
+                *masks = (*masks).min(room);
+                room -= *masks;
+                self.growth -= *masks;
+                return *masks > 0;
+            }
+            true
         });
     }
 }
