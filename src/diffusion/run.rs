@@ -12,7 +12,9 @@
 //! that do not read the time. Extra rows change the guesses shown and nothing else. Unit: raw rows outside, canvas
 //! positions inside. Limit: at most as many steps as planned, see [`Run::steps_left`], unless a step makes a hole longer.
 
+mod finish;
 mod guess;
+mod limit;
 mod plan;
 mod report;
 mod turn;
@@ -150,41 +152,6 @@ impl<D: Draw> Run<D> {
         self
     }
 
-    /// The same run with limits on what its holes may hold.
-    #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Limits the canvas as it stands, and forgets guesses that are not allowed any more.
-    pub fn limit(&mut self) -> Result<(), RunError> {
-        self.limits.apply(&mut self.canvas)?;
-        let canvas = &self.canvas;
-        self.guesses.retain(|_, guess| canvas.limit(guess.position).is_some_and(|limit| limit.allows(guess.token)));
-        Ok(())
-    }
-
-    /// Leaves out edits that are possible each but not together. A change of a hole's length that is refused is not
-    /// proposed there again.
-    fn admit(&mut self, edits: &mut Vec<Edit>) -> Result<(), RunError> {
-        let refused = self.limits.refused(&self.canvas, edits)?;
-        let controls = self.vocabulary.controls();
-        for edit in refused.iter().filter_map(|index| edits.get(*index)) {
-            let control = match edit.act {
-                EditAct::Insert { .. } => controls.expand,
-                EditAct::Delete => controls.delete,
-                _ => None,
-            };
-            if let Some(control) = control {
-                self.canvas.forbid(edit.position, control)?;
-            }
-        }
-        let mut index = 0..;
-        edits.retain(|_| index.next().is_some_and(|index| !refused.contains(&index)));
-        Ok(())
-    }
-
     /// The canvas as it stands.
     pub fn canvas(&self) -> &Canvas {
         &self.canvas
@@ -232,11 +199,6 @@ impl<D: Draw> Run<D> {
     /// The raw rows of everything masked and of what the next step reads: for a screen that shows guesses everywhere.
     pub fn rows_to_show(&self) -> Vec<usize> {
         self.rows_of(self.positions_read().into_iter().chain(self.canvas.masked()).collect())
-    }
-
-    /// The raw rows of masked positions for which there is no guess yet: what [`Run::finish_now`] lacks.
-    pub fn rows_to_finish(&self) -> Vec<usize> {
-        self.rows_of(self.canvas.masked().filter(|position| !self.guesses.contains_key(position)).collect())
     }
 
     /// Makes one step. Does nothing, but for the report, when the run is done.
@@ -291,30 +253,6 @@ impl<D: Draw> Run<D> {
         self.count_pass(logits);
         self.guess(&x0);
         Ok(self.guesses())
-    }
-
-    /// Stop and keep: writes the last guess to everything still masked. What has no guess stays masked; see
-    /// [`Run::rows_to_finish`].
-    pub fn finish_now(&mut self) -> Result<StepReport, RunError> {
-        let step = self.clock.step;
-        let masked: Vec<usize> = self.canvas.masked().collect();
-        let guesses = masked.iter().filter_map(|position| self.guesses.get(position));
-        let write = |guess: &Guess| Edit {
-            position: guess.position,
-            act: EditAct::Write { token: guess.token },
-            probability: guess.probability,
-            runners_up: guess.runners_up.clone(),
-        };
-        let mut edits: Vec<Edit> = guesses.map(write).collect();
-        self.admit(&mut edits)?;
-        self.canvas.apply(&edits, step)?;
-        self.guess(&Proposals::new());
-        self.memo = None;
-        self.clock.step += 1;
-        if self.canvas.masks_left() == 0 {
-            self.block = None;
-        }
-        Ok(self.report(step, edits))
     }
 
     /// Lets the user act on the canvas between steps (pin, mask again, forbid). The plan grows by the masks added.
