@@ -115,8 +115,9 @@ impl Prompt {
         let in_holes = cells.iter().map(Vec::len).sum::<usize>() + standing;
         let context = self.context.saturating_sub(self.frame.len());
         if in_holes + 1 > context {
+            let room = if self.frame.len() == 0 { "is" } else { "has room for" };
             let message = format!(
-                "the holes take {in_holes} tokens and the model's context has room for {context}; make them shorter or fill fewer at once"
+                "the holes take {in_holes} tokens and the model's context {room} {context}; make them shorter or fill fewer at once"
             );
             return Err(ModelError::Input(message));
         }

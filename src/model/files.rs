@@ -67,14 +67,15 @@ impl Checkpoint {
         files: &[PathBuf],
         overrides: &Overrides,
     ) -> Result<Self, ModelError> {
+        // Read first: what is wrong with it says more than what is wrong with the weights.
+        let config = folder.join("config.json");
+        let said = if config.is_file() { Some(read_json(&config)?) } else { None };
         let weights = match (kind.open, files) {
             (Some(open), _) => open(path, files)?,
             (None, [file, ..]) => return Self::open_gguf(path, file, overrides),
             (None, []) => return Err(ModelError::NotAModel { path: path.into(), why: "it holds no file".into() }),
         };
-        let config = folder.join("config.json");
-        let (config, json) = if config.is_file() {
-            let json = read_json(&config)?;
+        let (config, json) = if let Some(json) = said {
             (config, json)
         } else if family::needs_no_configuration(&weights, overrides) {
             // lit-gpt's own, where somebody kept it.

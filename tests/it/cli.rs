@@ -98,12 +98,15 @@ fn lengths_are_found_within_their_range_and_matches_become_holes() {
 
 #[test]
 fn holes_inside_words_complete_them() {
-    let filled = json(&run(&["fill", "--seed", "1", "--json", "The capi[MASK]l of France is Par[MASK], they say."]));
-    let holes = filled["holes"].as_array().unwrap();
-    assert_eq!(holes[0]["text"], "ta", "{filled}");
-    assert!(filled["text"].as_str().unwrap().starts_with("The capital of France is Paris"), "{filled}");
-    assert!(filled["text"].as_str().unwrap().ends_with(", they say."), "{filled}");
-    assert!(holes[0].get("constraints").is_none());
+    for (text, hole, whole) in [
+        ("The capi[MASK]l of France is Paris, they say.", "ta", "The capital of France is Paris, they say."),
+        ("The capital of France is Par[MASK:1], they say.", "is", "The capital of France is Paris, they say."),
+    ] {
+        let filled = json(&run(&["fill", "--seed", "1", "--json", text]));
+        let holes = filled["holes"].as_array().unwrap();
+        assert_eq!((&holes[0]["text"], &filled["text"]), (&hole.into(), &whole.into()), "{filled}");
+        assert!(holes[0].get("constraints").is_none());
+    }
 }
 
 #[test]
