@@ -3,10 +3,10 @@
 #![expect(clippy::cast_ptr_alignment, reason = "blocks are aligned for it, or the load asks for no alignment")]
 
 use std::arch::x86_64::{
-    __m128i, __m256i, _mm_loadu_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16,
-    _mm256_dpbusd_avx_epi32, _mm256_fmadd_ps, _mm256_hadd_epi32, _mm256_load_ps, _mm256_load_si256, _mm256_loadu_ps,
-    _mm256_madd_epi16, _mm256_mul_ps, _mm256_permute4x64_epi64, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set1_ps,
-    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_storeu_ps,
+    __m256i, _mm256_abs_epi8, _mm256_add_epi32, _mm256_add_ps, _mm256_cvtepi32_ps, _mm256_dpbusd_avx_epi32,
+    _mm256_fmadd_ps, _mm256_load_ps, _mm256_load_si256, _mm256_loadu_ps, _mm256_madd_epi16, _mm256_maddubs_epi16,
+    _mm256_mul_ps, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
+    _mm256_setzero_si256, _mm256_sign_epi8, _mm256_storeu_ps, _mm256_xor_si256,
 };
 
 use super::int8::{BLOCK, Block, PANEL, word};
@@ -61,37 +61,35 @@ fn vnni_tile(tiled: Tiled<'_>, out: &mut [[f32; PANEL]]) {
     }
 }
 
-/// Products of 16-bit numbers: those of bytes (`vpmaddubsw`) saturate when both are large.
+/// `vpmaddubsw` wants one side without signs: the weights give theirs to x. Two products of magnitudes up to 127 fit
+/// its 16 bits (with the unsigned weights they would not, and it would cut them off).
 #[target_feature(enable = "avx2,fma")]
 #[inline]
 fn plain_rows<const R: usize>(tiled: Tiled<'_>, out: &mut [[f32; PANEL]]) {
+    let (flip, ones) = (_mm256_set1_epi8(i8::MIN), _mm256_set1_epi16(1));
+    let dot = |sum, weights, magnitudes, x| {
+        let pairs = _mm256_maddubs_epi16(magnitudes, _mm256_sign_epi8(x, weights));
+        _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones))
+    };
     out.fill([0.0; PANEL]);
     for (b, block) in tiled.panel.iter().enumerate() {
-        let rows = b * R..b * R + R;
-        let mut wide = [[0i16; BLOCK]; R];
-        for (wide, values) in wide.iter_mut().zip(&tiled.values[rows.clone()]) {
-            *wide = values.map(i16::from);
-        }
-        for eight in 0..PANEL / 8 {
-            // Two sums for each of 8 columns: over the first and the second half of four inputs.
+        for pair in 0..PANEL / 16 {
             let mut sums = [[_mm256_setzero_si256(); 2]; R];
             for (group, columns) in block.values.iter().enumerate() {
-                let weights = columns[8 * eight..8 * eight + 8].as_ptr().cast::<__m128i>();
-                // SAFETY: 8 columns of 4 bytes are two vectors of 16 bytes.
-                let (left, right) = unsafe { (_mm_loadu_si128(weights), _mm_loadu_si128(weights.add(1))) };
-                let (left, right) = (_mm256_cvtepu8_epi16(left), _mm256_cvtepu8_epi16(right));
-                for (sums, wide) in sums.iter_mut().zip(&wide) {
-                    // SAFETY: four 16-bit numbers are 64 bits, read unaligned.
-                    let x = unsafe { wide[4 * group..4 * group + 4].as_ptr().cast::<i64>().read_unaligned() };
-                    let x = _mm256_set1_epi64x(x);
-                    sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(left, x));
-                    sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(right, x));
+                let weights = columns[16 * pair..16 * pair + 16].as_ptr().cast::<__m256i>();
+                // SAFETY: 16 columns of 4 bytes are two vectors of 32 bytes, aligned as the block is.
+                let (left, right) = unsafe { (_mm256_load_si256(weights), _mm256_load_si256(weights.add(1))) };
+                let (left, right) = (_mm256_xor_si256(left, flip), _mm256_xor_si256(right, flip));
+                let magnitudes = [_mm256_abs_epi8(left), _mm256_abs_epi8(right)];
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let x = _mm256_set1_epi32(word(&tiled.values[b * R + r], group));
+                    sums[0] = dot(sums[0], left, magnitudes[0], x);
+                    sums[1] = dot(sums[1], right, magnitudes[1], x);
                 }
             }
             for (r, sums) in sums.into_iter().enumerate() {
-                // Adding pairs leaves the columns as 0 1 4 5 2 3 6 7.
-                let sum = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_hadd_epi32(sums[0], sums[1]));
-                add(sum, &tiled, b * R + r, block, eight, &mut out[r]);
+                add(sums[0], tiled.scales[b * R + r], block, 2 * pair, &mut out[r]);
+                add(sums[1], tiled.scales[b * R + r], block, 2 * pair + 1, &mut out[r]);
             }
         }
     }
@@ -103,7 +101,7 @@ fn vnni_rows<const R: usize>(tiled: Tiled<'_>, out: &mut [[f32; PANEL]]) {
     out.fill([0.0; PANEL]);
     for (b, block) in tiled.panel.iter().enumerate() {
         for pair in 0..PANEL / 16 {
-            let mut sums = [[_mm256_setzero_si256(); 2]; R];
+            let mut sums: [_; R] = std::array::from_fn(|r| [_mm256_set1_epi32(tiled.offsets[b * R + r]); 2]);
             for (group, columns) in block.values.iter().enumerate() {
                 let weights = columns[16 * pair..16 * pair + 16].as_ptr().cast::<__m256i>();
                 // SAFETY: 16 columns of 4 bytes are two vectors of 32 bytes, aligned as the block is.
@@ -115,8 +113,8 @@ fn vnni_rows<const R: usize>(tiled: Tiled<'_>, out: &mut [[f32; PANEL]]) {
                 }
             }
             for (r, sums) in sums.into_iter().enumerate() {
-                add(sums[0], &tiled, b * R + r, block, 2 * pair, &mut out[r]);
-                add(sums[1], &tiled, b * R + r, block, 2 * pair + 1, &mut out[r]);
+                add(sums[0], tiled.scales[b * R + r], block, 2 * pair, &mut out[r]);
+                add(sums[1], tiled.scales[b * R + r], block, 2 * pair + 1, &mut out[r]);
             }
         }
     }
@@ -125,13 +123,13 @@ fn vnni_rows<const R: usize>(tiled: Tiled<'_>, out: &mut [[f32; PANEL]]) {
 /// Adds what a block gives to 8 columns of a row of the tile.
 #[target_feature(enable = "avx2,fma")]
 #[inline]
-fn add(sum: __m256i, tiled: &Tiled<'_>, at: usize, block: &Block, eight: usize, out: &mut [f32; PANEL]) {
-    let sum = _mm256_cvtepi32_ps(_mm256_add_epi32(sum, _mm256_set1_epi32(tiled.offsets[at])));
+fn add(sum: __m256i, scale: f32, block: &Block, eight: usize, out: &mut [f32; PANEL]) {
+    let (sum, x_scale) = (_mm256_cvtepi32_ps(sum), _mm256_set1_ps(scale));
     let out = out[8 * eight..8 * eight + 8].as_mut_ptr();
     // SAFETY: 8 floats each, the scales aligned as the block is.
     unsafe {
         let scale = _mm256_load_ps(block.scales[8 * eight..8 * eight + 8].as_ptr());
-        let scale = _mm256_mul_ps(scale, _mm256_set1_ps(tiled.scales[at]));
+        let scale = _mm256_mul_ps(scale, x_scale);
         _mm256_storeu_ps(out, _mm256_fmadd_ps(sum, scale, _mm256_loadu_ps(out)));
     }
 }
