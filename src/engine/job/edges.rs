@@ -3,20 +3,24 @@
 //! The tokens that stand at a doubtful edge are masked, and the model says which token it wants there, of those that begin
 //! (or end) with the same bytes: one that goes on across the edge, as ` Paris` does from ` Par`, or one that ends there.
 
+use std::sync::Arc;
+
 use crate::diffusion::canvas::{Canvas, Cell};
+use crate::diffusion::constraint::dfa::Dfa;
 use crate::diffusion::vocabulary::Vocabulary;
 use crate::diffusion::{DenoiseError, Denoiser, Logits, Pass, TokenId, row_of};
 use crate::engine::boundary::Edge;
 use crate::engine::prompt::{HolePlan, Prompt};
+use crate::engine::protocol::Length;
 use crate::model::Model;
 
 use super::picture::Picture;
 use super::{Cancelled, Job, Stage, cell_at, impossible};
 
-/// How long a hole of open length is while its edges are asked about. The end of a word is short, and a canvas with more
-/// masks than the text needs tells less.
+/// How long a hole of open length is while its edges are asked about. Beside a part of a word it has no length of its own:
+/// would the word, in the place of its part alone, be another? With more masks than the word needs, the model thinks of
+/// other texts.
 const WHILE_ASKING: usize = 3;
-const WHILE_ASKING_FOR_A_WORD: usize = 1;
 
 impl Job {
     pub(super) fn ask(&mut self, model: &Model) -> Result<Stage, DenoiseError> {
@@ -32,7 +36,12 @@ impl Job {
         let mut asking = self.prompt.clone();
         let mut cells = Vec::with_capacity(asking.holes.len());
         for hole in &mut asking.holes {
-            let mut length = while_asking(hole);
+            // What is asked is which bytes come out again, not what else is demanded.
+            hole.body = Arc::new(Dfa::any());
+            let in_word = [(&hole.left, true), (&hole.right, false)]
+                .into_iter()
+                .any(|(edge, left)| edge.doubtful && edge.is_in_word(left));
+            let mut length = if in_word && hole.part.length == Length::Auto { 0 } else { while_asking(hole) };
             for edge in [&mut hole.left, &mut hole.right].into_iter().filter(|edge| edge.doubtful) {
                 length += edge.standing.len();
                 edge.open();
@@ -41,7 +50,7 @@ impl Job {
         }
         let canvas = asking.canvas(model.vocabulary().mask(), &cells);
         let mut canvas = canvas.map_err(|error| DenoiseError::Failed(error.to_string()))?;
-        self.limits.apply(&mut canvas).map_err(impossible)?;
+        asking.limits().apply(&mut canvas).map_err(impossible)?;
         let shift = model.shift();
         let ends = |hole: usize| [asking.own_range(&canvas, hole).start, asking.own_range(&canvas, hole).end - 1];
         let mut rows: Vec<usize> = (0..canvas.hole_count()).flat_map(ends).map(|p| row_of(p, shift)).collect();
@@ -50,18 +59,14 @@ impl Job {
         let logits = model.logits(&Pass::new(canvas.ids(), &rows), cancelled)?;
         self.passes += 1;
         let vocabulary = model.vocabulary();
-        let tokenizer = model.tokenizer().map_err(|error| DenoiseError::Failed(error.to_string()))?;
-        let wanted = |position| {
-            let token = most_likely(&logits, &canvas, position, vocabulary, shift);
-            token.map_or(0, |token| tokenizer.bytes(token).len())
-        };
+        let wanted = |position| most_likely(&logits, &canvas, position, vocabulary, shift);
         let before = self.prompt.holes.clone();
         for (index, hole) in self.prompt.holes.iter_mut().enumerate() {
             let [first, last] = ends(index);
-            if hole.left.doubtful && wanted(first) > hole.left.bytes.len() {
+            if hole.left.doubtful && wanted(first) != hole.left.standing.first().copied() {
                 hole.left.open();
             }
-            if hole.right.doubtful && wanted(last) > hole.right.bytes.len() {
+            if hole.right.doubtful && wanted(last) != hole.right.standing.last().copied() {
                 hole.right.open();
             }
             (hole.left.doubtful, hole.right.doubtful) = (false, false);
@@ -79,10 +84,8 @@ impl Job {
 }
 
 fn while_asking(hole: &HolePlan) -> usize {
-    let word = hole.left.is_in_word(true) || hole.right.is_in_word(false);
-    let length = if word { WHILE_ASKING_FOR_A_WORD } else { WHILE_ASKING };
-    let (least, most) = hole.bounds((1, length));
-    length.clamp(least, most)
+    let (least, most) = hole.bounds((1, WHILE_ASKING));
+    WHILE_ASKING.clamp(least, most)
 }
 
 /// The allowed token with the largest logit at a masked position.
