@@ -107,6 +107,13 @@ fn holes_inside_words_complete_them() {
         assert_eq!((&holes[0]["text"], &filled["text"]), (&hole.into(), &whole.into()), "{filled}");
         assert!(holes[0].get("constraints").is_none());
     }
+    let filled = json(&run(&["fill", "--seed", "1", "--json", "The capi[MASK]l of France is Par[MASK]."]));
+    assert_eq!(filled["text"], "The capital of France is Paris.");
+    // A length that was asked for is kept, also where the word goes on.
+    let filled = json(&run(&["fill", "--seed", "1", "--json", "He was walk[MASK:3] home, she said."]));
+    let text = filled["text"].as_str().unwrap();
+    assert!(text.starts_with("He was walk") && text.ends_with(" home, she said."), "{text}");
+    assert_eq!(filled["holes"][0]["tokens"], 3);
 }
 
 #[test]
