@@ -223,7 +223,13 @@ impl Common {
     }
 
     fn settings(&self) -> Settings {
-        Settings { steps: self.steps, temperature: self.temperature, top_p: self.top_p, top_k: self.top_k }
+        Settings {
+            steps: self.steps,
+            temperature: self.temperature,
+            top_p: self.top_p,
+            top_k: self.top_k,
+            refresh: None,
+        }
     }
 
     /// The sampler asked for.

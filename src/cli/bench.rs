@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::{Common, Precision, print};
 use crate::engine::bench::{Case, InfillTime, PassTime, Shape};
 use crate::engine::brain::Brain;
+use crate::engine::eval::boundary;
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
@@ -137,10 +138,7 @@ impl Baseline {
 }
 
 fn cases() -> Vec<Case> {
-    let start = |text: &'static str| {
-        let end = (0..=TEXT.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-        &text[..end]
-    };
+    let start = |text: &'static str| &text[..boundary(text, TEXT)];
     let (prose, code) = (start(PROSE), start(CODE));
     vec![
         Case::cut("prose, 8 tokens", prose, &[8]),

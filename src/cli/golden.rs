@@ -13,7 +13,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Common, Precision, cores, print};
 use crate::model::{Checkpoint, LoadOptions, Overrides};
@@ -131,58 +131,61 @@ pub fn check(dir: &Path, options: &LoadOptions) -> anyhow::Result<Report> {
             told = Some(checkpoint.load(&name, &LoadOptions { overrides, ..options.clone() })?);
         }
         let model = told.as_mut().unwrap_or(&mut model);
-        for (index, case) in entries.iter().enumerate() {
-            let what = entry_name(path, index, case);
-            let verdict = cases::check_case(model, dir, case, &mut report.cases.max_abs_diff);
-            let counts = &mut report.cases;
-            let skipped = count(
-                verdict,
-                what,
-                [&mut counts.passed, &mut counts.failed, &mut counts.skipped],
-                &mut report.failures,
-            );
-            report.skipped.extend(skipped);
-        }
+        let (counts, log) = report.cases();
+        let CaseCounts { passed, failed, skipped, max_abs_diff } = counts;
+        tally(path, &entries, [passed, failed, skipped], log, |_, case| {
+            cases::check_case(model, dir, case, max_abs_diff)
+        });
     }
     for path in &traces {
         let file = read(path)?;
-        for (index, trace) in traces::entries(&file).with_context(|| path.display().to_string())?.iter().enumerate() {
-            let what = entry_name(path, index, trace);
-            let verdict = traces::check_trace(&mut model, dir, &file, trace);
-            let counts = &mut report.traces;
-            let skipped = count(
-                verdict,
-                what,
-                [&mut counts.passed, &mut counts.failed, &mut counts.skipped],
-                &mut report.failures,
-            );
-            report.skipped.extend(skipped);
-        }
+        let entries = traces::entries(&file).with_context(|| path.display().to_string())?;
+        let (Counts { passed, failed, skipped }, log) = report.traces();
+        tally(path, &entries, [passed, failed, skipped], log, |_, trace| {
+            traces::check_trace(&mut model, dir, &file, trace)
+        });
     }
     Ok(report)
 }
 
-fn count(
-    verdict: anyhow::Result<Verdict>,
-    what: String,
-    [passed, failed, skipped]: [&mut usize; 3],
-    failures: &mut Vec<String>,
-) -> Option<Skip> {
-    match verdict {
-        Ok(Verdict::Passed) => *passed += 1,
-        Ok(Verdict::Failed(why)) => {
-            *failed += 1;
-            failures.push(format!("{what}: {why}"));
-        }
-        Ok(Verdict::Skipped(why)) => {
-            *skipped += 1;
-            return Some(Skip { what, why });
-        }
-        // An entry that cannot even be read or run has not passed.
-        Err(error) => {
-            *failed += 1;
-            failures.push(format!("{what}: {error:#}"));
-        }
+/// Where what went wrong, and why entries were skipped, is written down.
+type Log<'a> = (&'a mut Vec<String>, &'a mut Vec<Skip>);
+
+impl Report {
+    fn cases(&mut self) -> (&mut CaseCounts, Log<'_>) {
+        (&mut self.cases, (&mut self.failures, &mut self.skipped))
     }
-    None
+
+    fn traces(&mut self) -> (&mut Counts, Log<'_>) {
+        (&mut self.traces, (&mut self.failures, &mut self.skipped))
+    }
+}
+
+/// Checks the entries of a file and counts each once.
+fn tally(
+    path: &Path,
+    entries: &[Value],
+    [passed, failed, skipped]: [&mut usize; 3],
+    (failures, skips): Log<'_>,
+    mut check: impl FnMut(usize, &Value) -> anyhow::Result<Verdict>,
+) {
+    for (index, entry) in entries.iter().enumerate() {
+        let what = entry_name(path, index, entry);
+        let why = match check(index, entry) {
+            Ok(Verdict::Passed) => {
+                *passed += 1;
+                continue;
+            }
+            Ok(Verdict::Skipped(why)) => {
+                *skipped += 1;
+                skips.push(Skip { what, why });
+                continue;
+            }
+            Ok(Verdict::Failed(why)) => why,
+            // An entry that cannot even be read or run has not passed.
+            Err(error) => format!("{error:#}"),
+        };
+        *failed += 1;
+        failures.push(format!("{what}: {why}"));
+    }
 }

@@ -26,6 +26,8 @@ pub struct Overrides {
     pub top_p: Option<f64>,
     /// The k most likely; 0 keeps all.
     pub top_k: Option<usize>,
+    /// Which rows are computed anew, for samplers that compute all.
+    pub refresh: Option<RefreshPolicy>,
 }
 
 /// A sampler of the user's own.
@@ -253,6 +255,9 @@ fn apply(sampler: &mut Sampler, overrides: &Overrides) -> Result<(), SpecError> 
     for (key, value) in given.into_iter().filter_map(|(key, value)| Some((key, value?))) {
         set(sampler, key, &value)?;
     }
+    if sampler.refresh == RefreshPolicy::All {
+        sampler.refresh = overrides.refresh.unwrap_or_default();
+    }
     Ok(())
 }
 
@@ -317,7 +322,7 @@ pub fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> &'a s
 }
 
 /// Levenshtein's distance, in characters.
-fn distance(a: &str, b: &str) -> usize {
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().enumerate() {

@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use super::brain::Brain;
+use super::eval::boundary;
 use super::job::Turn;
 use super::protocol::{HoleFrame, HoleId, HolePart, JobId, Length, Part, Phase, Request, RunOptions, Verb};
 use crate::diffusion::canvas::Canvas;
@@ -70,7 +71,7 @@ impl Case {
         const BYTES_PER_TOKEN: usize = 4;
         let blank =
             |from: usize| text.get(from..).and_then(|rest| rest.find(' ')).map_or(text.len(), |at| from + at + 1);
-        let floor = |byte: usize| (0..=byte.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let floor = |byte| boundary(text, byte);
         let mut texts = Vec::new();
         let mut from = 0;
         for (index, tokens) in holes.iter().enumerate() {

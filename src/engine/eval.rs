@@ -9,6 +9,7 @@ use super::brain::Brain;
 use super::protocol::{HoleId, HolePart, JobId, Length, Part, Request, RunOptions, Verb};
 use crate::diffusion::canvas::EditAct;
 use crate::diffusion::rng::{Draw, DrawKey, Purpose, Seeded};
+use crate::diffusion::spec::distance;
 use crate::model::Tokenizer;
 
 /// Bytes of text kept on each side of a hole, at most.
@@ -125,7 +126,7 @@ pub fn samples(
 
 /// A hole of so many tokens at a place given as a share of the text; none if its ends are no ends of words.
 fn cut(domain: &str, text: &str, tokenizer: &Tokenizer, length: usize, place: f64) -> Result<Option<Sample>, String> {
-    let floor = |byte: usize| (0..=byte.min(text.len())).rev().find(|byte| text.is_char_boundary(*byte)).unwrap_or(0);
+    let floor = |byte| boundary(text, byte);
     let middle = floor((place * text.len() as f64) as usize);
     let Some(start) = text[middle..].find([' ', '\n']).map(|blank| middle + blank + 1) else { return Ok(None) };
     let rest = &text[start..floor(start + 16 * length + 64)];
@@ -195,10 +196,10 @@ impl Brain {
         })
     }
 
-    /// The model's tokenizer, for cutting samples.
+    /// Cuts holes by the model's own tokens: [`samples`].
     ///
     /// # Errors
-    /// A sentence when the model came without one; a [`Brain`] never does.
+    /// As for [`samples`].
     pub fn samples(
         &self,
         documents: &[(String, String)],
@@ -220,23 +221,13 @@ fn hashed(hash: u64, word: u64) -> u64 {
 
 /// 1 - (Levenshtein's distance / the longer length), in characters; 1 for two empty texts.
 pub fn similarity(a: &str, b: &str) -> f64 {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let longer = a.len().max(b.len());
-    if longer == 0 { 1.0 } else { 1.0 - levenshtein(&a, &b) as f64 / longer as f64 }
+    let longer = a.chars().count().max(b.chars().count());
+    if longer == 0 { 1.0 } else { 1.0 - distance(a, b) as f64 / longer as f64 }
 }
 
-fn levenshtein(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
+/// The last character boundary at or before a byte.
+pub fn boundary(text: &str, byte: usize) -> usize {
+    (0..=byte.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 #[cfg(test)]

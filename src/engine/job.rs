@@ -30,7 +30,7 @@ use crate::diffusion::run::Run;
 use crate::diffusion::sampler::Sampler;
 use crate::diffusion::score::Scoring;
 use crate::diffusion::spec::{self, Overrides};
-use crate::diffusion::{DenoiseError, Denoiser, Pass};
+use crate::diffusion::{DenoiseError, Denoiser};
 use crate::model::Model;
 use picture::Picture;
 use settle::Settling;
@@ -177,7 +177,7 @@ impl Job {
                     run.limit().map_err(|error| DenoiseError::Failed(error.to_string()))?;
                     let rows = run.rows_to_finish();
                     if !rows.is_empty() {
-                        let logits = model.logits(&Pass::new(run.canvas().ids(), &rows), cancelled)?;
+                        let logits = model.logits(&run.pass(&rows), cancelled)?;
                         run.observe(&logits).map_err(|error| DenoiseError::Failed(error.to_string()))?;
                     }
                     let report = run.finish_now();
@@ -340,13 +340,9 @@ fn sampler_of(options: &RunOptions) -> Result<Sampler, DenoiseError> {
         temperature: options.temperature,
         top_p: options.top_p,
         top_k: options.top_k,
+        refresh: (!options.exact).then_some(RefreshPolicy::Dirty(NEIGHBOURS)),
     };
-    let sampler = spec::parse_spec(&options.sampler, &overrides);
-    let mut sampler = sampler.map_err(|error| DenoiseError::Failed(error.to_string()))?;
-    if !options.exact && sampler.refresh == RefreshPolicy::All {
-        sampler.refresh = RefreshPolicy::Dirty(NEIGHBOURS);
-    }
-    Ok(sampler)
+    spec::parse_spec(&options.sampler, &overrides).map_err(|error| DenoiseError::Failed(error.to_string()))
 }
 
 /// What a position of a running canvas becomes on the next one.

@@ -10,8 +10,8 @@ use anyhow::{Context, anyhow, bail};
 use serde_json::Value;
 
 use super::cases::{best_and_gap, distance};
-use super::json::{entries, entry_name, list, optional, read};
-use super::{ARGMAX_GAP, LOGIT_TOLERANCE, Report, Verdict, count};
+use super::json::{entries, list, optional, read};
+use super::{ARGMAX_GAP, CaseCounts, Counts, LOGIT_TOLERANCE, Report, Verdict, tally};
 use crate::diffusion::TokenId;
 use crate::diffusion::continuous::{
     Choices, ContinuousDenoiser, Motion, Noised, Normal, Prediction, Process, Run, levels,
@@ -33,20 +33,16 @@ pub(super) fn check(
     let tensors = Tensors::read(&dir.join("cont_tensors.safetensors"))?;
     let mut report = Report { family: model.descriptor.family.clone(), ..Report::default() };
     for path in cases {
-        for (index, case) in entries(&read(path)?, "cases", path)?.iter().enumerate() {
-            let verdict = check_case(&mut model, &tensors, index, case, &mut report.cases.max_abs_diff);
-            let counts = &mut report.cases;
-            let counts = [&mut counts.passed, &mut counts.failed, &mut counts.skipped];
-            report.skipped.extend(count(verdict, entry_name(path, index, case), counts, &mut report.failures));
-        }
+        let entries = entries(&read(path)?, "cases", path)?;
+        let (CaseCounts { passed, failed, skipped, max_abs_diff }, log) = report.cases();
+        tally(path, &entries, [passed, failed, skipped], log, |index, case| {
+            check_case(&mut model, &tensors, index, case, max_abs_diff)
+        });
     }
     for path in traces {
-        for (index, trace) in entries(&read(path)?, "traces", path)?.iter().enumerate() {
-            let verdict = check_trace(&mut model, &tensors, trace);
-            let counts = &mut report.traces;
-            let counts = [&mut counts.passed, &mut counts.failed, &mut counts.skipped];
-            report.skipped.extend(count(verdict, entry_name(path, index, trace), counts, &mut report.failures));
-        }
+        let entries = entries(&read(path)?, "traces", path)?;
+        let (Counts { passed, failed, skipped }, log) = report.traces();
+        tally(path, &entries, [passed, failed, skipped], log, |_, trace| check_trace(&mut model, &tensors, trace));
     }
     Ok(report)
 }

@@ -27,7 +27,8 @@ fn every_preset_can_be_named_alone_and_with_each_of_its_keys() {
 
 #[test]
 fn the_specification_wins_over_flags_and_flags_over_defaults() {
-    let overrides = Overrides { steps: Some(4), temperature: Some(0.5), top_p: Some(0.9), top_k: Some(7) };
+    let overrides =
+        Overrides { steps: Some(4), temperature: Some(0.5), top_p: Some(0.9), top_k: Some(7), refresh: None };
     let sampler = parse_spec("llada:block=8, steps=16", &overrides).unwrap();
     assert_eq!((sampler.window, sampler.schedule.steps), (Window::Blocks(8), Steps::Fixed(16)));
     let propose = sampler.propose;
@@ -45,6 +46,17 @@ fn the_specifications_of_the_contract_are_read() {
     assert_eq!(sampler.refresh, RefreshPolicy::Dirty(16));
     let alias = parse_spec("dream-origin", &Overrides::default()).unwrap();
     assert_eq!(alias, parse_spec("mdlm:eps=0.001", &Overrides::default()).unwrap());
+}
+
+#[test]
+fn a_cache_of_its_own_wins_over_the_callers_also_when_it_is_none() {
+    let overrides = Overrides { refresh: Some(RefreshPolicy::Dirty(16)), ..Overrides::default() };
+    let refresh = |spec| parse_spec(spec, &overrides).unwrap().refresh;
+    assert_eq!(refresh("eb"), RefreshPolicy::Dirty(16));
+    assert_eq!(refresh("eb:cache=none"), RefreshPolicy::All);
+    assert_eq!(refresh("eb:cache=dual"), RefreshPolicy::Dual);
+    assert_eq!(refresh("refresh none; masked conf best(1) write"), RefreshPolicy::All);
+    assert_eq!(refresh("masked conf best(1) write"), RefreshPolicy::Dirty(16));
 }
 
 #[test]
