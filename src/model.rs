@@ -43,6 +43,7 @@ pub use device::{DeviceChoice, DtypeChoice};
 pub use error::ModelError;
 pub use family::Input;
 pub use files::Checkpoint;
+pub use kernel::race::Race;
 
 pub use tokenizer::Tokenizer;
 pub use weights::TensorReport;

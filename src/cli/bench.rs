@@ -3,6 +3,7 @@
 //! With `--baseline` the plain way (the whole text, f32, every row, one commit a pass) is timed in the same process, so
 //! that each gain is a ratio of two figures of one run. Times mean little from one machine to the next; ratios do.
 
+mod beside;
 mod keys;
 
 use std::time::Instant;
@@ -11,10 +12,11 @@ use anyhow::anyhow;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Common, Precision, print};
-use crate::engine::bench::{Case, InfillTime, PassTime, Shape};
+use super::{Common, Precision, cores, print};
+use crate::engine::bench::{Case, InfillTime, Lap, PassTime, Shape, race};
 use crate::engine::brain::Brain;
 use crate::engine::eval::boundary;
+use beside::{Neighbour, Peer};
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
@@ -30,6 +32,10 @@ pub(crate) struct BenchArgs {
     /// Leave out the infills
     #[arg(long)]
     passes_only: bool,
+    /// Also run this command, which times another program's forward passes, and give the ratios: lines of JSON like
+    /// {"len": 128, "all_ms": {"median": 9.5, "min": 9.1}}
+    #[arg(long, value_name = "COMMAND")]
+    beside: Option<String>,
     /// Keys to type in a pseudo-terminal, idle and during a run; 0 leaves that out
     #[arg(long, default_value_t = 100)]
     keys: usize,
@@ -52,6 +58,10 @@ pub(crate) fn run(args: &BenchArgs, common: &Common) -> anyhow::Result<()> {
         lengths.iter().flat_map(|&canvas| [canvas, FEW_ROWS.min(canvas)].map(|rows| Shape { canvas, rows })).collect();
     let repeats = usize::from(args.repeats);
     let passes = brain.time_passes(&shapes, repeats).map_err(|message| anyhow!(message))?;
+    let peer = args.beside.as_deref().map(Peer::time).transpose()?;
+    let neighbour = Neighbour::time(&mut brain, repeats)?;
+    let race = race(common.load_options(Precision::Fast, cores()).threads, 10 * repeats)
+        .map_err(|message| anyhow!(message))?;
     let cases = if args.passes_only { Vec::new() } else { cases() };
     let options = common.run_options(common.seed.unwrap_or(1))?;
     let infills = cases.iter().map(|case| brain.time_infill(case, &options)).collect::<Result<Vec<_>, _>>();
@@ -65,6 +75,9 @@ pub(crate) fn run(args: &BenchArgs, common: &Common) -> anyhow::Result<()> {
         let document = json!({
             "model": model.name, "device": model.device, "load_seconds": load, "peak_memory_bytes": memory,
             "passes": passes.iter().map(pass_json).collect::<Vec<_>>(),
+            "beside": peer.as_ref().map(|peer| peer.json(&passes)),
+            "busy_neighbour": neighbour.json(),
+            "kernels": race.iter().map(lap_json).collect::<Vec<_>>(),
             "infills": infills.iter().map(infill_json).collect::<Vec<_>>(),
             "baseline": baseline.as_ref().map(|baseline| baseline.json(&passes, &infills)),
             "keys": keys.as_ref().map(keys::Keys::json),
@@ -87,6 +100,9 @@ pub(crate) fn run(args: &BenchArgs, common: &Common) -> anyhow::Result<()> {
         });
         out.push('\n');
     }
+    out += &peer.map_or_else(String::new, |peer| peer.table(&passes));
+    out += &neighbour.table();
+    out += &kernels(&race);
     if !infills.is_empty() {
         out +=
             &format!("\n{:<24}{:>8}{:>8}{:>10}{:>10}{:>9}", "infill", "tokens", "passes", "first", "done", "tokens/s");
@@ -153,6 +169,17 @@ fn pass_json(time: &PassTime) -> Value {
     json!({
         "canvas": time.shape.canvas, "rows": time.shape.rows, "median_ms": 1e3 * time.median, "least_ms": 1e3 * time.least,
     })
+}
+
+fn lap_json(lap: &Lap) -> Value {
+    json!({ "name": lap.name, "gops": lap.gops })
+}
+
+/// The kernels of this CPU, and candle's, which is last, as the measure.
+fn kernels(race: &[Lap]) -> String {
+    let candle = race.last().map_or(f64::NAN, |lap| lap.gops);
+    let line = |lap: &Lap| format!("{:<24}{:>8.0}{:>9.1}x\n", lap.name, lap.gops, lap.gops / candle);
+    format!("\n{:<24}{:>8}{:>10}\n{}", "8-bit product", "Gop/s", "candle's", race.iter().map(line).collect::<String>())
 }
 
 fn infill_json(time: &InfillTime) -> Value {

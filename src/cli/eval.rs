@@ -74,6 +74,7 @@ struct Means {
     holes: usize,
     exact: f64,
     similarity: f64,
+    likelihood: f64,
     log_ratio: f64,
     nfe: f64,
     seconds: f64,
@@ -101,7 +102,7 @@ impl Arm {
             .map(|(tokens, means)| {
                 json!({
                     "tokens": tokens, "holes": means.holes, "exact_match": means.exact,
-                    "edit_similarity": means.similarity, "mean_abs_log_length_ratio": means.log_ratio,
+                    "edit_similarity": means.similarity, "mean_logprob": means.likelihood, "mean_abs_log_length_ratio": means.log_ratio,
                     "nfe": means.nfe, "seconds": means.seconds,
                 })
             })
@@ -119,6 +120,7 @@ impl Means {
             holes: pairs.len(),
             exact: mean(&|_, filled| f64::from(u8::from(filled.exact))),
             similarity: mean(&|_, filled| filled.similarity),
+            likelihood: mean(&|_, filled| filled.likelihood),
             log_ratio: mean(&|sample, filled| (filled.tokens.max(1) as f64 / sample.tokens as f64).ln().abs()),
             nfe: mean(&|_, filled| filled.nfe as f64),
             seconds: mean(&|_, filled| filled.seconds),
@@ -128,17 +130,18 @@ impl Means {
 
 fn table(arms: &[Arm]) -> String {
     let mut out = format!(
-        "{:<8}{:>8}{:>7}{:>9}{:>12}{:>10}{:>9}{:>9}\n",
-        "length", "tokens", "holes", "exact", "similarity", "off by", "passes", "seconds"
+        "{:<8}{:>8}{:>7}{:>9}{:>12}{:>12}{:>10}{:>9}{:>9}\n",
+        "length", "tokens", "holes", "exact", "similarity", "likelihood", "off by", "passes", "seconds"
     );
     for arm in arms {
         for (tokens, means) in &arm.rows {
             let rule = if tokens == "all" { arm.rule.name() } else { String::new() };
             out += &format!(
-                "{rule:<8}{tokens:>8}{:>7}{:>8.1}%{:>12.3}{:>9.2}x{:>9.1}{:>9.2}\n",
+                "{rule:<8}{tokens:>8}{:>7}{:>8.1}%{:>12.3}{:>12.3}{:>9.2}x{:>9.1}{:>9.2}\n",
                 means.holes,
                 100.0 * means.exact,
                 means.similarity,
+                means.likelihood,
                 means.log_ratio.exp(),
                 means.nfe,
                 means.seconds

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::source::Source;
 use super::{Common, Precision, print};
 use crate::engine::brain::Brain;
-use crate::engine::score::WordScore;
+use crate::engine::score::{WordScore, total};
 
 #[derive(Debug, Args)]
 pub(crate) struct ScoreArgs {
@@ -47,12 +47,6 @@ pub(crate) fn run(args: &ScoreArgs, common: &Common) -> anyhow::Result<()> {
         "{}\n",
         json!({ "words": list, "mean_logprob": mean, "tokens": tokens, "model": brain.info().name })
     ))
-}
-
-/// Sum of log-probabilities and number of tokens of the words that were judged.
-fn total(words: &[WordScore]) -> (f64, usize) {
-    let judged = words.iter().filter_map(|word| Some((word.log_probability? * word.tokens as f64, word.tokens)));
-    judged.fold((0.0, 0), |(sum, tokens), (log, count)| (sum + log, tokens + count))
 }
 
 /// How a word of a probability is shown: what it is called, its escape sequence, and the sign that tells it without

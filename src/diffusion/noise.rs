@@ -5,8 +5,8 @@
 //! are those of the reference code named beside each. Unit: one row, the width of the vocabulary, in f64.
 //! Cost: linear in the vocabulary.
 
-use crate::diffusion::TokenId;
 use crate::diffusion::rng::{Draw, DrawKey, Purpose};
+use crate::diffusion::{Pass, TokenId};
 
 /// What a network was trained to undo.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -36,6 +36,11 @@ impl Noise {
             Noise::Hybrid { .. } => Some(t),
             Noise::Uniform | Noise::Score { .. } => Some(sigma(t)),
         }
+    }
+
+    /// An exact pass over a canvas whose noise is that of time `t` in \[0, 1\].
+    pub fn pass<'a>(self, t: f64, ids: &'a [TokenId], rows: &'a [usize]) -> Pass<'a> {
+        Pass { time: self.time(t), ..Pass::new(ids, rows) }
     }
 
     /// Whether noise is random tokens from the start, not masks.

@@ -67,6 +67,11 @@ impl Scoring {
         self.folds.len()
     }
 
+    /// The share of the judged words that each pass masks: the time, for a network that reads one.
+    pub fn share_masked(&self) -> f64 {
+        1.0 / self.folds.len().max(1) as f64
+    }
+
     /// The context with one fold masked.
     pub fn canvas(&self, fold: usize) -> Vec<TokenId> {
         let mut ids = self.ids.clone();

@@ -15,6 +15,7 @@ use crate::diffusion::rng::Seeded;
 use crate::diffusion::run::Run;
 use crate::diffusion::spec::{self, Overrides};
 use crate::diffusion::{DenoiseError, Denoiser, Pass};
+use crate::model::Race;
 
 /// One way to ask for a forward pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,34 @@ pub struct PassTime {
     pub median: f64,
     /// The shortest.
     pub least: f64,
+}
+
+/// How fast one way to multiply is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lap {
+    /// The path's name, or `candle`.
+    pub name: &'static str,
+    /// Billions of multiplications and additions a second, at its best.
+    pub gops: f64,
+}
+
+/// Times the 8-bit products of this CPU and candle's, which is the last, `repeats` times each in turn.
+///
+/// # Errors
+/// One sentence when threads cannot be started or candle fails.
+pub fn race(threads: usize, repeats: usize) -> Result<Vec<Lap>, String> {
+    let race = Race::new(threads).map_err(|error| error.to_string())?;
+    let ways = race.ways();
+    let mut least = vec![f64::INFINITY; ways.len()];
+    for _ in 0..repeats {
+        for (way, least) in least.iter_mut().enumerate() {
+            let started = Instant::now();
+            race.once(way).map_err(|error| error.to_string())?;
+            *least = least.min(started.elapsed().as_secs_f64());
+        }
+    }
+    let gops = |seconds: f64| Race::OPERATIONS as f64 / seconds / 1e9;
+    Ok(ways.into_iter().zip(least).map(|(name, least)| Lap { name, gops: gops(least) }).collect())
 }
 
 /// A text with holes of known length.

@@ -8,7 +8,7 @@ use super::brain::Brain;
 use crate::diffusion::canvas::Canvas;
 use crate::diffusion::length::{GRID, LengthBias, fit, phi};
 use crate::diffusion::rng::{Draw, DrawKey, Purpose, Seeded};
-use crate::diffusion::{DenoiseError, Denoiser, Pass, row_of};
+use crate::diffusion::{DenoiseError, Denoiser, row_of};
 
 /// The longest length measured: what auto length goes to.
 const LONGEST: usize = 32;
@@ -80,7 +80,7 @@ impl Brain {
         for tried in GRID.into_iter().filter(|tried| *tried <= LONGEST) {
             let canvas = Canvas::builder(vocabulary.mask()).fixed(before).hole(tried).fixed(after).build();
             let rows: Vec<usize> = canvas.hole_range(0).map(|position| row_of(position, shift)).collect();
-            let logits = self.model.logits(&Pass::new(canvas.ids(), &rows), &|| false)?;
+            let logits = self.model.logits(&self.model.noise().pass(1.0, canvas.ids(), &rows), &|| false)?;
             phis.push((tried, phi(&logits, &canvas, 0, &vocabulary, shift)));
         }
         Ok(Stretch { length, phis })

@@ -3,10 +3,13 @@
 //! Holes begin and end at words, have a length in tokens drawn evenly on a logarithmic scale, and know the text on both
 //! sides. The same seed and text give the same holes, so that models, samplers and ways to choose a length are compared
 //! on equal ones. *Edit similarity* is 1 - (Levenshtein's distance / the longer text's length), in characters, after
-//! blanks at both ends are taken off; *exact match* compares the same two texts.
+//! blanks at both ends are taken off; *exact match* compares the same two texts. *Likelihood* is how plausible a fill
+//! is to the model itself once all is written: the mean log-probability of its tokens, fold by fold, given both sides
+//! ([`Brain::score_within`]); unlike the confidence at commit it can be compared between samplers.
 
 use super::brain::Brain;
 use super::protocol::{HoleId, HolePart, JobId, Length, Part, Request, RunOptions, Verb};
+use super::score::total;
 use crate::diffusion::canvas::EditAct;
 use crate::diffusion::rng::{Draw, DrawKey, Purpose, Seeded};
 use crate::diffusion::spec::distance;
@@ -80,6 +83,8 @@ pub struct Filled {
     pub similarity: f64,
     /// Mean natural log-probability of its tokens at commit.
     pub mean_logprob: f64,
+    /// Mean natural log-probability of its tokens when all is written; 0 for no tokens.
+    pub likelihood: f64,
     /// Passes made.
     pub nfe: usize,
     /// Seconds of computing.
@@ -184,7 +189,11 @@ impl Brain {
         })?;
         let text: String = frame.holes.iter().map(super::protocol::HoleFrame::text).collect();
         let mean_logprob = frame.holes.first().and_then(|hole| hole.mean_logprob).unwrap_or(0.0);
+        let whole = format!("{}{text}{}", sample.before, sample.after);
+        let judged = self.score_within(&whole, sample.before.len()..sample.before.len() + text.len(), |_, _| {})?;
+        let (sum, judged) = total(&judged);
         Ok(Filled {
+            likelihood: sum / judged.max(1) as f64,
             exact: text.trim() == sample.hole.trim(),
             similarity: similarity(text.trim(), sample.hole.trim()),
             tokens: tokens.iter().sum(),

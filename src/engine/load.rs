@@ -7,7 +7,7 @@ use super::brain::Brain;
 use super::catalog::{self, memory, words};
 use super::protocol::ModelEntry;
 use super::worker::panic_message;
-use crate::diffusion::{DenoiseError, Denoiser, Pass};
+use crate::diffusion::{DenoiseError, Denoiser};
 use crate::model::{Checkpoint, LoadOptions, ModelError};
 
 /// Loads models by name. The first is the one that the program was started with, with all that was said about it;
@@ -77,8 +77,7 @@ fn load(options: &EngineOptions) -> Result<Brain, String> {
     let is_chat = catalog::is_chat_by_name(&options.name);
     let mut brain = Brain::new(model).map_err(sentence)?.tuned_on_chat(is_chat);
     // The first pass packs the weights; better now than when the user waits for it.
-    let time = brain.model.noise().time(0.5);
-    let tried = brain.model.logits(&Pass { time, ..Pass::new(&[0; 8], &[0]) }, &|| false).map(drop);
+    let tried = brain.model.logits(&brain.model.noise().pass(0.5, &[0; 8], &[0]), &|| false).map(drop);
     match tried.and_then(|()| brain.self_test()) {
         Ok(warning) => {
             brain.warning = warning;

@@ -9,7 +9,7 @@ use super::brain::Brain;
 use super::job::words;
 use crate::diffusion::canvas::{Canvas, Cell};
 use crate::diffusion::score::{FOLDS, Scoring, mean};
-use crate::diffusion::{DenoiseError, Denoiser, Pass};
+use crate::diffusion::{DenoiseError, Denoiser};
 
 /// Tokens judged in one window.
 const STRETCH: usize = 96;
@@ -33,7 +33,20 @@ impl Brain {
     ///
     /// # Errors
     /// One sentence when the tokenizer or the network fails.
-    pub fn score(&mut self, text: &str, mut done: impl FnMut(usize, usize)) -> Result<Vec<WordScore>, String> {
+    pub fn score(&mut self, text: &str, done: impl FnMut(usize, usize)) -> Result<Vec<WordScore>, String> {
+        self.score_within(text, 0..text.len(), done)
+    }
+
+    /// Judges the words that have bytes inside a stretch of a text, given all of it.
+    ///
+    /// # Errors
+    /// As for [`Brain::score`].
+    pub fn score_within(
+        &mut self,
+        text: &str,
+        bytes: Range<usize>,
+        mut done: impl FnMut(usize, usize),
+    ) -> Result<Vec<WordScore>, String> {
         let sentence = |error: DenoiseError| error.to_string();
         let tokenizer = self.model.tokenizer().map_err(|error| error.to_string())?;
         let ids = tokenizer.encode(text).map_err(|error| error.to_string())?;
@@ -44,7 +57,8 @@ impl Brain {
         }));
         let whole =
             Canvas::builder(self.model.vocabulary().mask()).hole_from(ids.iter().map(|id| Cell::Original(*id))).build();
-        let words = words::of_holes(&whole, &self.model);
+        let inside = |word: &Range<usize>| starts[word.start] < bytes.end && bytes.start < starts[word.end];
+        let words: Vec<Range<usize>> = words::of_holes(&whole, &self.model).into_iter().filter(inside).collect();
         let stretches: Vec<&[Range<usize>]> = stretches(&words);
         let passes: usize = stretches.iter().map(|stretch| FOLDS.min(stretch.len())).sum();
         let mut made = 0;
@@ -54,7 +68,10 @@ impl Brain {
             let mut scoring = self.scoring(stretch, &ids, &window);
             for fold in 0..scoring.fold_count() {
                 let (canvas, rows) = (scoring.canvas(fold), scoring.rows(fold));
-                let logits = self.model.logits(&Pass::new(&canvas, &rows), &|| false).map_err(sentence)?;
+                let logits = self
+                    .model
+                    .logits(&self.model.noise().pass(scoring.share_masked(), &canvas, &rows), &|| false)
+                    .map_err(sentence)?;
                 scoring.report(fold, &logits, self.model.vocabulary());
                 made += 1;
                 done(made, passes);
@@ -89,6 +106,12 @@ impl Brain {
         let words: Vec<Range<usize>> = words.iter().map(inside).collect();
         Scoring::new(context, &words, FOLDS, self.model.vocabulary().mask(), self.model.shift())
     }
+}
+
+/// Sum of the natural log-probabilities of the tokens of those words that were judged, and how many tokens they are.
+pub fn total(words: &[WordScore]) -> (f64, usize) {
+    let judged = words.iter().filter_map(|word| Some((word.log_probability? * word.tokens as f64, word.tokens)));
+    judged.fold((0.0, 0), |(sum, tokens), (log, count)| (sum + log, tokens + count))
 }
 
 /// Neighbouring words together, as many as fit [`STRETCH`] tokens.

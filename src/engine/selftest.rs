@@ -11,7 +11,7 @@
 
 use super::brain::Brain;
 use crate::diffusion::noise::Noise;
-use crate::diffusion::{DenoiseError, Denoiser, Pass, TokenId, row_of};
+use crate::diffusion::{DenoiseError, Denoiser, TokenId, row_of};
 
 const SENTENCE: &str = " The red ship sailed across the cold sea to an island where old friends waited.";
 /// Where masking begins, and the lengths of masked stretches and of those between, in the second and third copy.
@@ -69,7 +69,7 @@ impl Brain {
             ids[*position] = mask;
         }
         let rows: Vec<usize> = asked.iter().flatten().map(|position| row_of(*position, shift)).collect();
-        let logits = self.model.logits(&Pass::new(&ids, &rows), &|| false)?;
+        let logits = self.model.logits(&self.model.noise().pass(1.0, &ids, &rows), &|| false)?;
         let cost = |position: &usize| {
             let row = logits.row(row_of(*position, shift))?;
             let right = *row.get(once[position % n] as usize)?;

@@ -17,6 +17,7 @@ pub(crate) mod int8;
 pub(crate) mod ops;
 mod portable;
 pub(crate) mod product;
+pub(crate) mod race;
 pub(crate) mod rotary;
 #[cfg(test)]
 mod tests;

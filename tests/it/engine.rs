@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use lacuna::engine::brain::Brain;
 use lacuna::engine::protocol::{
     CellState, Command, Event, Frame, HoleId, HolePart, JobId, Length, Outcome, Part, Phase, Request, Resume,
     RunOptions, Verb,
 };
+use lacuna::engine::score::total;
 use lacuna::engine::{Engine, EngineOptions, catalog};
-use lacuna::model::LoadOptions;
+use lacuna::model::{Checkpoint, LoadOptions};
 
 /// Long enough for the slowest machine; nothing here measures time.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -190,4 +192,21 @@ fn what_cannot_be_done_is_one_sentence() {
     desk.start(3, Verb::Refine, vec![hole(1, "  \n ", Length::Auto)]);
     let Outcome::Failed(message) = desk.end_of(3) else { panic!("not failed") };
     assert!(message.contains("no words"), "{message}");
+}
+
+#[test]
+fn only_the_words_of_a_stretch_are_judged_and_given_both_sides() {
+    let folder = catalog::find("lacuna-135m").unwrap();
+    let options = LoadOptions::default();
+    let model = Checkpoint::open(&folder, &options.overrides).unwrap().load("lacuna-135m", &options).unwrap();
+    let mut brain = Brain::new(model).unwrap();
+    let mut judge = |city: &str| {
+        let before = "The capital of France is ";
+        let text = format!("{before}{city}, and the river that runs through it is the Seine.");
+        let words = brain.score_within(&text, before.len()..before.len() + city.len(), |_, _| {}).unwrap();
+        assert_eq!(words.iter().map(|word| &text[word.bytes.clone()]).collect::<Vec<_>>(), [city]);
+        let (sum, tokens) = total(&words);
+        sum / tokens as f64
+    };
+    assert!(judge("Paris") > judge("Berlin") && judge("Berlin") > judge("thus"));
 }

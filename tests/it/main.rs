@@ -7,6 +7,7 @@ mod architecture;
 #[cfg(unix)]
 mod bad_input;
 /// The command line, as a script would use it: the real binary in a temporary folder.
+mod busy;
 mod checkpoints;
 mod cli;
 /// The editor as a person has it: the real binary in a pseudo-terminal.

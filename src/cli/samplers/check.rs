@@ -23,7 +23,7 @@ struct Row {
     preset: &'static Preset,
     passes: f64,
     tokens_per_pass: f64,
-    mean_logprob: f64,
+    likelihood: f64,
     similarity: f64,
     /// What tells its edits from those of others, hole by hole.
     prints: Vec<u64>,
@@ -79,7 +79,7 @@ impl Row {
             preset,
             passes: passes / count,
             tokens_per_pass: tokens / passes.max(1.0),
-            mean_logprob: sum(&|filled| filled.mean_logprob) / count,
+            likelihood: sum(&|filled| filled.likelihood) / count,
             similarity: sum(&|filled| filled.similarity) / count,
             prints: filled.iter().map(|filled| filled.print).collect(),
         }
@@ -88,7 +88,7 @@ impl Row {
     fn json(&self) -> serde_json::Value {
         json!({
             "name": self.preset.name, "passes": self.passes, "tokens_per_pass": self.tokens_per_pass,
-            "mean_logprob": self.mean_logprob, "edit_similarity": self.similarity,
+            "mean_logprob": self.likelihood, "edit_similarity": self.similarity,
         })
     }
 }
@@ -101,7 +101,7 @@ fn table(rows: &[Row]) -> String {
     for row in rows {
         out += &format!(
             "{:<18}{:>10.2}{:>17.2}{:>14.3}{:>13.3}\n",
-            row.preset.name, row.passes, row.tokens_per_pass, row.mean_logprob, row.similarity
+            row.preset.name, row.passes, row.tokens_per_pass, row.likelihood, row.similarity
         );
     }
     out
@@ -131,7 +131,7 @@ mod tests {
                 preset,
                 passes: zero,
                 tokens_per_pass: zero,
-                mean_logprob: zero,
+                likelihood: zero,
                 similarity: zero,
                 prints: prints.to_vec(),
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::diffusion::canvas::{Canvas, Cell};
 use crate::diffusion::constraint::dfa::Dfa;
 use crate::diffusion::vocabulary::Vocabulary;
-use crate::diffusion::{DenoiseError, Denoiser, Logits, Pass, TokenId, row_of};
+use crate::diffusion::{DenoiseError, Denoiser, Logits, TokenId, row_of};
 use crate::engine::boundary::Edge;
 use crate::engine::prompt::{HolePlan, Prompt};
 use crate::engine::protocol::Length;
@@ -56,7 +56,7 @@ impl Job {
         let mut rows: Vec<usize> = (0..canvas.hole_count()).flat_map(ends).map(|p| row_of(p, shift)).collect();
         rows.sort_unstable();
         rows.dedup();
-        let logits = model.logits(&Pass::new(canvas.ids(), &rows), cancelled)?;
+        let logits = model.logits(&model.noise().pass(1.0, canvas.ids(), &rows), cancelled)?;
         self.passes += 1;
         let vocabulary = model.vocabulary();
         let wanted = |position| most_likely(&logits, &canvas, position, vocabulary, shift);

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use super::picture::Picture;
 use super::{Cancelled, Job, Stage, impossible};
 use crate::diffusion::length::{LengthSearch, Prior, phi};
-use crate::diffusion::{DenoiseError, Denoiser, Pass, row_of};
+use crate::diffusion::{DenoiseError, Denoiser, row_of};
 use crate::engine::prompt::HolePlan;
 use crate::engine::protocol::Length;
 use crate::model::Model;
@@ -100,7 +100,7 @@ impl Job {
         let shift = model.shift();
         let mut rows: Vec<usize> = canvas.hole_range(candidate.hole).map(|position| row_of(position, shift)).collect();
         rows.dedup();
-        let logits = model.logits(&Pass::new(canvas.ids(), &rows), cancelled)?;
+        let logits = model.logits(&model.noise().pass(1.0, canvas.ids(), &rows), cancelled)?;
         self.passes += 1;
         search.report(phi(&logits, &canvas, candidate.hole, model.vocabulary(), shift));
         self.settle(search, model)

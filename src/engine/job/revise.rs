@@ -7,7 +7,7 @@ use super::{Cancelled, Job, Purpose, Stage, words};
 use crate::diffusion::canvas::{Cell, Kind};
 use crate::diffusion::run::Run;
 use crate::diffusion::score::{self, FOLDS, Scoring};
-use crate::diffusion::{DenoiseError, Denoiser, Pass};
+use crate::diffusion::{DenoiseError, Denoiser};
 use crate::engine::prompt::HolePlan;
 use crate::engine::protocol::Verb;
 use crate::model::Model;
@@ -50,7 +50,10 @@ impl Job {
         model: &mut Model,
         cancelled: Cancelled<'_>,
     ) -> Result<Stage, DenoiseError> {
-        let logits = model.logits(&Pass::new(&scoring.canvas(fold), &scoring.rows(fold)), cancelled)?;
+        let logits = model.logits(
+            &model.noise().pass(scoring.share_masked(), &scoring.canvas(fold), &scoring.rows(fold)),
+            cancelled,
+        )?;
         self.passes += 1;
         scoring.report(fold, &logits, model.vocabulary());
         if fold + 1 < scoring.fold_count() {
