@@ -5,8 +5,12 @@
 //! the largest quotient wins, the shorter one on a tie. [`LengthSearch`] tries a coarse grid and then halves the gaps
 //! beside the best; several holes take turns, the others staying at their current length. Unit: tokens. Cost: one pass
 //! per length tried, at most [`FORWARDS_PER_HOLE`] for each hole whose length is open.
+//!
+//! A small model's confidence says little of lengths, but the text that goes on after a hole says much: masked together
+//! with the hole, it is likelier when the hole has room for what leads to it ([`Signs::seam`]). And a length that has
+//! been filled can be judged by what it was filled with ([`Evidence::worth`]).
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use crate::diffusion::canvas::{Canvas, Kind};
 use crate::diffusion::propose::{Fallback, Propose, Row};
@@ -73,22 +77,45 @@ pub fn phi(logits: &Logits, canvas: &Canvas, hole: usize, vocabulary: &Vocabular
     sum / masked.len().max(1) as f64
 }
 
-/// What is known about a hole's length before any pass: a log-normal belief.
+/// How many tokens after a hole are asked about.
+pub const SEAM: usize = 3;
+
+/// The positions right after a hole that hold the text's own tokens, at most [`SEAM`].
+pub fn seam(canvas: &Canvas, hole: usize) -> Range<usize> {
+    let end = canvas.hole_range(hole).end;
+    let fixed = (end..canvas.len().min(end + SEAM)).take_while(|position| canvas.kind(*position) == Kind::Fixed);
+    end..end + fixed.count()
+}
+
+/// What a pass said about one length of a hole.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Signs {
+    /// CAL's mean confidence: [`phi`].
+    pub phi: f64,
+    /// The sum of the natural log-probabilities of the tokens of the [`seam`], read while they were masked too; 0 where
+    /// none were.
+    pub seam: f64,
+}
+
+/// What is known about a hole's length before any pass: a log-normal belief times a power of the length.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prior {
     /// The most plausible length.
     pub typical: f64,
     /// Standard deviation of the logarithm; infinite where nothing is known.
     pub spread: f64,
+    /// The power: below 0 where shorter holes are more usual, or where a length that is wrong costs more in them.
+    pub slope: f64,
 }
 
 impl Prior {
     /// Nothing is known: the paper's rule.
-    pub const NONE: Self = Self { typical: 1.0, spread: f64::INFINITY };
+    pub const NONE: Self = Self { typical: 1.0, spread: f64::INFINITY, slope: 0.0 };
 
     /// The logarithm of the belief, up to a constant.
     fn log(&self, length: usize) -> f64 {
-        -0.5 * ((length as f64 / self.typical).ln() / self.spread).powi(2)
+        let length = length as f64;
+        self.slope * length.ln() - 0.5 * ((length / self.typical).ln() / self.spread).powi(2)
     }
 }
 
@@ -96,14 +123,26 @@ impl Prior {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Evidence {
     /// What `ln(Phi / B)` is multiplied with: 1 beside no prior, less for models whose confidence says little of lengths.
-    pub weight: f64,
+    pub confidence: f64,
+    /// What [`Signs::seam`] is multiplied with.
+    pub seam: f64,
+    /// What the mean log-probability of a fill's own tokens is multiplied with, in [`Evidence::worth`].
+    pub fluency: f64,
     /// How many lengths are tried between grid points, per hole, at most [`REFINEMENTS`].
     pub refinements: usize,
 }
 
 impl Default for Evidence {
     fn default() -> Self {
-        Self { weight: 1.0, refinements: REFINEMENTS }
+        Self { confidence: 1.0, seam: 0.0, fluency: 0.0, refinements: REFINEMENTS }
+    }
+}
+
+impl Evidence {
+    /// How good a length is that has been filled, up to a constant: from the log-probability of the [`seam`] given the
+    /// fill, the mean log-probability of the fill's tokens given the rest, and what was known before.
+    pub fn worth(&self, length: usize, seam: f64, fluency: f64, prior: &Prior) -> f64 {
+        self.seam * seam + self.fluency * fluency + prior.log(length)
     }
 }
 
@@ -127,6 +166,8 @@ pub struct LengthSearch {
     hole: usize,
     /// Lengths of the current hole tried so far and their calibrated scores, by length.
     tried: Vec<(usize, f64)>,
+    /// The lengths of the holes before, the best first.
+    ranked: Vec<Vec<usize>>,
     refined: usize,
     done: usize,
 }
@@ -142,8 +183,18 @@ impl LengthSearch {
         let lengths = ranges.iter().map(|&(least, most)| FIRST_LENGTH.clamp(least, most)).collect();
         let priors = vec![Prior::NONE; ranges.len()];
         let evidence = Evidence::default();
-        let mut search =
-            Self { bias, evidence, priors, ranges, lengths, hole: 0, tried: Vec::new(), refined: 0, done: 0 };
+        let mut search = Self {
+            bias,
+            evidence,
+            priors,
+            ranges,
+            lengths,
+            hole: 0,
+            tried: Vec::new(),
+            ranked: Vec::new(),
+            refined: 0,
+            done: 0,
+        };
         search.settle();
         search
     }
@@ -171,11 +222,12 @@ impl LengthSearch {
         Some(Candidate { hole: self.hole, lengths })
     }
 
-    /// Takes the `Phi` of the hole that the current candidate names.
-    pub fn report(&mut self, phi: f64) {
+    /// Takes what a pass over the current candidate said of the hole that it names.
+    pub fn report(&mut self, signs: Signs) {
         let Some(length) = self.next_length() else { return };
         let prior = self.priors.get(self.hole).copied().unwrap_or(Prior::NONE);
-        let score = self.evidence.weight * (phi.max(1e-9) / self.bias.at(length)).ln() + prior.log(length);
+        let confidence = self.evidence.confidence * (signs.phi.max(1e-9) / self.bias.at(length)).ln();
+        let score = confidence + self.evidence.seam * signs.seam + prior.log(length);
         self.refined += usize::from(self.next_coarse().is_none());
         let at = self.tried.partition_point(|&(other, _)| other < length);
         self.tried.insert(at, (length, if score.is_nan() { f64::NEG_INFINITY } else { score }));
@@ -192,6 +244,23 @@ impl LengthSearch {
         lengths
     }
 
+    /// Once the search is over: lengths of all holes that are worth filling, the best first, at most `count`. Each next one
+    /// has every hole at its next best length.
+    pub fn plans(&self, count: usize) -> Vec<Vec<usize>> {
+        let mut plans: Vec<Vec<usize>> = Vec::new();
+        for rank in 0..count.max(1) {
+            let of = |(hole, best): (usize, &usize)| {
+                let ranked = self.ranked.get(hole).filter(|ranked| !ranked.is_empty());
+                ranked.map_or(*best, |ranked| ranked[rank.min(ranked.len() - 1)])
+            };
+            let plan: Vec<usize> = self.lengths.iter().enumerate().map(of).collect();
+            if !plans.contains(&plan) {
+                plans.push(plan);
+            }
+        }
+        plans
+    }
+
     /// Lengths tried so far, and an upper bound of how many will have been in the end.
     pub fn progress(&self) -> (usize, usize) {
         let open = self.ranges.iter().skip(self.hole).filter(|(least, most)| least < most);
@@ -204,7 +273,9 @@ impl LengthSearch {
         while self.hole < self.ranges.len() && self.next_length().is_none() {
             self.lengths = self.best();
             self.hole += 1;
-            self.tried.clear();
+            // A stable sort: of equals the shorter is first.
+            self.tried.sort_by(|a, b| b.1.total_cmp(&a.1));
+            self.ranked.push(self.tried.drain(..).map(|(length, _)| length).collect());
             self.refined = 0;
         }
     }
@@ -337,11 +408,35 @@ fn solve(mut rows: [[f64; 4]; 3], subset: u8) -> [f64; 3] {
 
 #[cfg(test)]
 mod tests {
-    use super::{Evidence, FORWARDS_PER_HOLE, LengthBias, LengthSearch, Prior, fit, phi};
+    use super::{Evidence, FORWARDS_PER_HOLE, LengthBias, LengthSearch, Prior, Signs, fit, phi, seam};
     use crate::diffusion::Logits;
     use crate::diffusion::canvas::Canvas;
     use crate::diffusion::vocabulary::Vocabulary;
     use proptest::prelude::*;
+
+    fn sure(phi: f64) -> Signs {
+        Signs { phi, seam: 0.0 }
+    }
+
+    #[test]
+    fn the_seam_is_the_texts_own_tokens_right_after_a_hole() {
+        let canvas = Canvas::builder(9).fixed(&[1]).hole(2).fixed(&[2, 3]).hole(1).fixed(&[4, 5, 6, 7]).hole(1).build();
+        assert_eq!([seam(&canvas, 0), seam(&canvas, 1), seam(&canvas, 2)], [3..5, 6..9, 11..11]);
+    }
+
+    #[test]
+    fn where_confidence_counts_nothing_the_text_after_the_hole_decides_and_the_next_best_are_remembered() {
+        let evidence = Evidence { confidence: 0.0, seam: 1.0, refinements: 0, ..Evidence::default() };
+        let priors = [Prior { slope: -1.0, ..Prior::NONE }; 2];
+        let mut search = LengthSearch::new(&[1..=8, 4..=4], LengthBias::default()).with_priors(&priors, evidence);
+        while let Some(candidate) = search.next_candidate() {
+            let seam = [0.0, -9.0, 2.0, -9.0, -9.0, 2.5][candidate.lengths[0].min(6) - 1];
+            search.report(Signs { phi: 0.5, seam });
+        }
+        // 1: 0, 3: 2 - ln 3 = 0.90, 6: 2.5 - ln 6 = 0.71, 8: 2.5 - ln 8 = 0.42.
+        assert_eq!(search.plans(3), [[3, 4], [6, 4], [8, 4]]);
+        assert_eq!((search.best(), search.plans(0)), (vec![3, 4], vec![vec![3, 4]]));
+    }
 
     /// Runs a search where hole `h` likes length `truth[h]` best, unimodally; returns the result and the passes.
     fn search(ranges: &[(usize, usize)], truth: &[usize]) -> (Vec<usize>, usize) {
@@ -352,7 +447,7 @@ mod tests {
         while let Some(candidate) = search.next_candidate() {
             let (length, best) = (candidate.lengths[candidate.hole] as f64, truth[candidate.hole] as f64);
             let score = 1.0 / (1.0 + (length.ln() - best.ln()).abs());
-            search.report(score * bias.at(candidate.lengths[candidate.hole]));
+            search.report(sure(score * bias.at(candidate.lengths[candidate.hole])));
             passes += 1;
             let (done, most) = search.progress();
             assert!(done == passes && most >= passes && passes <= 1000);
@@ -382,19 +477,19 @@ mod tests {
         assert!(passes <= 2 * FORWARDS_PER_HOLE);
         let mut first = LengthSearch::new(&[1..=64, 1..=64], LengthBias::default());
         assert_eq!(first.next_candidate().unwrap().lengths, [1, 8]);
-        first.report(0.5);
+        first.report(sure(0.5));
         assert_eq!(first.next_candidate().unwrap().lengths, [2, 8]);
     }
 
     #[test]
     fn a_prior_decides_where_the_passes_say_nothing_and_gives_way_where_they_do() {
         let flat = LengthBias { a: 0.0, b: 1.0, c: 0.0, d: 1.0, e: 1.0 };
-        let prior = Prior { typical: 6.0, spread: 0.7 };
+        let prior = Prior { typical: 6.0, spread: 0.7, slope: 0.0 };
         let best = |phi: fn(usize) -> f64| {
-            let evidence = Evidence { weight: 1.0, refinements: 0 };
+            let evidence = Evidence { refinements: 0, ..Evidence::default() };
             let mut search = LengthSearch::new(&[1..=24], flat).with_priors(&[prior], evidence);
             while let Some(candidate) = search.next_candidate() {
-                search.report(phi(candidate.lengths[0]));
+                search.report(sure(phi(candidate.lengths[0])));
             }
             search.best()
         };
@@ -404,7 +499,7 @@ mod tests {
 
     #[test]
     fn holes_that_wait_stand_at_their_typical_length() {
-        let prior = Prior { typical: 3.2, spread: 0.5 };
+        let prior = Prior { typical: 3.2, spread: 0.5, slope: 0.0 };
         let search = LengthSearch::new(&[1..=8, 2..=8], LengthBias::default())
             .with_priors(&[Prior::NONE, prior], Evidence::default());
         assert_eq!(search.next_candidate().unwrap().lengths, [1, 3]);
@@ -415,7 +510,7 @@ mod tests {
         let flat = LengthBias { a: 0.0, b: 1.0, c: 0.0, d: 1.0, e: 1.0 };
         let mut search = LengthSearch::new(&[1..=3], flat);
         for phi in [f64::NAN, 0.5, 0.5] {
-            search.report(phi);
+            search.report(sure(phi));
         }
         assert_eq!((search.best(), search.next_candidate()), (vec![2], None));
     }
@@ -452,7 +547,7 @@ mod tests {
             let mut passes = 0;
             while let Some(candidate) = search.next_candidate() {
                 prop_assert!(ranges[candidate.hole].contains(&candidate.lengths[candidate.hole]));
-                search.report(phis[passes % phis.len()]);
+                search.report(sure(phis[passes % phis.len()]));
                 passes += 1;
                 prop_assert!(passes <= ranges.len() * FORWARDS_PER_HOLE);
             }

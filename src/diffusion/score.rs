@@ -62,6 +62,12 @@ impl Scoring {
         Self { folds: folds(&inside, count), ids, mask, shift, log_probabilities }
     }
 
+    /// The same with folds of the caller's choosing: positions, each in at most one of them.
+    pub fn with_folds(ids: Vec<TokenId>, folds: Vec<Vec<usize>>, mask: TokenId, shift: usize) -> Self {
+        let folds = folds.into_iter().filter(|fold| !fold.is_empty()).collect();
+        Self { log_probabilities: vec![None; ids.len()], folds, ids, mask, shift }
+    }
+
     /// How many passes it takes.
     pub fn fold_count(&self) -> usize {
         self.folds.len()

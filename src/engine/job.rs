@@ -1,6 +1,6 @@
 //! One job: a request on its way to a proposal, one forward pass at a time.
 //!
-//! A job is a small state machine. *Fill* asks about the edges of its holes, measures lengths, then denoises. *Rewrite* scores the text that is there,
+//! A job is a small state machine. *Fill* asks about the edges of its holes, measures lengths, tries the likeliest of them, then denoises. *Rewrite* scores the text that is there,
 //! masks the least likely share of it, then denoises. *Refine* scores, masks the weakest words, denoises, scores
 //! again and takes back what did not become likelier. Each [`Job::advance`] makes at most one pass and leaves a whole
 //! picture in [`Job::frame`]; the caller decides between passes whether to go on, so that pausing, stepping, keeping
@@ -11,6 +11,7 @@ mod measure;
 mod picture;
 mod revise;
 mod settle;
+mod trial;
 pub(in crate::engine) mod words;
 
 use std::ops::Range;
@@ -34,6 +35,7 @@ use crate::diffusion::{DenoiseError, Denoiser};
 use crate::model::Model;
 use picture::Picture;
 use settle::Settling;
+use trial::Trial;
 
 /// What asks, between layers, whether to stop.
 pub(crate) type Cancelled<'a> = &'a (dyn Fn() -> bool + Sync);
@@ -63,6 +65,8 @@ enum Stage {
     /// Which edges of holes does a word go across?
     Asking,
     Measuring(LengthSearch),
+    /// A few lengths are filled and judged.
+    Trying(Box<Trial>),
     Scoring {
         scoring: Scoring,
         fold: usize,
@@ -158,6 +162,7 @@ impl Job {
         let next = match stage {
             Stage::Asking => self.decide(model, cancelled),
             Stage::Measuring(search) => self.try_length(search, model, cancelled),
+            Stage::Trying(trial) => self.advance_trial(*trial, model, cancelled),
             Stage::Scoring { scoring, fold, purpose } => self.score_fold(scoring, fold, purpose, model, cancelled),
             Stage::Denoising(run) => self.denoise(run, model, cancelled),
             Stage::Done => Ok(Stage::Done),
@@ -170,7 +175,11 @@ impl Job {
     /// Stop and keep: the current best guess everywhere, after at most one more pass for positions without one.
     pub(crate) fn keep(&mut self, model: &mut Model, cancelled: Cancelled<'_>) -> Result<(), DenoiseError> {
         let started = Instant::now();
-        match std::mem::replace(&mut self.stage, Stage::Done) {
+        let stage = match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Trying(trial) => trial.into_run().map_or(Stage::Done, Stage::Denoising),
+            stage => stage,
+        };
+        match stage {
             Stage::Denoising(mut run) => {
                 // Guesses that are not possible together leave some masked; each round writes at least one.
                 while !run.is_done() {
@@ -192,7 +201,7 @@ impl Job {
             }
             Stage::Scoring { purpose: Purpose::Judge { run, .. }, .. } => self.picture.canvas = run.into_canvas(),
             // Nothing has been decided yet: the first guesses are not worth keeping.
-            Stage::Asking | Stage::Measuring(_) | Stage::Scoring { .. } | Stage::Done => {}
+            Stage::Asking | Stage::Measuring(_) | Stage::Trying(_) | Stage::Scoring { .. } | Stage::Done => {}
         }
         self.seconds += started.elapsed().as_secs_f64();
         Ok(())
@@ -230,6 +239,10 @@ impl Job {
                 let (tried, of) = search.progress();
                 Phase::Measuring { tried, of }
             }
+            Stage::Trying(trial) => {
+                let (tried, of) = trial.progress();
+                Phase::Measuring { tried, of }
+            }
             Stage::Scoring { scoring, fold, .. } => Phase::Scoring { done: *fold, of: scoring.fold_count() },
             Stage::Denoising(_) | Stage::Done => Phase::Denoising,
         };
@@ -249,7 +262,12 @@ impl Job {
     }
 
     fn nfe(&self) -> usize {
-        self.passes + if let Stage::Denoising(run) = &self.stage { run.nfe() } else { 0 }
+        self.passes
+            + match &self.stage {
+                Stage::Denoising(run) => run.nfe(),
+                Stage::Trying(trial) => trial.nfe(),
+                _ => 0,
+            }
     }
 
     /// The canvas, token by token, and what the last step did to it.

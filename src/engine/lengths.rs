@@ -7,7 +7,7 @@
 //! that text's length sets it.
 
 use super::catalog::DEFAULT_MODEL;
-use crate::diffusion::length::{Evidence, LengthBias, Prior, REFINEMENTS};
+use crate::diffusion::length::{Evidence, LengthBias, Prior};
 
 /// How a model's lengths are searched.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,6 +18,8 @@ pub(crate) struct Lengths {
     pub(super) evidence: Evidence,
     /// What is believed about a hole that holds nothing.
     pub(super) prior: Prior,
+    /// How many lengths are filled and judged before one is taken; 1 takes the likeliest.
+    pub(super) trials: usize,
     /// Longest hole that auto length tries, where the window leaves room for it.
     pub(super) longest: usize,
 }
@@ -34,13 +36,14 @@ impl Lengths {
         if name == DEFAULT_MODEL {
             return Self {
                 bias: DEFAULT_MODEL_BIAS,
-                evidence: Evidence { weight: 1.0, refinements: 0 },
-                prior: Prior { typical: 5.0, spread: 1.0 },
-                longest: 16,
+                evidence: Evidence { confidence: 0.0, seam: 0.45, fluency: 2.0, refinements: 0 },
+                prior: Prior { slope: -1.0, ..Prior::NONE },
+                trials: 3,
+                longest: 32,
             };
         }
-        let evidence = Evidence { weight: 1.0, refinements: REFINEMENTS };
-        Self { bias: LengthBias::default(), evidence, prior: Prior::NONE, longest: 32 }
+        let (bias, evidence) = (LengthBias::default(), Evidence::default());
+        Self { bias, evidence, prior: Prior::NONE, trials: 1, longest: 32 }
     }
 
     /// The belief about a hole that held so many tokens.
@@ -48,7 +51,7 @@ impl Lengths {
         if original == 0 {
             return self.prior;
         }
-        Prior { typical: original as f64, spread: SPREAD_AROUND_ORIGINAL }
+        Prior { typical: original as f64, spread: SPREAD_AROUND_ORIGINAL, slope: 0.0 }
     }
 
     /// The lengths that auto tries for a hole that held so many tokens, both included.

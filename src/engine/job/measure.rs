@@ -4,9 +4,9 @@ use std::ops::RangeInclusive;
 
 use super::picture::Picture;
 use super::{Cancelled, Job, Stage, impossible};
-use crate::diffusion::length::{LengthSearch, Prior, phi};
+use crate::diffusion::length::{LengthSearch, Prior, Signs, phi, seam};
+use crate::diffusion::score::Scoring;
 use crate::diffusion::{DenoiseError, Denoiser, row_of};
-use crate::engine::prompt::HolePlan;
 use crate::engine::protocol::Length;
 use crate::model::Model;
 
@@ -20,24 +20,27 @@ const LONGER: usize = 32;
 
 impl Job {
     pub(super) fn measure(&mut self, model: &Model) -> Result<Stage, DenoiseError> {
-        let held: Vec<usize> = self.prompt.holes.iter().map(|hole| hole.original.len()).collect();
-        let ranges = (0..held.len()).map(|hole| self.lengths_of(hole)).collect::<Result<Vec<_>, _>>()?;
-        let prior = |hole: &HolePlan| {
-            let prior = self.lengths.prior_of(hole.original.len());
-            let goes_on = [(&hole.left, true), (&hole.right, false)].into_iter();
-            let goes_on = goes_on.filter(|(edge, left)| edge.is_open() && edge.is_in_word(*left));
-            match goes_on.count() {
-                _ if !hole.original.is_empty() => prior,
-                0 => prior,
-                1 => Prior { typical: BESIDE_A_PART, spread: prior.spread.min(1.0) },
-                _ => Prior { typical: INSIDE_A_WORD, spread: prior.spread.min(0.5) },
-            }
-        };
-        let priors: Vec<_> = self.prompt.holes.iter().map(prior).collect();
+        let holes = 0..self.prompt.holes.len();
+        let ranges = holes.clone().map(|hole| self.lengths_of(hole)).collect::<Result<Vec<_>, _>>()?;
+        let priors: Vec<_> = holes.map(|hole| self.prior(hole)).collect();
         let search = LengthSearch::new(&ranges, self.lengths.bias).with_priors(&priors, self.lengths.evidence);
         let canvas = self.masked_canvas(model, &search.best())?;
         self.picture = Picture::new(canvas);
         self.settle(search, model)
+    }
+
+    /// What is believed of a hole's length before anything is measured.
+    pub(super) fn prior(&self, hole: usize) -> Prior {
+        let hole = &self.prompt.holes[hole];
+        let prior = self.lengths.prior_of(hole.original.len());
+        let goes_on = [(&hole.left, true), (&hole.right, false)].into_iter();
+        let goes_on = goes_on.filter(|(edge, left)| edge.is_open() && edge.is_in_word(*left));
+        match goes_on.count() {
+            _ if !hole.original.is_empty() => prior,
+            0 => prior,
+            1 => Prior { typical: BESIDE_A_PART, spread: prior.spread.min(1.0), slope: 0.0 },
+            _ => Prior { typical: INSIDE_A_WORD, spread: prior.spread.min(0.5), slope: 0.0 },
+        }
     }
 
     /// The lengths that a hole can have, of those asked for.
@@ -77,8 +80,7 @@ impl Job {
         if search.next_candidate().is_some() {
             return Ok(Stage::Measuring(search));
         }
-        let canvas = self.masked_canvas(model, &search.best())?;
-        Ok(self.begin(canvas, model))
+        self.try_lengths(search.plans(self.lengths.trials), model)
     }
 
     pub(super) fn try_length(
@@ -93,16 +95,25 @@ impl Job {
         let length = candidate.lengths[candidate.hole];
         let standing = (&hole.left.standing[..], &hole.right.standing[..]);
         if self.limits.possible(candidate.hole, standing, length..length + 1).map_err(impossible)?.is_empty() {
-            search.report(0.0);
+            search.report(Signs { phi: 0.0, seam: f64::NEG_INFINITY });
             return self.settle(search, model);
         }
         self.limits.apply(&mut canvas).map_err(impossible)?;
         let shift = model.shift();
-        let mut rows: Vec<usize> = canvas.hole_range(candidate.hole).map(|position| row_of(position, shift)).collect();
+        // Where what comes after the hole is asked about, it is masked with it, and one pass answers both questions.
+        let asked = if self.lengths.evidence.seam > 0.0 { seam(&canvas, candidate.hole) } else { 0..0 };
+        let mut after = Scoring::with_folds(canvas.ids().to_vec(), vec![asked.clone().collect()], canvas.mask(), shift);
+        let ids = if asked.is_empty() { canvas.ids().to_vec() } else { after.canvas(0) };
+        let positions = canvas.hole_range(candidate.hole).chain(asked);
+        let mut rows: Vec<usize> = positions.map(|position| row_of(position, shift)).collect();
         rows.dedup();
-        let logits = model.logits(&model.noise().pass(1.0, canvas.ids(), &rows), cancelled)?;
+        let logits = model.logits(&model.noise().pass(1.0, &ids, &rows), cancelled)?;
         self.passes += 1;
-        search.report(phi(&logits, &canvas, candidate.hole, model.vocabulary(), shift));
+        after.report(0, &logits, model.vocabulary());
+        search.report(Signs {
+            phi: phi(&logits, &canvas, candidate.hole, model.vocabulary(), shift),
+            seam: after.log_probabilities().iter().flatten().sum(),
+        });
         self.settle(search, model)
     }
 }
