@@ -2,14 +2,16 @@
 //! door.
 //!
 //! A tensor is read when it is asked for and converted to the working type then, so that at no time a second copy of
-//! the whole checkpoint is in memory.
+//! the whole checkpoint is in memory. What has been read of a mapped file stays resident as long as the file is mapped, so
+//! that the files are mapped anew now and then ([`Mapped`]).
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::BufReader;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use candle_core::quantized::QTensor;
 use candle_core::quantized::ggml_file::qtensor_from_ggml;
@@ -27,9 +29,51 @@ const ALIASES: [(&str, &str); 3] =
     [("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta"), ("model.", "lfm2.")];
 
 enum Source {
-    Safetensors(MmapedSafetensors),
+    Safetensors(Mapped),
     Gguf { content: Content, file: Mutex<BufReader<File>> },
     Pickles(Pickles),
+}
+
+/// Read bytes of mapped files after which they are mapped anew: little beside a large checkpoint, and much beside the
+/// milliseconds that reading its headers again takes.
+const RESIDENT: usize = 64 << 20;
+
+/// Mapped safetensors files, of which at most a tensor and [`RESIDENT`] bytes more are resident.
+struct Mapped {
+    files: Vec<PathBuf>,
+    mapping: RwLock<Arc<MmapedSafetensors>>,
+    /// Bytes read since the files were mapped.
+    read: AtomicUsize,
+}
+
+impl Mapped {
+    fn open(files: &[PathBuf]) -> candle_core::Result<Self> {
+        let mapping = RwLock::new(Arc::new(map(files)?));
+        Ok(Self { files: files.to_vec(), mapping, read: AtomicUsize::new(0) })
+    }
+
+    /// The mapping as it is; it stays as long as someone holds it.
+    fn now(&self) -> Arc<MmapedSafetensors> {
+        self.mapping.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The mapping to read so many bytes from.
+    fn to_read(&self, bytes: usize) -> candle_core::Result<Arc<MmapedSafetensors>> {
+        if self.read.fetch_add(bytes, Ordering::Relaxed) > RESIDENT {
+            self.read.store(bytes, Ordering::Relaxed);
+            let anew = Arc::new(map(&self.files)?);
+            *self.mapping.write().unwrap_or_else(PoisonError::into_inner) = anew;
+        }
+        Ok(self.now())
+    }
+}
+
+fn map(files: &[PathBuf]) -> candle_core::Result<MmapedSafetensors> {
+    // A file that another program shortens while we load it is the documented hazard of every loader.
+    #[expect(unsafe_code, reason = "mapping is what keeps a 16 GB checkpoint out of memory")]
+    unsafe {
+        MmapedSafetensors::multi(files)
+    }
 }
 
 /// An opened checkpoint.
@@ -57,10 +101,7 @@ impl Weights {
         for file in files {
             File::open(file).map_err(|source| ModelError::Read { path: file.clone(), source })?;
         }
-        // A file that another program shortens while we load it is the documented hazard of every loader.
-        #[expect(unsafe_code, reason = "mapping is what keeps a 16 GB checkpoint out of memory")]
-        let mapped = unsafe { MmapedSafetensors::multi(files) };
-        let mapped = mapped.map_err(|error| {
+        let mapped = Mapped::open(files).map_err(|error| {
             let path = if files.len() == 1 { files[0].clone() } else { path.to_owned() };
             ModelError::Damaged { path, why: first_line(&error) }
         })?;
@@ -123,7 +164,7 @@ impl Weights {
 
     fn shape_of(&self, name: &str) -> Option<Vec<usize>> {
         match &self.source {
-            Source::Safetensors(mapped) => mapped.get(name).ok().map(|view| view.shape().to_vec()),
+            Source::Safetensors(mapped) => mapped.now().get(name).ok().map(|view| view.shape().to_vec()),
             Source::Gguf { content, .. } => content.tensor_infos.get(name).map(|info| info.shape.dims().to_vec()),
             Source::Pickles(pickles) => pickles.shape(name).map(<[usize]>::to_vec),
         }
@@ -131,7 +172,7 @@ impl Weights {
 
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = match &self.source {
-            Source::Safetensors(mapped) => mapped.tensors().into_iter().map(|(name, _)| name).collect(),
+            Source::Safetensors(mapped) => mapped.now().tensors().into_iter().map(|(name, _)| name).collect(),
             Source::Gguf { content, .. } => content.tensor_infos.keys().cloned().collect(),
             Source::Pickles(pickles) => pickles.names().map(str::to_owned).collect(),
         };
@@ -161,7 +202,11 @@ impl Weights {
     /// Reads one tensor in the working type.
     pub(crate) fn get(&self, name: &str) -> Result<Tensor, ModelError> {
         let tensor = match &self.source {
-            Source::Safetensors(mapped) => mapped.load(&self.stored(name), &self.device),
+            Source::Safetensors(mapped) => {
+                let stored = self.stored(name);
+                let bytes = mapped.now().get(&stored).map_or(0, |view| view.data().len());
+                mapped.to_read(bytes).and_then(|mapping| mapping.load(&stored, &self.device))
+            }
             Source::Gguf { content, file } => {
                 let dense = self.blocks(content, file, name)?.dequantize(&Device::Cpu);
                 dense.and_then(|dense| dense.to_device(&self.device))
@@ -172,12 +217,15 @@ impl Weights {
     }
 
     /// A matrix to be read a few rows at a time, so that all of it is never there as floats.
-    pub(crate) fn matrix(&self, name: &str) -> Result<Matrix<'_>, ModelError> {
+    pub(crate) fn matrix(&self, name: &str) -> Result<Matrix, ModelError> {
         let stored = match &self.source {
             Source::Safetensors(mapped) => {
-                let view = mapped.get(&self.stored(name)).map_err(|error| self.damaged(name, &error))?;
+                let (stored, damaged) = (self.stored(name), |error| self.damaged(name, &error));
+                let mapping = mapped.now();
+                let view = mapping.get(&stored).map_err(damaged)?;
                 let dtype = DType::try_from(view.dtype()).map_err(|error| self.damaged(name, &error))?;
-                Stored::Plain { bytes: view.data(), dtype }
+                let mapping = mapped.to_read(view.data().len()).map_err(damaged)?;
+                Stored::Plain { mapping, name: stored, dtype }
             }
             Source::Gguf { content, file } => Stored::Blocks(self.blocks(content, file, name)?),
             Source::Pickles(pickles) => Stored::Dense(pickles.get(&self.stored(name))?),
@@ -200,25 +248,26 @@ impl Weights {
 }
 
 /// A matrix in its file's form.
-pub(crate) struct Matrix<'a> {
-    stored: Stored<'a>,
+pub(crate) struct Matrix {
+    stored: Stored,
     pub(crate) outputs: usize,
     pub(crate) inputs: usize,
 }
 
-enum Stored<'a> {
-    Plain { bytes: &'a [u8], dtype: DType },
+enum Stored {
+    Plain { mapping: Arc<MmapedSafetensors>, name: String, dtype: DType },
     Blocks(QTensor),
     Dense(Tensor),
 }
 
-impl Matrix<'_> {
+impl Matrix {
     /// Some rows as floats, one after the other.
     pub(crate) fn rows(&self, rows: Range<usize>) -> candle_core::Result<Vec<f32>> {
         let (shape, cpu) = ((rows.len(), self.inputs), Device::Cpu);
         let part = |bytes: usize| rows.start * bytes / self.outputs..rows.end * bytes / self.outputs;
         let tensor = match &self.stored {
-            Stored::Plain { bytes, dtype } => {
+            Stored::Plain { mapping, name, dtype } => {
+                let bytes = mapping.get(name)?.data();
                 Tensor::from_raw_buffer(&bytes[part(bytes.len())], *dtype, &[shape.0, shape.1], &cpu)?
             }
             Stored::Blocks(blocks) if self.inputs.is_multiple_of(blocks.dtype().block_size()) => {

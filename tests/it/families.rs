@@ -236,7 +236,10 @@ fn a_model_of_vectors_is_no_model_of_tokens_and_says_so() {
     for name in ["plaid", "ssd-lm", "tess2", "diffusion-lm"] {
         let checkpoint = open(&fixture(name)).unwrap();
         assert!(checkpoint.is_continuous() && checkpoint.descriptor.family == name);
-        let error = checkpoint.load(name, &options(3)).err().unwrap().to_string();
+        let mut model = checkpoint.load(name, &options(3)).unwrap();
+        assert!(model.continuous().is_some());
+        let input = Input::new(&[4, 5, 6], Attention::Full, &[1]);
+        let error = model.forward(&input, &|| false).err().unwrap().to_string();
         assert!(error.contains("vectors"), "{error}");
     }
     let error = open(&fixture("bert")).unwrap().load_continuous("bert", &options(3)).err().unwrap().to_string();
@@ -291,7 +294,7 @@ fn a_cancelled_pass_over_vectors_ends_between_layers() {
     }
 }
 
-mod lfm2 {
+pub(crate) mod lfm2 {
     //! The network as loops over numbers, written from `models.md` section 2.9.
 
     use super::*;
@@ -301,7 +304,7 @@ mod lfm2 {
     const KV_HEADS: usize = 1;
     const WIDTH: usize = 4;
     const FEED_FORWARD: usize = 6;
-    const VOCAB: usize = 11;
+    const VOCAB: usize = 64;
     const EPS: f32 = 1e-5;
     const THETA: f32 = 1e6;
 
@@ -343,6 +346,15 @@ mod lfm2 {
             (format!("{prefix}{name}.weight"), shape, numbers(seed as u32 + 1, count))
         };
         list.into_iter().enumerate().map(with_numbers).collect()
+    }
+
+    /// Puts one into a folder.
+    pub(crate) fn make(folder: &Path) {
+        let made = write(&config(), &tensors("model."));
+        fs::create_dir_all(folder).unwrap();
+        for file in ["config.json", "model.safetensors"] {
+            fs::copy(made.path().join(file), folder.join(file)).unwrap();
+        }
     }
 
     struct Reference(HashMap<String, Vec<f32>>);
