@@ -2,7 +2,9 @@
 //!
 //! One tensor at a time: it is read, packed, written and dropped, so that memory never holds more than the largest one.
 //! What a GGUF reader needs beyond the weights goes into the metadata: shape, mask token, shift, the tokenizer as it is
-//! (`tokenizer.huggingface.json` of the GGUF specification) and the chat template.
+//! (`tokenizer.huggingface.json` of the GGUF specification) and as lists, and the chat template.
+
+mod tokens;
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -254,6 +256,9 @@ impl Checkpoint {
         if let Some(path) = tokenizer {
             let read = std::fs::read_to_string(&path);
             let text = read.map_err(|source| ModelError::Read { path: path.clone(), source })?;
+            for (key, value) in tokens::lists(&text, shape.vocab) {
+                add(key, value);
+            }
             add("tokenizer.huggingface.json", Value::String(text));
         }
         if let Ok(format) = chat::find(self.folder(), None) {

@@ -282,3 +282,27 @@ impl Matrix {
         tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_mapped_anew_when_much_was_read_and_give_the_same_numbers() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/llada-bf16-sharded");
+        let parts = (1..=3).map(|part| folder.join(format!("model-0000{part}-of-00003.safetensors")));
+        let mapped = Mapped::open(&parts.collect::<Vec<_>>()).unwrap();
+        let first = Arc::downgrade(&mapped.now());
+        let name = mapped.now().tensors()[0].0.clone();
+        let numbers = mapped.now().get(&name).unwrap().data().to_vec();
+        mapped.to_read(RESIDENT).unwrap();
+        assert!(first.upgrade().is_some(), "not before the limit");
+        // Whoever still reads from the old mapping keeps it.
+        let held = mapped.now();
+        let next = mapped.to_read(1 + RESIDENT).and_then(|_| mapped.to_read(1)).unwrap();
+        assert!(!Arc::ptr_eq(&held, &next) && first.upgrade().is_some());
+        drop(held);
+        assert!(first.upgrade().is_none(), "nobody holds the old mapping any more");
+        assert!(next.get(&name).unwrap().data() == numbers);
+    }
+}

@@ -338,6 +338,19 @@ fn a_packed_model_carries_mask_shift_tokenizer_and_chat_template_and_can_be_pack
         (&json!("170"), &json!("1"), &json!("qwen3"))
     );
     json(&run(&["models", "quantize", &path("a.gguf"), "--to", "q8_0", "-o", &path("b.gguf"), "--json"]));
+    // llama.cpp's own lists are there too, and stay when a packed file is packed again.
+    let mut file = fs::File::open(path("b.gguf")).unwrap();
+    let said = candle_core::quantized::gguf_file::Content::read(&mut file).unwrap().metadata;
+    let list = |key: &str| said[key].to_vec().unwrap();
+    let (tokens, kinds) = (list("tokenizer.ggml.tokens"), list("tokenizer.ggml.token_type"));
+    assert_eq!((tokens.len(), kinds.len(), list("tokenizer.ggml.merges").len()), (180, 180, 0));
+    for (id, token, kind) in
+        [(tiny::token('a'), "a", 1), (tiny::END, "<|im_end|>", 3), (170, "<|mask|>", 3), (179, "[PAD179]", 5)]
+    {
+        let at = id as usize;
+        assert_eq!((tokens[at].to_string().unwrap().as_str(), kinds[at].to_i32().unwrap()), (token, kind));
+    }
+    assert_eq!(said["tokenizer.ggml.model"].to_string().unwrap(), "gpt2");
     let ids = ids(folder.path());
     let logits = |name: &str| rows(&run(&["logits", "--model", &path(name), "--ids", &ids]));
     assert_eq!(logits("a.gguf"), logits("b.gguf"), "block attention and all");
