@@ -15,12 +15,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use candle_core::quantized::QTensor;
 use candle_core::quantized::ggml_file::qtensor_from_ggml;
-use candle_core::quantized::gguf_file::Content;
+use candle_core::quantized::gguf_file::{Content, TensorInfo};
 use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Device, Tensor};
 
 use super::error::{Misshapen, ModelError, first_line};
 use super::family::Expected;
+use super::moe;
 use super::pickle::Pickles;
 
 /// (usual name, other name) of parts of tensor names: BERT's files from TensorFlow keep its names of LayerNorm, LFM2's on
@@ -165,7 +166,7 @@ impl Weights {
     fn shape_of(&self, name: &str) -> Option<Vec<usize>> {
         match &self.source {
             Source::Safetensors(mapped) => mapped.now().get(name).ok().map(|view| view.shape().to_vec()),
-            Source::Gguf { content, .. } => content.tensor_infos.get(name).map(|info| info.shape.dims().to_vec()),
+            Source::Gguf { content, .. } => info(content, name).map(|info| info.shape.dims().to_vec()),
             Source::Pickles(pickles) => pickles.shape(name).map(<[usize]>::to_vec),
         }
     }
@@ -194,7 +195,13 @@ impl Weights {
                 _ => {}
             }
         }
-        let used: HashSet<String> = wanted.iter().map(|tensor| self.stored(&tensor.name)).collect();
+        let stacked = |name: String| match &self.source {
+            Source::Gguf { content, .. } if !content.tensor_infos.contains_key(&name) => {
+                moe::in_gguf(&name).map_or(name, |(stack, _)| stack)
+            }
+            _ => name,
+        };
+        let used: HashSet<String> = wanted.iter().map(|tensor| stacked(self.stored(&tensor.name))).collect();
         report.unused = self.names().into_iter().filter(|name| !used.contains(name)).collect();
         report
     }
@@ -238,12 +245,38 @@ impl Weights {
 
     fn blocks(&self, content: &Content, file: &Mutex<BufReader<File>>, name: &str) -> Result<QTensor, ModelError> {
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-        let blocks = content.tensor(&mut *file, &self.stored(name), &Device::Cpu);
+        let there = info(content, &self.stored(name)).ok_or_else(|| candle_core::Error::Msg("is not there".into()));
+        let blocks = there.and_then(|info| info.read(&mut *file, content.tensor_data_offset, &Device::Cpu));
         blocks.map_err(|error| self.damaged(name, &error))
     }
 
     fn damaged(&self, name: &str, error: &candle_core::Error) -> ModelError {
         ModelError::Damaged { path: self.path.clone(), why: format!("tensor {name}: {}", first_line(error)) }
+    }
+}
+
+/// Where a tensor of a GGUF file lies: under its name, or one of the matrices that are stacked under another.
+fn info(content: &Content, name: &str) -> Option<TensorInfo> {
+    let of = |info: &TensorInfo, shape: &[usize], offset| TensorInfo {
+        ggml_dtype: info.ggml_dtype,
+        shape: shape.into(),
+        offset,
+    };
+    if let Some(info) = content.tensor_infos.get(name) {
+        return Some(of(info, info.shape.dims(), info.offset));
+    }
+    let (stack, index) = moe::in_gguf(name)?;
+    let info = content.tensor_infos.get(&stack)?;
+    match (index, info.shape.dims()) {
+        (None, dims) => Some(of(info, dims, info.offset)),
+        (Some(index), [count, rows, columns]) if index < *count => {
+            let numbers = rows.checked_mul(*columns)?;
+            let whole = numbers.is_multiple_of(info.ggml_dtype.block_size());
+            let bytes = (numbers / info.ggml_dtype.block_size()).checked_mul(info.ggml_dtype.type_size())?;
+            let offset = info.offset.checked_add((bytes as u64).checked_mul(index as u64)?)?;
+            whole.then(|| of(info, &[*rows, *columns], offset))
+        }
+        (Some(_), _) => None,
     }
 }
 
