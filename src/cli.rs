@@ -10,9 +10,9 @@ mod eval;
 mod fill;
 pub mod golden;
 mod logits;
-pub(crate) mod markers;
+pub mod markers;
 mod models;
-mod samplers;
+pub mod samplers;
 mod score;
 mod source;
 
@@ -229,6 +229,17 @@ impl Common {
             top_p: self.top_p,
             top_k: self.top_k,
             refresh: None,
+        }
+    }
+
+    /// Refuses a sampler of tokens that was asked for by name, where the model denoises vectors.
+    pub(crate) fn check_sampler_for(&self, model: &Model) -> Result<(), Usage> {
+        match &self.sampler {
+            Some(sampler) if model.continuous().is_some() => Err(Usage(format!(
+                "--sampler {sampler}: {} denoises vectors in its own way; leave it out and choose --steps and --seed",
+                model.name
+            ))),
+            _ => Ok(()),
         }
     }
 

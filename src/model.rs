@@ -31,6 +31,7 @@ pub mod tokenizer;
 mod weights;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::diffusion::noise::Noise;
 use crate::diffusion::vocabulary::Vocabulary;
@@ -77,12 +78,18 @@ pub struct Model {
     pub chat: Result<ChatFormat, String>,
     tokenizer: Option<Tokenizer>,
     vocabulary: Vocabulary,
-    network: Box<dyn Network>,
+    network: LoadedNetwork,
     /// Ids that the network embeds.
     embedded: usize,
     context: usize,
     device: &'static str,
-    pool: rayon::ThreadPool,
+    pool: Arc<rayon::ThreadPool>,
+}
+
+/// A network of either kind.
+enum LoadedNetwork {
+    Tokens(Box<dyn Network>),
+    Vectors(Box<ContinuousModel>),
 }
 
 impl Checkpoint {
@@ -92,13 +99,13 @@ impl Checkpoint {
     /// Tensors that do not fit the configuration, a damaged file, a tokenizer of another model, a mask token that
     /// nobody names, a device that is not there.
     pub fn load(self, name: &str, options: &LoadOptions) -> Result<Model, ModelError> {
-        if self.is_continuous() {
-            return Err(ModelError::Vectors);
-        }
         self.check_tensors()?;
         let (device, dtype, packing) = device::open(options.device, options.dtype)?;
         let tokenizer = self.tokenizer(options)?;
-        let mask = self.descriptor.mask.or_else(|| tokenizer.as_ref().and_then(Tokenizer::mask));
+        let named = self.descriptor.mask.or_else(|| tokenizer.as_ref().and_then(Tokenizer::mask));
+        // Vectors have no mask: a hole's id is the first one that no token has.
+        let own = self.is_continuous().then(|| self.architecture.vocab() as u32);
+        let mask = own.map(|own| options.overrides.mask.unwrap_or(own)).or(named);
         let mask = mask.ok_or_else(|| ModelError::NoMask { path: self.path.clone() })?;
         let vocabulary = self.vocabulary(mask, tokenizer.as_ref())?;
         let chat = chat::find(self.folder(), self.weights.gguf_content());
@@ -110,8 +117,15 @@ impl Checkpoint {
         descriptor.expand = expand.or(descriptor.expand);
         let descriptor = descriptor.with(&options.overrides);
         let weights = weights.working_on(device.clone(), dtype);
-        let pool = device::pool(options.threads)?;
-        let network = pool.install(|| architecture.load(&weights, packing, &device))?;
+        let pool = Arc::new(device::pool(options.threads)?);
+        let network = match architecture.vectors() {
+            None => LoadedNetwork::Tokens(pool.install(|| architecture.load(&weights, packing, &device))?),
+            Some(vectors) => {
+                let network = pool.install(|| vectors.load_vectors(&weights, packing, &device))?;
+                let model = ContinuousModel::new(network, vocabulary.clone(), architecture.context(), pool.clone());
+                LoadedNetwork::Vectors(Box::new(model))
+            }
+        };
         Ok(Model {
             name: name.to_owned(),
             parameters: architecture.parameters(),
@@ -159,7 +173,7 @@ impl Checkpoint {
         let size = self.architecture.vocab();
         let embedded = self.architecture.embedded();
         // Where noise is other tokens, the mask is a hole's own id and the network never sees it.
-        let own = self.descriptor.noise.starts_random() && mask as usize == embedded;
+        let own = (self.descriptor.noise.starts_random() || self.is_continuous()) && mask as usize == embedded;
         if mask as usize >= embedded && !own {
             let why =
                 format!("mask id {mask} is outside the {embedded} rows of the network; give another with --mask-id N");
@@ -186,11 +200,36 @@ impl Model {
         input: &Input<'_>,
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<Vec<f32>, ModelError> {
+        let mask = self.vocabulary.mask();
+        if self.continuous().is_some() {
+            return Err(ModelError::Vectors);
+        }
+        if mask as usize >= self.embedded && input.ids.contains(&mask) {
+            let why = "has no mask: it fills holes that begin with other tokens, and cannot be asked what is masked";
+            return Err(ModelError::Input(format!("{} {why}", self.name)));
+        }
         input.check(self.embedded, self.context)?;
         if input.rows.is_empty() {
             return Ok(Vec::new());
         }
-        self.pool.install(|| self.network.forward(input, cancelled))
+        let LoadedNetwork::Tokens(network) = &mut self.network else { return Err(ModelError::Vectors) };
+        self.pool.install(|| network.forward(input, cancelled))
+    }
+
+    /// What denoises vectors, in a model that denoises those instead of tokens.
+    pub fn continuous(&self) -> Option<&ContinuousModel> {
+        match &self.network {
+            LoadedNetwork::Tokens(_) => None,
+            LoadedNetwork::Vectors(vectors) => Some(vectors),
+        }
+    }
+
+    /// The same, to be run.
+    pub fn continuous_mut(&mut self) -> Option<&mut ContinuousModel> {
+        match &mut self.network {
+            LoadedNetwork::Tokens(_) => None,
+            LoadedNetwork::Vectors(vectors) => Some(vectors),
+        }
     }
 
     /// Rows of the embedding and of each row of logits.

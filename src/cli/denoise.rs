@@ -13,10 +13,11 @@ use super::logits::read_ids;
 use super::{Common, Precision, Usage, print};
 use crate::diffusion::Denoiser;
 use crate::diffusion::canvas::{Canvas, Edit, EditAct};
+use crate::diffusion::continuous::{self, Choices, ContinuousDenoiser};
 use crate::diffusion::rng::{Draw, Seeded};
 use crate::diffusion::run::{Run, StepReport};
 use crate::diffusion::search::particles::Particles;
-use crate::model::Model;
+use crate::model::{ContinuousModel, Model};
 
 #[derive(Debug, Args)]
 pub(crate) struct DenoiseArgs {
@@ -32,12 +33,16 @@ pub(crate) fn run(args: &DenoiseArgs, common: &Common) -> anyhow::Result<()> {
     }
     let file = read_ids(&args.ids)?;
     let mut model = common.load_model(Precision::Exact)?;
+    common.check_sampler_for(&model)?;
     let canvas = Canvas::from_ids(&file.ids, model.vocabulary().mask());
     if canvas.masks_left() == 0 {
         let mask = model.vocabulary().mask();
         bail!("{} has no mask id ({mask}), so there is nothing to denoise", args.ids.display());
     }
     let mut trace = common.trace.as_deref().map(TraceFile::create).transpose()?;
+    if let Some(vectors) = model.continuous_mut() {
+        return denoise_vectors(&canvas, vectors, common, trace);
+    }
     let started = Instant::now();
     let (seed, vocabulary) = (common.seed(), model.vocabulary().clone());
     let mut run = Run::new(canvas, sampler, &vocabulary, model.shift(), Seeded(seed)).with_noise(model.noise());
@@ -58,6 +63,30 @@ pub(crate) fn run(args: &DenoiseArgs, common: &Common) -> anyhow::Result<()> {
     }
     let seconds = started.elapsed().as_secs_f64();
     print(&format!("{}\n", json!({ "ids": run.canvas().ids(), "nfe": run.nfe(), "seconds": seconds })))
+}
+
+/// The same with vectors: what is no mask is known.
+fn denoise_vectors(
+    canvas: &Canvas,
+    vectors: &mut ContinuousModel,
+    common: &Common,
+    mut trace: Option<TraceFile>,
+) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let known = canvas.ids().iter().map(|id| Some(*id).filter(|id| *id != canvas.mask())).collect();
+    let process = vectors.process(&Choices::steps(common.steps.unwrap_or_else(|| vectors.steps())));
+    let mut run = continuous::Run::new(process, known, vectors, Seeded(common.seed()))?;
+    let best = |run: &continuous::Run<Seeded>| -> Vec<u32> {
+        run.best().iter().map(|best| best.unwrap_or(canvas.mask())).collect()
+    };
+    while !run.is_done() {
+        let edits = run.step(vectors, &|| false)?;
+        if let Some(trace) = &mut trace {
+            trace.write(run.nfe() - 1, &best(&run), &edits, run.nfe())?;
+        }
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    print(&format!("{}\n", json!({ "ids": best(&run), "nfe": run.nfe(), "seconds": seconds })))
 }
 
 /// One step of a run that nobody watches: only the rows that a rule reads.

@@ -117,6 +117,7 @@ pub(crate) fn run(args: &FillArgs, common: &Common) -> anyhow::Result<()> {
     }
     let seed = common.seed();
     let (found, model) = common.find_and_load(Precision::Fast)?;
+    common.check_sampler_for(&model)?;
     let mut brain = Brain::new(model)?.tuned_on_chat(found.is_chat());
     let caution = brain.info().caution(&parts);
     for warning in brain.self_test()?.into_iter().chain(caution) {

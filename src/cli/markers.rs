@@ -7,24 +7,27 @@ use crate::engine::protocol::Length;
 
 /// A stretch of a text with holes.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Segment {
+pub enum Segment {
+    /// What stays.
     Text(String),
+    /// What is to be filled.
     Hole(Marker),
 }
 
 /// What a hole says of itself.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Marker {
-    pub(crate) length: Length,
+pub struct Marker {
+    /// How many tokens it gets.
+    pub length: Length,
     /// What its text must match.
-    pub(crate) pattern: Option<String>,
+    pub pattern: Option<String>,
 }
 
 /// Splits a text at its holes.
 ///
 /// # Errors
 /// One sentence for a marker with a length that cannot be.
-pub(crate) fn parse(text: &str) -> Result<Vec<Segment>, String> {
+pub fn parse(text: &str) -> Result<Vec<Segment>, String> {
     let mut segments = Vec::new();
     let mut kept = String::new();
     let mut rest = text;

@@ -156,13 +156,8 @@ fn check(dir: &Path, common: &Common) -> anyhow::Result<()> {
     // Names and shapes fit; reading every tensor finds a file that is shorter than its header says.
     let family = checkpoint.descriptor.family.clone();
     let name = dir.display().to_string();
-    let (parameters, device) = if checkpoint.is_continuous() {
-        let model = checkpoint.load_continuous(&name, &options)?;
-        (model.parameters, model.device())
-    } else {
-        let model = checkpoint.load(&name, &options)?;
-        (model.parameters, model.device())
-    };
+    let model = checkpoint.load(&name, &options)?;
+    let (parameters, device) = (model.parameters, model.device());
     if !common.json {
         let millions = parameters as f64 / 1e6;
         out += &format!("{name}: a {family} model of {millions:.1} million weights, loads on {device}\n");

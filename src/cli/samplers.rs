@@ -157,7 +157,10 @@ fn file() -> Option<PathBuf> {
 }
 
 /// Reads the table `[samplers]` of a settings file. No file is no samplers.
-fn read(file: &Path) -> Result<Registry, String> {
+///
+/// # Errors
+/// `file:line: ` and one sentence.
+pub fn read(file: &Path) -> Result<Registry, String> {
     match std::fs::read_to_string(file) {
         Ok(text) => Reader { file, text: &text }.registry(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Registry::default()),

@@ -17,6 +17,7 @@ mod process;
 use crate::diffusion::canvas::{Edit, EditAct};
 use crate::diffusion::propose::{Fallback, Propose, Row};
 use crate::diffusion::rng::{Draw, DrawKey, Purpose};
+use crate::diffusion::run::Guess;
 use crate::diffusion::vocabulary::Vocabulary;
 use crate::diffusion::{DenoiseError, TokenId};
 use levels::Level;
@@ -41,6 +42,9 @@ pub trait ContinuousDenoiser {
 
     /// The reverse process that its authors use, with some choices left open.
     fn process(&self, choices: &Choices) -> Process;
+
+    /// How many steps that takes where nobody says.
+    fn steps(&self) -> usize;
 
     /// One forward pass. `cancelled` is asked at least once a layer.
     ///
@@ -103,7 +107,10 @@ pub struct Run<N> {
     width: usize,
     previous: Option<Prediction>,
     best: Vec<Option<TokenId>>,
+    guesses: Vec<Guess>,
     step: usize,
+    /// Steps that were left out, as the run began with a text.
+    skipped: usize,
     noise: N,
 }
 
@@ -118,22 +125,42 @@ impl<N: Normal> Run<N> {
         network: &dyn ContinuousDenoiser,
         noise: N,
     ) -> Result<Self, DenoiseError> {
+        let nothing = vec![None; known.len()];
+        Self::going_on(process, known, &nothing, 0, network, noise)
+    }
+
+    /// Begins with a guess of the text, noised as it would be before step `skipped` (SDEdit, 2108.01073). Positions
+    /// without a guess begin with noise. With all steps skipped the run is done, and its best text is the guess.
+    ///
+    /// # Errors
+    /// A known or guessed token that the network does not know.
+    pub fn going_on(
+        process: Process,
+        known: Vec<Option<TokenId>>,
+        guess: &[Option<TokenId>],
+        skipped: usize,
+        network: &dyn ContinuousDenoiser,
+        noise: N,
+    ) -> Result<Self, DenoiseError> {
         let width = network.width();
         let clean = clean_vectors(&process, &known, network)?;
-        let first = process.levels.first().map_or((0.0, 1.0), |level| level.from());
-        let mut state = vec![0.0; clean.len()];
-        for (position, known) in known.iter().enumerate() {
+        let best: Vec<_> = (0..known.len()).map(|at| known[at].or(guess.get(at).copied().flatten())).collect();
+        let meant = clean_vectors(&process, &best, network)?;
+        let skipped = skipped.min(process.levels.len());
+        let first = process.levels.get(skipped).map_or((0.0, 1.0), |level| level.from());
+        let mut state = vec![0.0; meant.len()];
+        for (position, best) in best.iter().enumerate() {
             for axis in 0..width {
                 let at = position * width + axis;
-                let draw = noise.normal(0, position, axis);
-                state[at] = match known {
-                    Some(_) => first.0 * clean[at] + first.1 * process.noise * draw,
+                let draw = noise.normal(skipped, position, axis);
+                state[at] = match best {
+                    Some(_) => first.0 * meant[at] + first.1 * process.noise * draw,
                     None => process.first_noise * draw,
                 };
             }
         }
-        let best = known.clone();
-        Ok(Self { process, known, clean, state, width, previous: None, best, step: 0, noise })
+        let (step, previous, guesses) = (skipped, None, Vec::new());
+        Ok(Self { process, known, clean, state, width, previous, best, guesses, step, skipped, noise })
     }
 
     /// One step: a forward pass, the best text that follows from it, and less noise.
@@ -153,6 +180,7 @@ impl<N: Normal> Run<N> {
         self.check(&found, vocabulary.size())?;
         let mut guess = self.clean.clone();
         let mut edits = Vec::new();
+        let mut guesses = Vec::new();
         let mut row = Row::default();
         for position in 0..self.known.len() {
             let here = position * self.width..(position + 1) * self.width;
@@ -166,15 +194,14 @@ impl<N: Normal> Run<N> {
             row.load(&found.logits[position * vocabulary.size()..][..vocabulary.size()], vocabulary, None);
             let fallback = Fallback { vocabulary, limit: None };
             let proposal = Propose::default().propose(&row, fallback, None, 0.0);
-            if self.best[position] != Some(proposal.token) {
-                self.best[position] = Some(proposal.token);
-                edits.push(Edit {
-                    position,
-                    act: EditAct::Write { token: proposal.token },
-                    probability: proposal.probability,
-                    runners_up: proposal.runners_up(proposal.token),
-                });
+            let (token, probability) = (proposal.token, proposal.probability);
+            let runners_up = proposal.runners_up(token);
+            if self.best[position] != Some(token) {
+                self.best[position] = Some(token);
+                let act = EditAct::Write { token };
+                edits.push(Edit { position, act, probability, runners_up: runners_up.clone() });
             }
+            guesses.push(Guess { position, token, probability, runners_up });
             match self.process.space {
                 Space::Embeddings => {
                     let clean = guess[here.clone()].iter_mut().zip(&found.clean[here]);
@@ -191,6 +218,7 @@ impl<N: Normal> Run<N> {
         }
         self.denoise(&level, &guess);
         self.previous = Some(found);
+        self.guesses = guesses;
         self.step += 1;
         Ok(edits)
     }
@@ -240,6 +268,11 @@ impl<N: Normal> Run<N> {
         &self.best
     }
 
+    /// How likely that text is, position by position, for those that are not known.
+    pub fn guesses(&self) -> &[Guess] {
+        &self.guesses
+    }
+
     /// What the network said last.
     pub fn last(&self) -> Option<&Prediction> {
         self.previous.as_ref()
@@ -252,6 +285,16 @@ impl<N: Normal> Run<N> {
 
     /// Steps made, and forward passes: every step is one.
     pub fn nfe(&self) -> usize {
+        self.step - self.skipped
+    }
+
+    /// Steps that are left.
+    pub fn steps_left(&self) -> usize {
+        self.process.levels.len().saturating_sub(self.step)
+    }
+
+    /// The step that comes next, of all that the process has.
+    pub fn next_step(&self) -> usize {
         self.step
     }
 

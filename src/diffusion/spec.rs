@@ -198,8 +198,13 @@ impl Registry {
     fn unknown(&self, name: &str) -> SpecError {
         let names = || preset::names().chain(self.custom.iter().map(|custom| custom.name.as_str()));
         let nearest = nearest(name, names()).to_owned();
-        SpecError::UnknownPreset { name: name.into(), nearest, all: names().collect::<Vec<_>>().join(", ") }
+        SpecError::UnknownPreset { name: one_line(name), nearest, all: names().collect::<Vec<_>>().join(", ") }
     }
+}
+
+/// What was written, fit for a message of one line.
+fn one_line(written: &str) -> String {
+    written.escape_debug().to_string()
 }
 
 /// Whether a text is a sampler and not the name of one.
@@ -240,7 +245,7 @@ fn with_key(custom: &Custom, text: &str, key: &str, value: &str) -> Result<Strin
             text.split([';', '\n']).filter_map(|line| line.split_once('=')).map(|(left, _)| left.trim().to_owned());
         let own = own.filter(|left| !left.is_empty() && !left.contains([' ', '(']));
         let all = own.chain(COMMON_KEYS.iter().map(|key| (*key).to_owned())).collect::<Vec<_>>().join(", ");
-        SpecError::UnknownKey { preset: custom.name.clone(), key: key.into(), all }
+        SpecError::UnknownKey { preset: custom.name.clone(), key: one_line(key), all }
     })?;
     Ok(format!("{text}; {clause}"))
 }
@@ -312,7 +317,7 @@ fn bad_value(key: &str, value: &str, range: String) -> SpecError {
 fn unknown_key(preset: &Preset, key: &str) -> SpecError {
     let own = preset.keys.iter().map(|known| known.name);
     let all = own.chain(COMMON_KEYS.iter().copied()).collect::<Vec<_>>().join(", ");
-    SpecError::UnknownKey { preset: preset.name.into(), key: key.into(), all }
+    SpecError::UnknownKey { preset: preset.name.into(), key: one_line(key), all }
 }
 
 /// Of these names the one that is most like what was written: one that begins so, else the one fewest edits away.

@@ -12,6 +12,7 @@ mod picture;
 mod revise;
 mod settle;
 mod trial;
+mod vector;
 pub(in crate::engine) mod words;
 
 use std::ops::Range;
@@ -36,6 +37,7 @@ use crate::model::Model;
 use picture::Picture;
 use settle::Settling;
 use trial::Trial;
+use vector::Vectors;
 
 /// What asks, between layers, whether to stop.
 pub(crate) type Cancelled<'a> = &'a (dyn Fn() -> bool + Sync);
@@ -73,6 +75,8 @@ enum Stage {
         purpose: Purpose,
     },
     Denoising(Box<Run>),
+    /// The same with a model of vectors.
+    Vectors(Box<Vectors>),
     Done,
 }
 
@@ -146,12 +150,16 @@ impl Job {
     }
 
     fn first_stage(&mut self, model: &Model) -> Result<Stage, DenoiseError> {
-        match self.verb {
-            Verb::Fill if self.prompt.holes.iter().any(|hole| hole.left.doubtful || hole.right.doubtful) => {
+        match (self.verb, model.continuous()) {
+            (Verb::Fill, Some(_)) => self.measure(model),
+            (Verb::Rewrite { .. } | Verb::Refine, Some(vectors)) => self.renoise(model, vectors),
+            // Where noise is other tokens, there is no mask to ask about.
+            (Verb::Fill, None) if model.noise().starts_random() => self.measure(model),
+            (Verb::Fill, None) if self.prompt.holes.iter().any(|hole| hole.left.doubtful || hole.right.doubtful) => {
                 self.ask(model)
             }
-            Verb::Fill => self.measure(model),
-            Verb::Rewrite { .. } | Verb::Refine => self.choose(model),
+            (Verb::Fill, None) => self.measure(model),
+            (Verb::Rewrite { .. } | Verb::Refine, None) => self.choose(model),
         }
     }
 
@@ -165,6 +173,7 @@ impl Job {
             Stage::Trying(trial) => self.advance_trial(*trial, model, cancelled),
             Stage::Scoring { scoring, fold, purpose } => self.score_fold(scoring, fold, purpose, model, cancelled),
             Stage::Denoising(run) => self.denoise(run, model, cancelled),
+            Stage::Vectors(vectors) => self.denoise_vectors(vectors, model, cancelled),
             Stage::Done => Ok(Stage::Done),
         };
         self.seconds += started.elapsed().as_secs_f64();
@@ -199,6 +208,7 @@ impl Job {
                 }
                 self.passes += run.nfe();
             }
+            Stage::Vectors(vectors) => self.keep_vectors(vectors, model, cancelled)?,
             Stage::Scoring { purpose: Purpose::Judge { run, .. }, .. } => self.picture.canvas = run.into_canvas(),
             // Nothing has been decided yet: the first guesses are not worth keeping.
             Stage::Asking | Stage::Measuring(_) | Stage::Trying(_) | Stage::Scoring { .. } | Stage::Done => {}
@@ -215,6 +225,12 @@ impl Job {
         prompt.frame = self.prompt.frame.clone();
         let old = std::mem::replace(&mut self.prompt, prompt);
         self.parts = parts.to_vec();
+        if matches!(self.stage, Stage::Vectors(_))
+            && let Stage::Vectors(begun) = std::mem::replace(&mut self.stage, Stage::Done)
+        {
+            self.stage = self.rebase_vectors(&old, &begun, model)?;
+            return Ok(());
+        }
         // Lengths and scores of the old text say little about the new, and a refinement that has lost its scores could not
         // take back what is no likelier: begin again.
         let (Stage::Denoising(run), true) = (&self.stage, self.verb != Verb::Refine) else {
@@ -244,10 +260,15 @@ impl Job {
                 Phase::Measuring { tried, of }
             }
             Stage::Scoring { scoring, fold, .. } => Phase::Scoring { done: *fold, of: scoring.fold_count() },
-            Stage::Denoising(_) | Stage::Done => Phase::Denoising,
+            Stage::Denoising(_) | Stage::Vectors(_) | Stage::Done => Phase::Denoising,
         };
-        let left = if let Stage::Denoising(run) = &self.stage { run.steps_left() } else { 0 };
-        let planned = matches!(self.sampler.schedule.steps, crate::diffusion::schedule::Steps::Fixed(_));
+        let left = match &self.stage {
+            Stage::Denoising(run) => run.steps_left(),
+            Stage::Vectors(vectors) => vectors.steps_left(),
+            _ => 0,
+        };
+        let planned = model.continuous().is_some()
+            || matches!(self.sampler.schedule.steps, crate::diffusion::schedule::Steps::Fixed(_));
         Frame {
             job: self.id,
             step: self.steps,
@@ -272,7 +293,8 @@ impl Job {
 
     /// The canvas, token by token, and what the last step did to it.
     pub(crate) fn last_step(&self) -> Step<'_> {
-        Step { step: self.steps, ids: self.picture.canvas.ids(), edits: &self.picture.edits, nfe: self.nfe() }
+        let ids = if let Stage::Vectors(vectors) = &self.stage { vectors.ids() } else { self.picture.canvas.ids() };
+        Step { step: self.steps, ids, edits: &self.picture.edits, nfe: self.nfe() }
     }
 
     /// The tokens of each hole that are part of the result, for counting.

@@ -77,7 +77,10 @@ fn load(options: &EngineOptions) -> Result<Brain, String> {
     let is_chat = catalog::is_chat_by_name(&options.name);
     let mut brain = Brain::new(model).map_err(sentence)?.tuned_on_chat(is_chat);
     // The first pass packs the weights; better now than when the user waits for it.
-    let tried = brain.model.logits(&brain.model.noise().pass(0.5, &[0; 8], &[0]), &|| false).map(drop);
+    let tried = match brain.model.continuous() {
+        None => brain.model.logits(&brain.model.noise().pass(0.5, &[0; 8], &[0]), &|| false).map(drop),
+        Some(_) => Ok(()),
+    };
     match tried.and_then(|()| brain.self_test()) {
         Ok(warning) => {
             brain.warning = warning;

@@ -49,7 +49,8 @@ impl Brain {
         let n = once.len();
         let mask = self.model.vocabulary().mask();
         let shift = self.model.shift();
-        if self.model.noise() != Noise::Absorbing
+        if self.model.continuous().is_some()
+            || self.model.noise() != Noise::Absorbing
             || 3 * n > self.model.context()
             || n < 2 * (FROM + 3)
             || once.contains(&mask)

@@ -1,6 +1,6 @@
 //! Networks that are shown a vector at each position: Plaid, Diffusion-LM, SSD-LM and TESS 2.
 //!
-//! A loaded one is a [`ContinuousModel`]; how it is run is `diffusion::continuous`. Here is only what the networks
+//! A loaded one is the [`ContinuousModel`] in a [`Model`](super::Model); how it is run is `diffusion::continuous`. Here is only what the networks
 //! compute. TESS 2 is told by its `config.json`; the others come as the files of a training run, so that the files that
 //! lie in the folder say what it is ([`open`]), and the tensors' shapes what no file says.
 
@@ -10,6 +10,7 @@ mod ssd_lm;
 pub(crate) mod tess2;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 
@@ -18,15 +19,14 @@ use super::error::ModelError;
 use super::family::Architecture;
 use super::files::Checkpoint;
 use super::layers::Packing;
-use super::tokenizer::Tokenizer;
 use super::weights::Weights;
-use super::{LoadOptions, device};
+use super::{LoadOptions, LoadedNetwork};
 use crate::diffusion::continuous::{Choices, ContinuousDenoiser, Noised, Prediction, Process};
 use crate::diffusion::vocabulary::Vocabulary;
 use crate::diffusion::{DenoiseError, TokenId};
 
 /// What loads as a network on vectors.
-pub(crate) trait VectorArchitecture {
+pub(crate) trait VectorArchitecture: Sync {
     /// Reads all tensors. The caller has compared names and shapes before.
     fn load_vectors(
         &self,
@@ -47,75 +47,48 @@ pub(crate) trait VectorNetwork: Send + Sync {
 
     fn process(&self, choices: &Choices) -> Process;
 
+    /// How many steps, where nobody says.
+    fn steps(&self) -> usize;
+
     /// The caller has checked lengths.
     fn predict(&mut self, noised: &Noised<'_>, cancelled: &(dyn Fn() -> bool + Sync))
     -> Result<Prediction, ModelError>;
 }
 
-/// A loaded model that denoises vectors.
+/// What denoises vectors in a loaded model.
 pub struct ContinuousModel {
-    /// A short name for people.
-    pub name: String,
-    /// How it is asked; it has no mask.
-    pub descriptor: Descriptor,
-    /// Number of weights.
-    pub parameters: u64,
-    tokenizer: Option<Tokenizer>,
     vocabulary: Vocabulary,
     network: Box<dyn VectorNetwork>,
     context: usize,
-    device: &'static str,
-    pool: rayon::ThreadPool,
+    pool: Arc<rayon::ThreadPool>,
+}
+
+impl ContinuousModel {
+    pub(super) fn new(
+        network: Box<dyn VectorNetwork>,
+        vocabulary: Vocabulary,
+        context: usize,
+        pool: Arc<rayon::ThreadPool>,
+    ) -> Self {
+        Self { vocabulary, network, context, pool }
+    }
 }
 
 impl Checkpoint {
-    /// Whether this is a model of vectors, to be loaded with [`Checkpoint::load_continuous`].
+    /// Whether this is a model of vectors: then the loaded one has a [`ContinuousModel`] and denoises no tokens.
     pub fn is_continuous(&self) -> bool {
         self.architecture.vectors().is_some()
     }
 
-    /// Reads the tensors and the tokenizer of a model of vectors.
+    /// Reads a model of vectors for what needs neither its text nor its name.
     ///
     /// # Errors
     /// As [`Checkpoint::load`], and [`ModelError::Input`] for a model of tokens.
     pub fn load_continuous(self, name: &str, options: &LoadOptions) -> Result<ContinuousModel, ModelError> {
-        self.check_tensors()?;
-        let (device, dtype, packing) = device::open(options.device, options.dtype)?;
-        let tokenizer = self.tokenizer(options)?;
-        let size = self.architecture.vocab();
-        let banned = tokenizer
-            .iter()
-            .flat_map(|tokenizer| tokenizer.textless().chain(tokenizer.size() as TokenId..size as TokenId));
-        // There is no mask: its id is the first one that no token has.
-        let vocabulary = Vocabulary::new(size, size as TokenId, self.descriptor.eos, banned)
-            .map_err(|error| ModelError::Input(format!("{}: {error}", self.path.display())))?;
-        let Self { path, architecture, descriptor, weights } = self;
-        let weights = weights.working_on(device.clone(), dtype);
-        let vectors = architecture.vectors();
-        let vectors = vectors.ok_or_else(|| ModelError::Input(format!("{} denoises tokens", path.display())))?;
-        Ok(ContinuousModel {
-            name: name.to_owned(),
-            parameters: architecture.parameters(),
-            context: architecture.context(),
-            network: vectors.load_vectors(&weights, packing, &device)?,
-            device: device::name(&device),
-            pool: device::pool(options.threads)?,
-            descriptor,
-            tokenizer,
-            vocabulary,
-        })
-    }
-}
-
-impl ContinuousModel {
-    /// The tokenizer, where the checkpoint came with one.
-    pub fn tokenizer(&self) -> Option<&Tokenizer> {
-        self.tokenizer.as_ref()
-    }
-
-    /// `cpu`, `cuda` or `metal`.
-    pub fn device(&self) -> &'static str {
-        self.device
+        match self.load(name, options)?.network {
+            LoadedNetwork::Vectors(vectors) => Ok(*vectors),
+            LoadedNetwork::Tokens(_) => Err(ModelError::Input(format!("{name} denoises tokens, not vectors"))),
+        }
     }
 }
 
@@ -141,6 +114,10 @@ impl ContinuousDenoiser for ContinuousModel {
 
     fn process(&self, choices: &Choices) -> Process {
         self.network.process(choices)
+    }
+
+    fn steps(&self) -> usize {
+        self.network.steps()
     }
 
     fn predict(

@@ -85,7 +85,7 @@ pub enum ModelError {
     #[error("{0}")]
     Input(String),
     /// A model of vectors where one of tokens is needed.
-    #[error("this model denoises vectors instead of tokens, which only `models check` and `models show` can use yet")]
+    #[error("this model denoises vectors instead of tokens, so that it can fill and rewrite, and nothing else")]
     Vectors,
     /// The device asked for is not there.
     #[error("{0}")]

@@ -2,7 +2,10 @@
 //!
 //! One tensor at a time: it is read, packed, written and dropped, so that memory never holds more than the largest one.
 //! What a GGUF reader needs beyond the weights goes into the metadata: shape, mask token, shift, the tokenizer as it is
-//! (`tokenizer.huggingface.json` of the GGUF specification) and the chat template.
+//! (`tokenizer.huggingface.json` of the GGUF specification) and as lists, and the chat template.
+
+mod stacks;
+mod tokens;
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -92,7 +95,8 @@ pub struct Exported {
 
 /// One tensor of the file to be.
 struct Planned {
-    source: String,
+    /// One tensor, or the matrices of a stack.
+    sources: Vec<String>,
     name: String,
     shape: Vec<usize>,
     dtype: GgmlDType,
@@ -119,11 +123,15 @@ impl Checkpoint {
         let is_plain = |decoder: &&Decoder| {
             let shape = &decoder.shape;
             let named = matches!(decoder.layout, Layout::HuggingFace | Layout::Llada | Layout::Gguf);
-            named && shape.mixture.is_none() && shape.convolutions.is_none() && shape.rotary_dim == shape.head_dim
+            let mixture = shape.mixture.as_ref().is_none_or(|mixture| mixture.is_plain() && shape.qk_norm);
+            named && mixture && shape.convolutions.is_none() && shape.rotary_dim == shape.head_dim
         };
-        let Some(decoder) = self.architecture.decoder().filter(is_plain) else {
+        let is_known = |decoder: &&Decoder| {
+            decoder.shape.mixture.is_none() || ["llada-moe", "lladamoe"].contains(&self.descriptor.family.as_str())
+        };
+        let Some(decoder) = self.architecture.decoder().filter(is_plain).filter(is_known) else {
             let what = format!("writing a network of family `{}` as GGUF", self.descriptor.family);
-            let supported = "Llama- and Qwen-shaped models without experts or convolutions";
+            let supported = "Llama- and Qwen-shaped models without convolutions, and LLaDA-MoE";
             return Err(ModelError::Unsupported { path: self.path.clone(), what, supported });
         };
         let arch = self.gguf_architecture(decoder);
@@ -155,6 +163,7 @@ impl Checkpoint {
         let shape = &decoder.shape;
         let name = match decoder.layout {
             Layout::Llada => "llada",
+            _ if shape.mixture.is_some() => "llada-moe",
             _ if shape.qk_norm => "qwen3",
             _ if shape.qkv_bias && self.descriptor.family == "dream" => "dream",
             _ if shape.qkv_bias => "qwen2",
@@ -175,10 +184,12 @@ impl Checkpoint {
         };
         let mut fallbacks = Vec::new();
         let pairs = expected(shape, decoder.layout).into_iter().zip(expected(shape, Layout::Gguf));
-        let there = pairs.filter(|(source, _)| source.required || self.weights.has(&source.name));
-        let planned = there.map(|(source, target)| {
+        let pairs = stacks::stacked(pairs);
+        let there = pairs.into_iter().filter(|(sources, target)| target.required || self.weights.has(&sources[0]));
+        let planned = there.map(|(sources, target)| {
             let width = target.shape.last().copied().unwrap_or(1);
-            let dtype = if target.shape.len() < 2 {
+            // Which experts are chosen hangs on small differences.
+            let dtype = if target.shape.len() < 2 || target.name.contains("ffn_gate_inp") {
                 GgmlDType::F32
             } else {
                 let kind = to.for_rows_of(width);
@@ -188,18 +199,22 @@ impl Checkpoint {
                 kind.ggml()
             };
             let permuted = heads(&target.name);
-            Planned { source: source.name, name: target.name, shape: target.shape, dtype, permuted }
+            Planned { sources, name: target.name, shape: target.shape, dtype, permuted }
         });
         (planned.collect(), fallbacks)
     }
 
     fn packed(&self, planned: &Planned) -> Result<Vec<u8>, ModelError> {
-        let mut tensor = self.weights.get(&planned.source)?;
-        if let Some(heads) = planned.permuted {
-            tensor = interleaved(&tensor, heads)?;
+        let mut bytes = Vec::new();
+        for source in &planned.sources {
+            let mut tensor = self.weights.get(source)?;
+            if let Some(heads) = planned.permuted {
+                tensor = interleaved(&tensor, heads)?;
+            }
+            let packed = QTensor::quantize(&tensor.to_device(&Device::Cpu)?, planned.dtype)?;
+            bytes.extend_from_slice(&packed.data()?);
         }
-        let packed = QTensor::quantize(&tensor.to_device(&Device::Cpu)?, planned.dtype)?;
-        Ok(packed.data()?.into_owned())
+        Ok(bytes)
     }
 
     fn metadata(&self, decoder: &Decoder, arch: &str, to: BlockType) -> Result<Vec<(String, Value)>, ModelError> {
@@ -226,6 +241,14 @@ impl Checkpoint {
             ("attention.layer_norm_rms_epsilon", Value::F32(shape.norm_eps as f32)),
         ];
         list.extend(own.into_iter().map(|(key, value)| (format!("{arch}.{key}"), value)));
+        if let Some(mixture) = &shape.mixture {
+            let own = [
+                ("expert_count", mixture.experts),
+                ("expert_used_count", mixture.chosen),
+                ("expert_feed_forward_length", mixture.width),
+            ];
+            list.extend(own.into_iter().map(|(key, value)| (format!("{arch}.{key}"), size(value))));
+        }
         if let Attention::Block(length) = self.descriptor.attention {
             list.push(("diffusion.attention".into(), Value::String(format!("block:{length}"))));
         }
@@ -254,6 +277,9 @@ impl Checkpoint {
         if let Some(path) = tokenizer {
             let read = std::fs::read_to_string(&path);
             let text = read.map_err(|source| ModelError::Read { path: path.clone(), source })?;
+            for (key, value) in tokens::lists(&text, shape.vocab) {
+                add(key, value);
+            }
             add("tokenizer.huggingface.json", Value::String(text));
         }
         if let Ok(format) = chat::find(self.folder(), None) {

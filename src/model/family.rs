@@ -167,7 +167,7 @@ const FAMILIES: &[Family] = &[
     Family { names: &["llada2_moe", "llada21_moe"], shift: 0, read: decoder::llada2 },
     Family { names: &["sdar", "sdar_moe"], shift: 0, read: decoder::block_causal },
     Family { names: &["fast_dllm_qwen"], shift: 1, read: decoder::block_causal },
-    Family { names: &["tess2"], shift: 0, read: tess2::read },
+    Family { names: &["tess2"], shift: 1, read: tess2::read },
     Family { names: &["lfm2"], shift: 0, read: lfm2::read },
     Family { names: &["bert"], shift: 0, read: encoder::bert },
     Family { names: &["roberta", "xlm-roberta"], shift: 0, read: encoder::roberta },

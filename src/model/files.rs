@@ -107,6 +107,11 @@ impl Checkpoint {
         Ok(Self { path: path.into(), descriptor, architecture, weights })
     }
 
+    /// How many logits a row has.
+    pub fn vocabulary_size(&self) -> usize {
+        self.architecture.vocab()
+    }
+
     /// What `models show` tells of the network: label and value.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         let architecture = &self.architecture;

@@ -9,6 +9,7 @@ use super::decoder::names::Layout;
 use super::decoder::{Backbone, Decoder, RopePairs};
 use super::error::ModelError;
 use super::family::{Architecture, SUPPORTED};
+use super::moe::{self, Mixture};
 
 /// Reads shape and descriptor from GGUF metadata; the number of embedding rows comes from the tensor itself.
 pub(crate) fn from_metadata(
@@ -24,7 +25,7 @@ pub(crate) fn from_metadata(
         "llama" => (RopePairs::Interleaved, false, false, 1),
         "dream" => (RopePairs::Halves, true, false, 1),
         "qwen2" => (RopePairs::Halves, true, false, 1),
-        "qwen3" => (RopePairs::Halves, false, true, 0),
+        "qwen3" | "llada-moe" => (RopePairs::Halves, false, true, 0),
         other => {
             let what = format!("a network of architecture `{other}`");
             return Err(ModelError::Unsupported { path: path.into(), what, supported: SUPPORTED });
@@ -41,15 +42,23 @@ pub(crate) fn from_metadata(
         Some(width) => width,
         None => hidden / heads.max(1),
     };
+    let layers = keys.size(&format!("{arch}.block_count"))?;
+    let mixture = if arch == "llada-moe" { Some(keys.mixture(&arch, layers)?) } else { None };
+    let feed_forward = match (&mixture, keys.optional(&format!("{arch}.feed_forward_length"))?) {
+        (_, Some(width)) => width,
+        // No block has a layer of that kind.
+        (Some(mixture), None) => mixture.width,
+        (None, None) => return Err(keys.error(&format!("{arch}.feed_forward_length"), "is missing")),
+    };
     let backbone = Backbone {
         vocab,
         hidden,
-        layers: keys.size(&format!("{arch}.block_count"))?,
+        layers,
         heads,
         kv_heads: keys.optional(&format!("{arch}.attention.head_count_kv"))?.unwrap_or(heads),
         head_dim,
         rotary_dim: head_dim,
-        feed_forward: keys.size(&format!("{arch}.feed_forward_length"))?,
+        feed_forward,
         norm_eps: keys.number(&format!("{arch}.attention.layer_norm_rms_epsilon"))?,
         rope_theta: keys.optional_number(&format!("{arch}.rope.freq_base"))?.unwrap_or(10_000.0),
         rope,
@@ -57,7 +66,7 @@ pub(crate) fn from_metadata(
         output_bias: shape("blk.0.attn_output.bias").is_some(),
         feed_forward_bias: shape("blk.0.ffn_up.bias").is_some(),
         qk_norm: qk_norm || shape("blk.0.attn_q_norm.weight").is_some(),
-        mixture: None,
+        mixture,
         convolutions: None,
         tied: true,
         context: keys.size(&format!("{arch}.context_length"))?,
@@ -126,6 +135,17 @@ impl Metadata<'_> {
 
     fn size(&self, key: &str) -> Result<usize, ModelError> {
         self.optional(key)?.ok_or_else(|| self.error(key, "is missing"))
+    }
+
+    fn mixture(&self, arch: &str, layers: usize) -> Result<Mixture, ModelError> {
+        let key = |name: &str| format!("{arch}.{name}");
+        if layers > 1 << 16 {
+            return Err(self.error(&key("block_count"), format!("is {layers}, which no network has")));
+        }
+        let (experts, chosen) = (self.size(&key("expert_count"))?, self.size(&key("expert_used_count"))?);
+        let mixture = moe::llada_moe_in_gguf(experts, chosen, self.size(&key("expert_feed_forward_length"))?, layers);
+        mixture.possible().map_err(|(_, why)| self.error(&key("expert_count"), why))?;
+        Ok(mixture)
     }
 
     fn optional_number(&self, key: &str) -> Result<Option<f64>, ModelError> {

@@ -103,6 +103,23 @@ pub(crate) fn llada2(keys: &Keys<'_>, layers: usize) -> Result<Mixture, ModelErr
     })
 }
 
+/// What a GGUF file can say of LLaDA-MoE: that of every block, without a shared expert.
+pub(crate) fn llada_moe_in_gguf(experts: usize, chosen: usize, width: usize, layers: usize) -> Mixture {
+    Mixture {
+        experts,
+        chosen,
+        width,
+        shared: None,
+        sparse: vec![true; layers],
+        scores: Scores::Softmax,
+        bias: None,
+        weigh_with_bias: true,
+        groups: None,
+        normalise: false,
+        scale: 1.0,
+    }
+}
+
 /// Qwen3-MoE (SDAR-30B-A3B, RND1).
 pub(crate) fn qwen3_moe(keys: &Keys<'_>, layers: usize) -> Result<Mixture, ModelError> {
     let every = keys.optional("decoder_sparse_step")?.unwrap_or(1).max(1);
@@ -126,9 +143,19 @@ pub(crate) fn qwen3_moe(keys: &Keys<'_>, layers: usize) -> Result<Mixture, Model
 }
 
 impl Mixture {
+    /// Whether it is what [`llada_moe_in_gguf`] makes: what can be written so.
+    pub(crate) fn is_plain(&self) -> bool {
+        *self == llada_moe_in_gguf(self.experts, self.chosen, self.width, self.sparse.len())
+    }
+
     /// Refuses what no network can have.
     pub(crate) fn check(&self, keys: &Keys<'_>) -> Result<(), ModelError> {
-        let wrong = |key: &str, why: String| Err(keys.error(key, why));
+        self.possible().map_err(|(key, why)| keys.error(key, why))
+    }
+
+    /// The same: what is wrong with which key of the configuration.
+    pub(crate) fn possible(&self) -> Result<(), (&'static str, String)> {
+        let wrong = |key, why: String| Err((key, why));
         if self.experts == 0 || self.experts > 1 << 12 {
             return wrong("num_experts", format!("is {}, which no network has", self.experts));
         }
@@ -187,6 +214,19 @@ pub(crate) fn swiglu_names(before: &str) -> [String; 3] {
 
 fn mlp(block: usize) -> String {
     format!("model.layers.{block}.mlp")
+}
+
+/// Where a GGUF file keeps what Hugging Face's layout calls so: the name there, and which of the matrices that are
+/// stacked under it (llama.cpp stacks the experts of a block).
+pub(crate) fn in_gguf(name: &str) -> Option<(String, Option<usize>)> {
+    let (block, place) = name.strip_prefix("model.layers.")?.split_once(".mlp.")?;
+    block.parse::<usize>().ok()?;
+    if place == "gate.weight" {
+        return Some((format!("blk.{block}.ffn_gate_inp.weight"), None));
+    }
+    let (expert, map) = place.strip_prefix("experts.")?.split_once('.')?;
+    let map = map.strip_suffix("_proj.weight").filter(|map| ["gate", "up", "down"].contains(map))?;
+    Some((format!("blk.{block}.ffn_{map}_exps.weight"), Some(expert.parse().ok()?)))
 }
 
 /// Every tensor that the mixture of a block needs.

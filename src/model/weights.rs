@@ -2,23 +2,26 @@
 //! door.
 //!
 //! A tensor is read when it is asked for and converted to the working type then, so that at no time a second copy of
-//! the whole checkpoint is in memory.
+//! the whole checkpoint is in memory. What has been read of a mapped file stays resident as long as the file is mapped, so
+//! that the files are mapped anew now and then ([`Mapped`]).
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::BufReader;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use candle_core::quantized::QTensor;
 use candle_core::quantized::ggml_file::qtensor_from_ggml;
-use candle_core::quantized::gguf_file::Content;
+use candle_core::quantized::gguf_file::{Content, TensorInfo};
 use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Device, Tensor};
 
 use super::error::{Misshapen, ModelError, first_line};
 use super::family::Expected;
+use super::moe;
 use super::pickle::Pickles;
 
 /// (usual name, other name) of parts of tensor names: BERT's files from TensorFlow keep its names of LayerNorm, LFM2's on
@@ -27,9 +30,51 @@ const ALIASES: [(&str, &str); 3] =
     [("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta"), ("model.", "lfm2.")];
 
 enum Source {
-    Safetensors(MmapedSafetensors),
+    Safetensors(Mapped),
     Gguf { content: Content, file: Mutex<BufReader<File>> },
     Pickles(Pickles),
+}
+
+/// Read bytes of mapped files after which they are mapped anew: little beside a large checkpoint, and much beside the
+/// milliseconds that reading its headers again takes.
+const RESIDENT: usize = 64 << 20;
+
+/// Mapped safetensors files, of which at most a tensor and [`RESIDENT`] bytes more are resident.
+struct Mapped {
+    files: Vec<PathBuf>,
+    mapping: RwLock<Arc<MmapedSafetensors>>,
+    /// Bytes read since the files were mapped.
+    read: AtomicUsize,
+}
+
+impl Mapped {
+    fn open(files: &[PathBuf]) -> candle_core::Result<Self> {
+        let mapping = RwLock::new(Arc::new(map(files)?));
+        Ok(Self { files: files.to_vec(), mapping, read: AtomicUsize::new(0) })
+    }
+
+    /// The mapping as it is; it stays as long as someone holds it.
+    fn now(&self) -> Arc<MmapedSafetensors> {
+        self.mapping.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The mapping to read so many bytes from.
+    fn to_read(&self, bytes: usize) -> candle_core::Result<Arc<MmapedSafetensors>> {
+        if self.read.fetch_add(bytes, Ordering::Relaxed) > RESIDENT {
+            self.read.store(bytes, Ordering::Relaxed);
+            let anew = Arc::new(map(&self.files)?);
+            *self.mapping.write().unwrap_or_else(PoisonError::into_inner) = anew;
+        }
+        Ok(self.now())
+    }
+}
+
+fn map(files: &[PathBuf]) -> candle_core::Result<MmapedSafetensors> {
+    // A file that another program shortens while we load it is the documented hazard of every loader.
+    #[expect(unsafe_code, reason = "mapping is what keeps a 16 GB checkpoint out of memory")]
+    unsafe {
+        MmapedSafetensors::multi(files)
+    }
 }
 
 /// An opened checkpoint.
@@ -57,10 +102,7 @@ impl Weights {
         for file in files {
             File::open(file).map_err(|source| ModelError::Read { path: file.clone(), source })?;
         }
-        // A file that another program shortens while we load it is the documented hazard of every loader.
-        #[expect(unsafe_code, reason = "mapping is what keeps a 16 GB checkpoint out of memory")]
-        let mapped = unsafe { MmapedSafetensors::multi(files) };
-        let mapped = mapped.map_err(|error| {
+        let mapped = Mapped::open(files).map_err(|error| {
             let path = if files.len() == 1 { files[0].clone() } else { path.to_owned() };
             ModelError::Damaged { path, why: first_line(&error) }
         })?;
@@ -123,15 +165,15 @@ impl Weights {
 
     fn shape_of(&self, name: &str) -> Option<Vec<usize>> {
         match &self.source {
-            Source::Safetensors(mapped) => mapped.get(name).ok().map(|view| view.shape().to_vec()),
-            Source::Gguf { content, .. } => content.tensor_infos.get(name).map(|info| info.shape.dims().to_vec()),
+            Source::Safetensors(mapped) => mapped.now().get(name).ok().map(|view| view.shape().to_vec()),
+            Source::Gguf { content, .. } => info(content, name).map(|info| info.shape.dims().to_vec()),
             Source::Pickles(pickles) => pickles.shape(name).map(<[usize]>::to_vec),
         }
     }
 
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = match &self.source {
-            Source::Safetensors(mapped) => mapped.tensors().into_iter().map(|(name, _)| name).collect(),
+            Source::Safetensors(mapped) => mapped.now().tensors().into_iter().map(|(name, _)| name).collect(),
             Source::Gguf { content, .. } => content.tensor_infos.keys().cloned().collect(),
             Source::Pickles(pickles) => pickles.names().map(str::to_owned).collect(),
         };
@@ -153,7 +195,13 @@ impl Weights {
                 _ => {}
             }
         }
-        let used: HashSet<String> = wanted.iter().map(|tensor| self.stored(&tensor.name)).collect();
+        let stacked = |name: String| match &self.source {
+            Source::Gguf { content, .. } if !content.tensor_infos.contains_key(&name) => {
+                moe::in_gguf(&name).map_or(name, |(stack, _)| stack)
+            }
+            _ => name,
+        };
+        let used: HashSet<String> = wanted.iter().map(|tensor| stacked(self.stored(&tensor.name))).collect();
         report.unused = self.names().into_iter().filter(|name| !used.contains(name)).collect();
         report
     }
@@ -161,7 +209,11 @@ impl Weights {
     /// Reads one tensor in the working type.
     pub(crate) fn get(&self, name: &str) -> Result<Tensor, ModelError> {
         let tensor = match &self.source {
-            Source::Safetensors(mapped) => mapped.load(&self.stored(name), &self.device),
+            Source::Safetensors(mapped) => {
+                let stored = self.stored(name);
+                let bytes = mapped.now().get(&stored).map_or(0, |view| view.data().len());
+                mapped.to_read(bytes).and_then(|mapping| mapping.load(&stored, &self.device))
+            }
             Source::Gguf { content, file } => {
                 let dense = self.blocks(content, file, name)?.dequantize(&Device::Cpu);
                 dense.and_then(|dense| dense.to_device(&self.device))
@@ -172,12 +224,15 @@ impl Weights {
     }
 
     /// A matrix to be read a few rows at a time, so that all of it is never there as floats.
-    pub(crate) fn matrix(&self, name: &str) -> Result<Matrix<'_>, ModelError> {
+    pub(crate) fn matrix(&self, name: &str) -> Result<Matrix, ModelError> {
         let stored = match &self.source {
             Source::Safetensors(mapped) => {
-                let view = mapped.get(&self.stored(name)).map_err(|error| self.damaged(name, &error))?;
+                let (stored, damaged) = (self.stored(name), |error| self.damaged(name, &error));
+                let mapping = mapped.now();
+                let view = mapping.get(&stored).map_err(damaged)?;
                 let dtype = DType::try_from(view.dtype()).map_err(|error| self.damaged(name, &error))?;
-                Stored::Plain { bytes: view.data(), dtype }
+                let mapping = mapped.to_read(view.data().len()).map_err(damaged)?;
+                Stored::Plain { mapping, name: stored, dtype }
             }
             Source::Gguf { content, file } => Stored::Blocks(self.blocks(content, file, name)?),
             Source::Pickles(pickles) => Stored::Dense(pickles.get(&self.stored(name))?),
@@ -190,7 +245,8 @@ impl Weights {
 
     fn blocks(&self, content: &Content, file: &Mutex<BufReader<File>>, name: &str) -> Result<QTensor, ModelError> {
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-        let blocks = content.tensor(&mut *file, &self.stored(name), &Device::Cpu);
+        let there = info(content, &self.stored(name)).ok_or_else(|| candle_core::Error::Msg("is not there".into()));
+        let blocks = there.and_then(|info| info.read(&mut *file, content.tensor_data_offset, &Device::Cpu));
         blocks.map_err(|error| self.damaged(name, &error))
     }
 
@@ -199,26 +255,52 @@ impl Weights {
     }
 }
 
+/// Where a tensor of a GGUF file lies: under its name, or one of the matrices that are stacked under another.
+fn info(content: &Content, name: &str) -> Option<TensorInfo> {
+    let of = |info: &TensorInfo, shape: &[usize], offset| TensorInfo {
+        ggml_dtype: info.ggml_dtype,
+        shape: shape.into(),
+        offset,
+    };
+    if let Some(info) = content.tensor_infos.get(name) {
+        return Some(of(info, info.shape.dims(), info.offset));
+    }
+    let (stack, index) = moe::in_gguf(name)?;
+    let info = content.tensor_infos.get(&stack)?;
+    match (index, info.shape.dims()) {
+        (None, dims) => Some(of(info, dims, info.offset)),
+        (Some(index), [count, rows, columns]) if index < *count => {
+            let numbers = rows.checked_mul(*columns)?;
+            let whole = numbers.is_multiple_of(info.ggml_dtype.block_size());
+            let bytes = (numbers / info.ggml_dtype.block_size()).checked_mul(info.ggml_dtype.type_size())?;
+            let offset = info.offset.checked_add((bytes as u64).checked_mul(index as u64)?)?;
+            whole.then(|| of(info, &[*rows, *columns], offset))
+        }
+        (Some(_), _) => None,
+    }
+}
+
 /// A matrix in its file's form.
-pub(crate) struct Matrix<'a> {
-    stored: Stored<'a>,
+pub(crate) struct Matrix {
+    stored: Stored,
     pub(crate) outputs: usize,
     pub(crate) inputs: usize,
 }
 
-enum Stored<'a> {
-    Plain { bytes: &'a [u8], dtype: DType },
+enum Stored {
+    Plain { mapping: Arc<MmapedSafetensors>, name: String, dtype: DType },
     Blocks(QTensor),
     Dense(Tensor),
 }
 
-impl Matrix<'_> {
+impl Matrix {
     /// Some rows as floats, one after the other.
     pub(crate) fn rows(&self, rows: Range<usize>) -> candle_core::Result<Vec<f32>> {
         let (shape, cpu) = ((rows.len(), self.inputs), Device::Cpu);
         let part = |bytes: usize| rows.start * bytes / self.outputs..rows.end * bytes / self.outputs;
         let tensor = match &self.stored {
-            Stored::Plain { bytes, dtype } => {
+            Stored::Plain { mapping, name, dtype } => {
+                let bytes = mapping.get(name)?.data();
                 Tensor::from_raw_buffer(&bytes[part(bytes.len())], *dtype, &[shape.0, shape.1], &cpu)?
             }
             Stored::Blocks(blocks) if self.inputs.is_multiple_of(blocks.dtype().block_size()) => {
@@ -231,5 +313,29 @@ impl Matrix<'_> {
             Stored::Blocks(blocks) => blocks.dequantize(&cpu)?.narrow(0, rows.start, rows.len())?,
         };
         tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_mapped_anew_when_much_was_read_and_give_the_same_numbers() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/llada-bf16-sharded");
+        let parts = (1..=3).map(|part| folder.join(format!("model-0000{part}-of-00003.safetensors")));
+        let mapped = Mapped::open(&parts.collect::<Vec<_>>()).unwrap();
+        let first = Arc::downgrade(&mapped.now());
+        let name = mapped.now().tensors()[0].0.clone();
+        let numbers = mapped.now().get(&name).unwrap().data().to_vec();
+        mapped.to_read(RESIDENT).unwrap();
+        assert!(first.upgrade().is_some(), "not before the limit");
+        // Whoever still reads from the old mapping keeps it.
+        let held = mapped.now();
+        let next = mapped.to_read(1 + RESIDENT).and_then(|_| mapped.to_read(1)).unwrap();
+        assert!(!Arc::ptr_eq(&held, &next) && first.upgrade().is_some());
+        drop(held);
+        assert!(first.upgrade().is_none(), "nobody holds the old mapping any more");
+        assert!(next.get(&name).unwrap().data() == numbers);
     }
 }

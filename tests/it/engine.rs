@@ -16,30 +16,31 @@ use lacuna::model::{Checkpoint, LoadOptions};
 /// Long enough for the slowest machine; nothing here measures time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-struct Desk {
-    engine: Engine,
+pub(crate) struct Desk {
+    pub(crate) engine: Engine,
     events: Receiver<Event>,
 }
 
 impl Desk {
     fn new(model: &str) -> Self {
+        Self::at(model, catalog::find(model))
+    }
+
+    pub(crate) fn at(name: &str, path: Result<std::path::PathBuf, String>) -> Self {
         let (tell, events) = channel();
-        let options = EngineOptions {
-            name: model.to_owned(),
-            path: catalog::find(model),
-            load: LoadOptions { threads: 1, ..LoadOptions::default() },
-        };
+        let options =
+            EngineOptions { name: name.to_owned(), path, load: LoadOptions { threads: 1, ..LoadOptions::default() } };
         let engine = Engine::start(options, move |event| drop(tell.send(event))).unwrap();
         Self { engine, events }
     }
 
     #[track_caller]
-    fn next(&self) -> Event {
+    pub(crate) fn next(&self) -> Event {
         self.events.recv_timeout(PATIENCE).expect("the engine says something")
     }
 
     #[track_caller]
-    fn frame_where(&self, wanted: impl Fn(&Frame) -> bool) -> Arc<Frame> {
+    pub(crate) fn frame_where(&self, wanted: impl Fn(&Frame) -> bool) -> Arc<Frame> {
         loop {
             match self.next() {
                 Event::Frame(frame) if wanted(&frame) => return frame,
@@ -50,7 +51,7 @@ impl Desk {
     }
 
     #[track_caller]
-    fn end_of(&self, job: u64) -> Outcome {
+    pub(crate) fn end_of(&self, job: u64) -> Outcome {
         loop {
             if let Event::Ended { job: ended, outcome } = self.next()
                 && ended == JobId(job)
@@ -60,16 +61,16 @@ impl Desk {
         }
     }
 
-    fn start(&self, job: u64, verb: Verb, parts: Vec<Part>) {
+    pub(crate) fn start(&self, job: u64, verb: Verb, parts: Vec<Part>) {
         self.engine.send(Command::Start(Request { job: JobId(job), verb, parts, options: RunOptions::default() }));
     }
 }
 
-fn text(text: &str) -> Part {
+pub(crate) fn text(text: &str) -> Part {
     Part::Text(text.into())
 }
 
-fn hole(id: u64, original: &str, length: Length) -> Part {
+pub(crate) fn hole(id: u64, original: &str, length: Length) -> Part {
     Part::Hole(HolePart::new(HoleId(id), original, length))
 }
 

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lacuna::diffusion::DenoiseError;
 use lacuna::diffusion::continuous::{Choices, ContinuousDenoiser, Run};
 use lacuna::diffusion::rng::Seeded;
+use lacuna::diffusion::{DenoiseError, Denoiser};
 use lacuna::model::{
     Attention, Checkpoint, DeviceChoice, DtypeChoice, Input, LoadOptions, Model, ModelError, Overrides,
 };
@@ -16,7 +16,8 @@ use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::fixture;
+use crate::support::{self, fixture, run};
+use crate::tiny;
 
 /// Name, shape, numbers.
 type Tensors = Vec<(String, Vec<usize>, Vec<f32>)>;
@@ -32,6 +33,12 @@ fn open(folder: &Path) -> Result<Checkpoint, ModelError> {
 
 fn load(folder: &Path) -> Model {
     open(folder).unwrap().load("test", &options(3)).unwrap()
+}
+
+/// Loads with what its files say alone.
+fn load_with_its_own(folder: &Path) -> Model {
+    let options = LoadOptions { overrides: Overrides::default(), ..options(0) };
+    Checkpoint::open(folder, &options.overrides).unwrap().load("test", &options).unwrap()
 }
 
 fn logits(model: &mut Model, ids: &[u32]) -> Vec<f32> {
@@ -209,6 +216,33 @@ fn fast_dllm_is_qwen2_block_by_block_and_shifted() {
 }
 
 #[test]
+fn rows_without_a_token_the_mask_and_special_tokens_are_never_proposed() {
+    let folder = TempDir::new().unwrap();
+    tiny::copy("llada", folder.path(), &Value::Null);
+    tiny::give_tokenizer(folder.path());
+    let model = load_with_its_own(folder.path());
+    let (vocabulary, tokenizer) = (model.vocabulary(), model.tokenizer().unwrap());
+    assert!(vocabulary.size() == 160 && tokenizer.size() == 151, "{}", tokenizer.size());
+    let open: Vec<u32> = (0..160).filter(|id| !vocabulary.is_banned(*id)).collect();
+    assert_eq!(open.len(), 40, "{open:?}");
+    assert!(open.iter().all(|id| !tokenizer.bytes(*id).is_empty()));
+}
+
+#[test]
+fn a_mask_that_is_a_token_of_texts_too_stays_where_it_stands() {
+    // DiffuLLaMA and DiffuGPT took a rare token of their vocabulary as mask; here it is the letter q.
+    let folder = TempDir::new().unwrap();
+    tiny::model("llada", 150, folder.path());
+    let mask = tiny::token('q').to_string();
+    let at = folder.path().to_str().unwrap();
+    let found =
+        support::json(&run(&["fill", "q [MASK:3] qq", "--model", at, "--mask-id", &mask, "--seed", "3", "--json"]));
+    let (text, inside) = (found["text"].as_str().unwrap(), found["holes"][0]["text"].as_str().unwrap());
+    assert!(text.starts_with("q ") && text.ends_with(" qq") && text.len() == 8, "{text:?}");
+    assert!(inside.len() == 3 && !inside.contains('q'), "{inside:?}");
+}
+
+#[test]
 fn impossible_mixtures_are_refused_in_a_sentence() {
     for (name, key, value, word) in [
         ("llada2", "n_group", json!(5), "n_group"),
@@ -236,7 +270,10 @@ fn a_model_of_vectors_is_no_model_of_tokens_and_says_so() {
     for name in ["plaid", "ssd-lm", "tess2", "diffusion-lm"] {
         let checkpoint = open(&fixture(name)).unwrap();
         assert!(checkpoint.is_continuous() && checkpoint.descriptor.family == name);
-        let error = checkpoint.load(name, &options(3)).err().unwrap().to_string();
+        let mut model = checkpoint.load(name, &options(3)).unwrap();
+        assert!(model.continuous().is_some());
+        let input = Input::new(&[4, 5, 6], Attention::Full, &[1]);
+        let error = model.forward(&input, &|| false).err().unwrap().to_string();
         assert!(error.contains("vectors"), "{error}");
     }
     let error = open(&fixture("bert")).unwrap().load_continuous("bert", &options(3)).err().unwrap().to_string();
@@ -291,7 +328,7 @@ fn a_cancelled_pass_over_vectors_ends_between_layers() {
     }
 }
 
-mod lfm2 {
+pub(crate) mod lfm2 {
     //! The network as loops over numbers, written from `models.md` section 2.9.
 
     use super::*;
@@ -301,7 +338,7 @@ mod lfm2 {
     const KV_HEADS: usize = 1;
     const WIDTH: usize = 4;
     const FEED_FORWARD: usize = 6;
-    const VOCAB: usize = 11;
+    const VOCAB: usize = 64;
     const EPS: f32 = 1e-5;
     const THETA: f32 = 1e6;
 
@@ -343,6 +380,15 @@ mod lfm2 {
             (format!("{prefix}{name}.weight"), shape, numbers(seed as u32 + 1, count))
         };
         list.into_iter().enumerate().map(with_numbers).collect()
+    }
+
+    /// Puts one into a folder.
+    pub(crate) fn make(folder: &Path) {
+        let made = write(&config(), &tensors("model."));
+        fs::create_dir_all(folder).unwrap();
+        for file in ["config.json", "model.safetensors"] {
+            fs::copy(made.path().join(file), folder.join(file)).unwrap();
+        }
     }
 
     struct Reference(HashMap<String, Vec<f32>>);

@@ -15,8 +15,17 @@ mod cli;
 mod editor;
 /// The engine with the default model: commands in, events out.
 mod engine;
+/// A tiny checkpoint of each family fills a hole in the editor.
+#[cfg(unix)]
+mod every_family;
 /// Traps of published checkpoints, one test each.
 mod families;
+/// Every parser that we own, fed with inputs that are nearly right.
+#[path = "../fuzz"]
+mod fuzz {
+    mod mutate;
+    mod targets;
+}
 /// GGUF files against the safetensors that they are made from.
 mod gguf;
 /// A hub on this machine.
@@ -40,3 +49,6 @@ mod support;
 mod terminal;
 /// Tiny models for work on text.
 mod tiny;
+/// Models of vectors behind the engine and on the command line.
+#[cfg(unix)]
+mod vectors;

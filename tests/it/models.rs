@@ -338,6 +338,19 @@ fn a_packed_model_carries_mask_shift_tokenizer_and_chat_template_and_can_be_pack
         (&json!("170"), &json!("1"), &json!("qwen3"))
     );
     json(&run(&["models", "quantize", &path("a.gguf"), "--to", "q8_0", "-o", &path("b.gguf"), "--json"]));
+    // llama.cpp's own lists are there too, and stay when a packed file is packed again.
+    let mut file = fs::File::open(path("b.gguf")).unwrap();
+    let said = candle_core::quantized::gguf_file::Content::read(&mut file).unwrap().metadata;
+    let list = |key: &str| said[key].to_vec().unwrap();
+    let (tokens, kinds) = (list("tokenizer.ggml.tokens"), list("tokenizer.ggml.token_type"));
+    assert_eq!((tokens.len(), kinds.len(), list("tokenizer.ggml.merges").len()), (180, 180, 0));
+    for (id, token, kind) in
+        [(tiny::token('a'), "a", 1), (tiny::END, "<|im_end|>", 3), (170, "<|mask|>", 3), (179, "[PAD179]", 5)]
+    {
+        let at = id as usize;
+        assert_eq!((tokens[at].to_string().unwrap().as_str(), kinds[at].to_i32().unwrap()), (token, kind));
+    }
+    assert_eq!(said["tokenizer.ggml.model"].to_string().unwrap(), "gpt2");
     let ids = ids(folder.path());
     let logits = |name: &str| rows(&run(&["logits", "--model", &path(name), "--ids", &ids]));
     assert_eq!(logits("a.gguf"), logits("b.gguf"), "block attention and all");
@@ -358,13 +371,41 @@ fn a_packed_model_carries_mask_shift_tokenizer_and_chat_template_and_can_be_pack
 }
 
 #[test]
+fn a_mixture_of_experts_is_packed_and_read_as_llama_cpp_has_it() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let from = fixture("llada-moe");
+    let pack =
+        |from: &str, to: &str, file: &str| json(&run(&["models", "quantize", from, "--to", to, "-o", file, "--json"]));
+    pack(from.to_str().unwrap(), "f16", &path("a.gguf"));
+    let mut file = fs::File::open(path("a.gguf")).unwrap();
+    let content = candle_core::quantized::gguf_file::Content::read(&mut file).unwrap();
+    let dims = |name: &str| content.tensor_infos[name].shape.dims().to_vec();
+    assert_eq!(content.metadata["general.architecture"].to_string().unwrap(), "llada-moe");
+    assert_eq!(dims("blk.1.ffn_down_exps.weight"), [8, 48, 32]);
+    assert_eq!((dims("blk.0.ffn_gate_exps.weight"), dims("blk.0.ffn_gate_inp.weight")), (vec![8, 32, 48], vec![8, 48]));
+    let ids = path("ids.json");
+    fs::write(&ids, json!({ "ids": [5, 9, 110, 30, 110, 7] }).to_string()).unwrap();
+    let logits = |model: &str| rows(&run(&["logits", "--model", model, "--ids", &ids, "--mask-id", "110"]));
+    let (whole, packed) = (logits(from.to_str().unwrap()), logits(&path("a.gguf")));
+    let worst = whole.iter().zip(&packed).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    // Half floats: three digits.
+    assert!(whole.len() == packed.len() && worst < 2e-2, "{worst}");
+    assert!(whole.iter().any(|logit| logit.abs() > 0.5));
+    pack(&path("a.gguf"), "f16", &path("b.gguf"));
+    assert_eq!(logits(&path("b.gguf")), packed, "packed again");
+    let shown = json(&run(&["models", "show", "--json", &path("b.gguf")]));
+    assert_eq!((&shown["family"], &shown["logit shift"]), (&json!("llada-moe"), &json!("0")));
+}
+
+#[test]
 fn a_network_that_gguf_has_no_names_for_is_not_packed() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("x.gguf");
-    for name in ["llada-moe", "llada2", "bert"] {
+    for name in ["gidd", "llada2", "bert"] {
         let from = fixture(name);
         let args = ["models", "quantize", from.to_str().unwrap(), "--to", "q8_0", "-o", file.to_str().unwrap()];
-        refused(&run(&args), 1, &["as GGUF is not supported", "without experts"]);
+        refused(&run(&args), 1, &["as GGUF is not supported", "without convolutions"]);
         assert!(!file.exists());
     }
 }

@@ -29,9 +29,10 @@ pub(super) fn check(
     cases: &[PathBuf],
     traces: &[PathBuf],
 ) -> anyhow::Result<Report> {
+    let family = checkpoint.descriptor.family.clone();
     let mut model = checkpoint.load_continuous(&dir.display().to_string(), options)?;
     let tensors = Tensors::read(&dir.join("cont_tensors.safetensors"))?;
-    let mut report = Report { family: model.descriptor.family.clone(), ..Report::default() };
+    let mut report = Report { family: family.clone(), ..Report::default() };
     for path in cases {
         let entries = entries(&read(path)?, "cases", path)?;
         let (CaseCounts { passed, failed, skipped, max_abs_diff }, log) = report.cases();
@@ -42,7 +43,9 @@ pub(super) fn check(
     for path in traces {
         let entries = entries(&read(path)?, "traces", path)?;
         let (Counts { passed, failed, skipped }, log) = report.traces();
-        tally(path, &entries, [passed, failed, skipped], log, |_, trace| check_trace(&mut model, &tensors, trace));
+        tally(path, &entries, [passed, failed, skipped], log, |_, trace| {
+            check_trace(&family, &mut model, &tensors, trace)
+        });
     }
     Ok(report)
 }
@@ -193,7 +196,7 @@ struct Replay {
     last: Option<Vec<TokenId>>,
 }
 
-fn replay(model: &ContinuousModel, trace: &Value) -> anyhow::Result<Result<Replay, String>> {
+fn replay(family: &str, model: &ContinuousModel, trace: &Value) -> anyhow::Result<Result<Replay, String>> {
     let (source, params) = (trace["source"].as_str().unwrap_or_default(), &trace["params"]);
     let number = |key: &str| params[key].as_f64();
     let size = |key: &str| params[key].as_u64().map(|size| size as usize).with_context(|| format!("params.{key}"));
@@ -204,7 +207,7 @@ fn replay(model: &ContinuousModel, trace: &Value) -> anyhow::Result<Result<Repla
         let draws = process.levels.len() + 1;
         Replay { process, block: 0, blocks: 1, draws, start: None, argmax, last }
     };
-    Ok(Ok(match model.descriptor.family.as_str() {
+    Ok(Ok(match family {
         "ssd-lm" => {
             let (steps, total) = (size("sigma_num_steps")?, size("total_t")?);
             let top_p = number("projection_top_p");
@@ -262,8 +265,8 @@ fn replay(model: &ContinuousModel, trace: &Value) -> anyhow::Result<Result<Repla
 }
 
 /// Replays a run on its recorded noise.
-fn check_trace(model: &mut ContinuousModel, tensors: &Tensors, trace: &Value) -> anyhow::Result<Verdict> {
-    let replay = match replay(model, trace)? {
+fn check_trace(family: &str, model: &mut ContinuousModel, tensors: &Tensors, trace: &Value) -> anyhow::Result<Verdict> {
+    let replay = match replay(family, model, trace)? {
         Ok(replay) => replay,
         Err(why) => return Ok(Verdict::Skipped(why)),
     };

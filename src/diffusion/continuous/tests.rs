@@ -44,6 +44,10 @@ impl ContinuousDenoiser for Oracle {
         process(Space::Embeddings, choices.motion.unwrap_or(Motion::Deterministic), diffusion_lm(choices.steps))
     }
 
+    fn steps(&self) -> usize {
+        20
+    }
+
     fn predict(
         &mut self,
         noised: &Noised<'_>,

@@ -77,7 +77,11 @@ impl Job {
     }
 
     fn settle(&mut self, search: LengthSearch, model: &Model) -> Result<Stage, DenoiseError> {
-        if search.next_candidate().is_some() {
+        if let Some(vectors) = model.continuous() {
+            let canvas = self.masked_canvas(model, &search.best())?;
+            return self.begin_vectors(&canvas, 0, model, vectors);
+        }
+        if search.next_candidate().is_some() && !model.noise().starts_random() {
             return Ok(Stage::Measuring(search));
         }
         self.try_lengths(search.plans(self.lengths.trials), model)

@@ -56,6 +56,12 @@ impl Picture {
         self.canvas = run.canvas().clone();
     }
 
+    /// Takes in a step that writes nothing yet: what it would write, and what of that is new.
+    pub(super) fn watch(&mut self, guesses: &[Guess], edits: Vec<Edit>) {
+        self.guesses = guesses.iter().map(|guess| (guess.position, guess.clone())).collect();
+        self.edits = edits;
+    }
+
     /// What else was considered when a position was written.
     pub(super) fn considered(&self, position: usize) -> &[(TokenId, f32)] {
         self.considered.get(&position).map_or(&[], Vec::as_slice)

@@ -47,6 +47,10 @@ impl Job {
             self.picture.canvas = canvas;
             return Stage::Done;
         }
+        // The next run would be one of tokens.
+        if model.continuous().is_some() {
+            return Stage::Done;
+        }
         if self.settling.first.is_none() {
             self.settling.first = Some(self.picture.clone());
         }
@@ -62,7 +66,8 @@ impl Job {
         let draws = Seeded(self.options.seed.wrapping_add(self.settling.runs as u64));
         let canvas = self.settling.fresh.clone();
         self.picture = Picture::new(canvas.clone());
-        Stage::Denoising(Box::new(Run::new(canvas, sampler, model.vocabulary(), model.shift(), draws)))
+        let run = Run::new(canvas, sampler, model.vocabulary(), model.shift(), draws);
+        Stage::Denoising(Box::new(run.with_noise(model.noise()).with_limits(self.limits.clone())))
     }
 
     fn passes_with(&self, canvas: &Canvas, model: &Model) -> bool {

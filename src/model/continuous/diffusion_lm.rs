@@ -20,6 +20,8 @@ use crate::model::files::read_json;
 use crate::model::layers::{Linear, Packing};
 use crate::model::weights::Weights;
 
+/// What its authors decode with.
+const STEPS: usize = 200;
 const NORM_EPS: f64 = 1e-12;
 const HEAD_DIM: usize = 64;
 
@@ -186,6 +188,10 @@ impl VectorNetwork for Network {
 
     fn process(&self, choices: &Choices) -> Process {
         Process::on_embeddings(levels::diffusion_lm(choices.steps), Motion::PosteriorWide, 1.0, choices)
+    }
+
+    fn steps(&self) -> usize {
+        STEPS
     }
 
     fn predict(

@@ -20,6 +20,8 @@ use crate::model::family::{Architecture, Expected};
 use crate::model::layers::{Linear, Packing, Rotary, attend};
 use crate::model::weights::Weights;
 
+/// Its authors make 256 to 4096; a person waits for these.
+const STEPS: usize = 128;
 /// Frequencies of gamma, each as a sine and a cosine.
 const FREQUENCIES: usize = 32;
 const NORM_EPS: f64 = 1e-5;
@@ -216,6 +218,10 @@ impl VectorNetwork for Network {
 
     fn process(&self, choices: &Choices) -> Process {
         Process::on_embeddings(self.schedule.levels(choices.steps), Motion::Posterior, TEMPERATURE, choices)
+    }
+
+    fn steps(&self) -> usize {
+        STEPS
     }
 
     fn predict(

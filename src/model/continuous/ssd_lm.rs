@@ -17,6 +17,8 @@ use crate::model::files::read_json;
 use crate::model::layers::{Linear, Packing};
 use crate::model::weights::Weights;
 
+/// Its authors make up to 1000; a person waits for these.
+const STEPS: usize = 100;
 /// Their `one_hot_value`.
 const SCALE: f64 = 5.0;
 /// Their decoding's share of meant tokens, `projection_top_p`.
@@ -101,6 +103,10 @@ impl VectorNetwork for Network {
 
     fn process(&self, choices: &Choices) -> Process {
         Process::on_simplex(levels::ssd_lm(choices.steps, choices.steps), SCALE, TOP_P, choices)
+    }
+
+    fn steps(&self) -> usize {
+        STEPS
     }
 
     fn predict(

@@ -15,6 +15,8 @@ use crate::model::family::{Architecture, Expected, Read};
 use crate::model::layers::{Linear, Packing};
 use crate::model::weights::Weights;
 
+/// What its authors make.
+const STEPS: usize = 100;
 /// Their `simplex_value`.
 const SCALE: f64 = 5.0;
 
@@ -110,6 +112,10 @@ impl VectorNetwork for Network {
 
     fn process(&self, choices: &Choices) -> Process {
         Process::on_simplex(levels::tess2(choices.steps), SCALE, 0.0, choices)
+    }
+
+    fn steps(&self) -> usize {
+        STEPS
     }
 
     fn predict(
