@@ -51,7 +51,7 @@ pub struct Registry {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
     /// No such sampler.
-    #[error("there is no sampler `{name}`; the nearest name is `{nearest}`, and all are {all}")]
+    #[error("there is no sampler `{}`; the nearest name is `{nearest}`, and all are {all}", one_line(.name))]
     UnknownPreset {
         /// What was asked for.
         name: String,
@@ -61,7 +61,7 @@ pub enum SpecError {
         all: String,
     },
     /// No such key in this sampler.
-    #[error("the sampler `{preset}` has no key `{key}`; it has {all}")]
+    #[error("the sampler `{preset}` has no key `{}`; it has {}", one_line(.key), one_line(.all))]
     UnknownKey {
         /// The sampler.
         preset: String,
@@ -71,10 +71,10 @@ pub enum SpecError {
         all: String,
     },
     /// A part that is not `key=value`.
-    #[error("`{0}` is not key=value, as in llada:block=8,steps=16")]
+    #[error("`{}` is not key=value, as in llada:block=8,steps=16", one_line(.0))]
     NotAPair(String),
     /// A value out of its range.
-    #[error("`{key}` cannot be `{value}`; it is {range}")]
+    #[error("`{}` cannot be `{}`; it is {range}", one_line(.key), one_line(.value))]
     BadValue {
         /// The key.
         key: String,
@@ -198,7 +198,7 @@ impl Registry {
     fn unknown(&self, name: &str) -> SpecError {
         let names = || preset::names().chain(self.custom.iter().map(|custom| custom.name.as_str()));
         let nearest = nearest(name, names()).to_owned();
-        SpecError::UnknownPreset { name: one_line(name), nearest, all: names().collect::<Vec<_>>().join(", ") }
+        SpecError::UnknownPreset { name: name.into(), nearest, all: names().collect::<Vec<_>>().join(", ") }
     }
 }
 
@@ -245,7 +245,7 @@ fn with_key(custom: &Custom, text: &str, key: &str, value: &str) -> Result<Strin
             text.split([';', '\n']).filter_map(|line| line.split_once('=')).map(|(left, _)| left.trim().to_owned());
         let own = own.filter(|left| !left.is_empty() && !left.contains([' ', '(']));
         let all = own.chain(COMMON_KEYS.iter().map(|key| (*key).to_owned())).collect::<Vec<_>>().join(", ");
-        SpecError::UnknownKey { preset: custom.name.clone(), key: one_line(key), all }
+        SpecError::UnknownKey { preset: custom.name.clone(), key: key.into(), all }
     })?;
     Ok(format!("{text}; {clause}"))
 }
@@ -317,7 +317,7 @@ fn bad_value(key: &str, value: &str, range: String) -> SpecError {
 fn unknown_key(preset: &Preset, key: &str) -> SpecError {
     let own = preset.keys.iter().map(|known| known.name);
     let all = own.chain(COMMON_KEYS.iter().copied()).collect::<Vec<_>>().join(", ");
-    SpecError::UnknownKey { preset: preset.name.into(), key: one_line(key), all }
+    SpecError::UnknownKey { preset: preset.name.into(), key: key.into(), all }
 }
 
 /// Of these names the one that is most like what was written: one that begins so, else the one fewest edits away.

@@ -9,6 +9,7 @@
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, context};
 
+use super::protocol::{Part, Request, Verb};
 use crate::diffusion::TokenId;
 use crate::model::{ChatFormat, Model, Tokenizer};
 
@@ -87,6 +88,26 @@ fn render(format: &ChatFormat, turns: &[(&str, &str)], open: bool) -> Result<Str
     };
     let said = |error: minijinja::Error| format!("its chat template cannot be rendered ({error:#})").replace('\n', " ");
     environment.template_from_str(&format.template).and_then(|template| template.render(values)).map_err(said)
+}
+
+/// What stands around the document: the instruction with what it is about, or for a model that was tuned on
+/// conversations a plain question. Nothing for the others.
+pub(crate) fn frame_of(request: &Request, model: &Model, is_chat: bool) -> Result<Frame, String> {
+    let Some(instruction) = &request.options.instruction else {
+        return if is_chat { Ok(frame(model, PLAIN).unwrap_or_default()) } else { Ok(Frame::default()) };
+    };
+    let mut question = instruction.trim().to_owned();
+    if request.verb == Verb::Fill {
+        // What is written anew is not in the assistant's turn any more, so that it must be in the question.
+        let original = |part: &Part| match part {
+            Part::Hole(hole) if !hole.original.trim().is_empty() => Some(hole.original.clone()),
+            _ => None,
+        };
+        for text in request.parts.iter().filter_map(original) {
+            question += &format!("\n\n{text}");
+        }
+    }
+    frame(model, &question)
 }
 
 #[cfg(test)]

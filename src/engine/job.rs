@@ -18,7 +18,7 @@ pub(in crate::engine) mod words;
 use std::ops::Range;
 use std::time::Instant;
 
-use super::chat::{self, Frame as Conversation};
+use super::chat;
 use super::lengths::Lengths;
 use super::prompt::{Choices, Prompt};
 use super::protocol::{Frame, JobId, Part, Phase, Request, RunOptions, Verb};
@@ -124,7 +124,7 @@ impl Job {
         let keeps = request.verb != Verb::Fill;
         let mut prompt =
             Prompt::new(&request.parts, keeps, model, choices).map_err(|error| failed(error.to_string()))?;
-        prompt.frame = conversation(request, model, is_chat).map_err(failed)?;
+        prompt.frame = chat::frame_of(request, model, is_chat).map_err(failed)?;
         if prompt.holes.is_empty() {
             return Err(failed("there is no hole to fill; mark one first".into()));
         }
@@ -348,30 +348,6 @@ impl Job {
             Verb::Fill | Verb::Rewrite { .. } => Ok(self.settle_demands(run.canvas(), model)),
         }
     }
-}
-
-/// What stands around the document: the instruction with what it is about, or for a model that was tuned on
-/// conversations a plain question. Nothing for the others.
-fn conversation(request: &Request, model: &Model, is_chat: bool) -> Result<Conversation, String> {
-    let Some(instruction) = &request.options.instruction else {
-        return if is_chat {
-            Ok(chat::frame(model, chat::PLAIN).unwrap_or_default())
-        } else {
-            Ok(Conversation::default())
-        };
-    };
-    let mut question = instruction.trim().to_owned();
-    if request.verb == Verb::Fill {
-        // What is written anew is not in the assistant's turn any more, so that it must be in the question.
-        let original = |part: &Part| match part {
-            Part::Hole(hole) if !hole.original.trim().is_empty() => Some(hole.original.clone()),
-            _ => None,
-        };
-        for text in request.parts.iter().filter_map(original) {
-            question += &format!("\n\n{text}");
-        }
-    }
-    chat::frame(model, &question)
 }
 
 fn sampler_of(options: &RunOptions) -> Result<Sampler, DenoiseError> {
