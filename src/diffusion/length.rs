@@ -100,25 +100,22 @@ pub struct Signs {
     pub seam: f64,
 }
 
-/// What is known about a hole's length before any pass: a log-normal belief times a power of the length.
+/// What is known about a hole's length before any pass: a log-normal belief.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prior {
     /// The most plausible length.
     pub typical: f64,
     /// Standard deviation of the logarithm; infinite where nothing is known.
     pub spread: f64,
-    /// The power: below 0 where shorter holes are more usual, or where a length that is wrong costs more in them.
-    pub slope: f64,
 }
 
 impl Prior {
     /// Nothing is known: the paper's rule.
-    pub const NONE: Self = Self { typical: 1.0, spread: f64::INFINITY, slope: 0.0 };
+    pub const NONE: Self = Self { typical: 1.0, spread: f64::INFINITY };
 
     /// The logarithm of the belief, up to a constant.
     fn log(&self, length: usize) -> f64 {
-        let length = length as f64;
-        self.slope * length.ln() - 0.5 * ((length / self.typical).ln() / self.spread).powi(2)
+        -0.5 * ((length as f64 / self.typical).ln() / self.spread).powi(2)
     }
 }
 
@@ -343,15 +340,15 @@ mod tests {
     #[test]
     fn where_confidence_counts_nothing_the_text_after_the_hole_decides_and_the_next_best_are_remembered() {
         let evidence = Evidence { confidence: 0.0, seam: 1.0, refinements: 0, ..Evidence::default() };
-        let priors = [Prior { slope: -1.0, ..Prior::NONE }; 2];
-        let mut search = LengthSearch::new(&[1..=8, 4..=4], LengthBias::default()).with_priors(&priors, evidence);
+        let mut search =
+            LengthSearch::new(&[1..=8, 4..=4], LengthBias::default()).with_priors(&[Prior::NONE; 2], evidence);
         while let Some(candidate) = search.next_candidate() {
             let seam = [0.0, -9.0, 2.0, -9.0, -9.0, 2.5][candidate.lengths[0].min(6) - 1];
             search.report(Signs { phi: 0.5, seam });
         }
-        // 1: 0, 3: 2 - ln 3 = 0.90, 6: 2.5 - ln 6 = 0.71, 8: 2.5 - ln 8 = 0.42.
-        assert_eq!(search.plans(3), [[3, 4], [6, 4], [8, 4]]);
-        assert_eq!((search.best(), search.plans(0)), (vec![3, 4], vec![vec![3, 4]]));
+        // Of equals the shorter is first.
+        assert_eq!(search.plans(3), [[6, 4], [8, 4], [3, 4]]);
+        assert_eq!((search.best(), search.plans(0)), (vec![6, 4], vec![vec![6, 4]]));
     }
 
     /// Runs a search where hole `h` likes length `truth[h]` best, unimodally; returns the result and the passes.
@@ -400,7 +397,7 @@ mod tests {
     #[test]
     fn a_prior_decides_where_the_passes_say_nothing_and_gives_way_where_they_do() {
         let flat = LengthBias { a: 0.0, b: 1.0, c: 0.0, d: 1.0, e: 1.0 };
-        let prior = Prior { typical: 6.0, spread: 0.7, slope: 0.0 };
+        let prior = Prior { typical: 6.0, spread: 0.7 };
         let best = |phi: fn(usize) -> f64| {
             let evidence = Evidence { refinements: 0, ..Evidence::default() };
             let mut search = LengthSearch::new(&[1..=24], flat).with_priors(&[prior], evidence);
@@ -415,7 +412,7 @@ mod tests {
 
     #[test]
     fn holes_that_wait_stand_at_their_typical_length() {
-        let prior = Prior { typical: 3.2, spread: 0.5, slope: 0.0 };
+        let prior = Prior { typical: 3.2, spread: 0.5 };
         let search = LengthSearch::new(&[1..=8, 2..=8], LengthBias::default())
             .with_priors(&[Prior::NONE, prior], Evidence::default());
         assert_eq!(search.next_candidate().unwrap().lengths, [1, 3]);
