@@ -14,9 +14,12 @@
 //! Limits: Unix only. A document is held in memory as a whole.
 
 mod clipboard;
+pub mod config;
 mod disk;
 mod files;
+mod highlight;
 mod input;
+mod journal;
 mod recovery;
 pub mod remembered;
 mod save;
@@ -33,11 +36,13 @@ use std::time::SystemTime;
 use anyhow::{Context, anyhow, bail};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-use crate::app::message::{Message, Opened};
+use crate::app::message::{Message, Opened, Recovered};
 use crate::app::notice::{Notice, Severity};
 use crate::app::settings::Settings;
 use crate::engine::protocol::{Command, Event};
 use crate::shell::disk::Disk;
+use crate::shell::highlight::Highlighter;
+use crate::shell::journal::{Journals, Past};
 use crate::shell::recovery::Store;
 use crate::shell::session::{Ending, Parts, Session};
 use crate::shell::signals::Signals;
@@ -117,7 +122,7 @@ pub fn require_terminal() -> anyhow::Result<()> {
 pub fn read_standard_input() -> anyhow::Result<InitialDocument> {
     let mut bytes = Vec::new();
     io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
-    let text = files::decode(bytes).map_err(|why| anyhow!("standard input {why}"))?;
+    let (text, _) = files::decode(bytes).map_err(|why| anyhow!("standard input {why}"))?;
     Ok(InitialDocument { text, source: Source::Input, ..InitialDocument::default() })
 }
 
@@ -125,11 +130,17 @@ pub fn read_standard_input() -> anyhow::Result<InitialDocument> {
 pub fn run(start: Start) -> anyhow::Result<()> {
     require_terminal()?;
     let First { opened, source, notice } = first_document(&start.files, start.document.unwrap_or_default())?;
-    let mut store = Store::of_user();
+    let mut store = if start.settings.keep_unsaved { Store::of_user() } else { Store::nowhere() };
+    let mut journals = Journals::at(Store::folder_for("undo").filter(|_| start.settings.keep_undo));
+    let past =
+        opened.path.as_deref().filter(|_| opened.stamp.is_some()).and_then(|path| journals.open(path, &opened.text));
+    let unsaved = past.as_ref().and_then(|past| past.unsaved.clone());
     let recovered = match source {
         Source::BuiltIn => store.find(opened.path.as_deref(), &opened.text, SystemTime::now()),
         Source::Input => None,
     };
+    // A recovery file is newer than the journal, or as new.
+    let recovered = recovered.or_else(|| unsaved.map(Recovered::of_journal));
 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -138,15 +149,20 @@ pub fn run(start: Start) -> anyhow::Result<()> {
     let context = runtime.enter();
     let signals = Signals::listen().context("cannot listen for signals")?;
     let (replies, from_outside) = mpsc::unbounded_channel();
-    let disk = Disk::start(store, replies.clone()).context("cannot start the thread that saves files")?;
+    let disk = Disk::start(store, journals, replies.clone()).context("cannot start the thread that saves files")?;
+    let highlighter = Highlighter::start(replies.clone()).context("cannot start the thread that knows languages")?;
     let terminal =
         Terminal::enter().map_err(|e| anyhow!("there is no terminal to draw on and to read keys from ({e})"))?;
     let keys = input::read_keys().context("cannot start the thread that reads keys")?;
 
-    let mut session = Session::new(start.settings, Parts { terminal, disk, signals, keys, replies, from_outside });
+    let mut session =
+        Session::new(start.settings, Parts { terminal, disk, highlighter, signals, keys, replies, from_outside });
     let connect = start.connect;
     let ended = panic::catch_unwind(AssertUnwindSafe(|| {
         session.begin(opened);
+        if let Some(Past { steps, applied, .. }) = past {
+            session.update(Message::HistoryFound { steps, applied });
+        }
         if let Some(recovered) = recovered {
             session.update(Message::RecoveryFound(recovered));
         }
@@ -193,7 +209,7 @@ struct First {
 fn first_document(files: &[FileArg], document: InitialDocument) -> anyhow::Result<First> {
     let Some((first, others)) = files.split_first() else {
         let InitialDocument { text, holes, name, source } = document;
-        let opened = Opened { path: name, text, stamp: None, at: None, read_only: false, holes };
+        let opened = Opened { path: name, text, holes, ..Opened::default() };
         return Ok(First { opened, source, notice: None });
     };
     let opened = files::open(&first.path, first.at).map_err(|why| anyhow!(why))?;

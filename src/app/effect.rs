@@ -3,9 +3,12 @@
 
 use std::path::PathBuf;
 
+use crate::app::highlight::HighlightRequest;
 use crate::app::message::Stamp;
 use crate::engine::protocol::Command;
 use crate::text::buffer::Buffer;
+use crate::text::encoding::Encoding;
+use crate::text::journal::Entry;
 
 /// A wish.
 #[derive(Debug, Clone)]
@@ -16,6 +19,8 @@ pub enum Effect {
     Open(PathBuf),
     /// Write this and answer with [`super::Message::Saved`].
     Save(SaveRequest),
+    /// Answer with [`super::Message::Highlighted`].
+    Highlight(HighlightRequest),
     /// Put this into the system clipboard.
     SetClipboard(String),
     /// Answer with [`super::Message::Clipboard`].
@@ -26,6 +31,13 @@ pub enum Effect {
         path: Option<PathBuf>,
         /// Its text now.
         contents: Buffer,
+    },
+    /// Add this to the journal of the document.
+    WriteJournal {
+        /// Where the document is kept.
+        path: PathBuf,
+        /// What was done.
+        entry: Entry,
     },
     /// The recovery file of the document is not needed any more.
     RemoveRecovery {
@@ -58,6 +70,8 @@ pub struct SaveRequest {
     pub path: PathBuf,
     /// What: the text exactly as it is to stand in the file.
     pub contents: Buffer,
+    /// How it is written as bytes.
+    pub encoding: Encoding,
     /// Under which condition.
     pub expect: Expect,
 }

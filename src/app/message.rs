@@ -6,9 +6,12 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::app::highlight::Highlighted;
 use crate::app::key::Key;
 use crate::app::notice::Notice;
 use crate::engine::protocol::Event;
+use crate::text::encoding::Encoding;
+use crate::text::history::Record;
 use crate::text::holes::HoleLength;
 
 /// Something happened.
@@ -35,10 +38,19 @@ pub enum Message {
     Saved(Result<SavedFile, SaveError>),
     /// The answer to [`super::Effect::ReadClipboard`]; `None` where the system has none: then our own copy is pasted.
     Clipboard(Option<String>),
+    /// The answer to [`super::Effect::Highlight`], if there is anything to say.
+    Highlighted(Highlighted),
     /// The file on disk is not the one that was opened or saved last.
     DiskChanged,
     /// An earlier session left unsaved text.
     RecoveryFound(Recovered),
+    /// What was done to the document in earlier sessions, of which so many steps lead to the text as it was read.
+    HistoryFound {
+        /// The steps.
+        steps: Vec<Record>,
+        /// How many of them are done.
+        applied: usize,
+    },
     /// Something outside went wrong or is worth saying (the log, the recovery file, the clipboard).
     Notice(Notice),
     /// Time passed. Needed only while [`super::App::wants_ticks`].
@@ -87,12 +99,14 @@ pub struct Stamp {
 }
 
 /// A document that was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Opened {
     /// Where it is kept; `None` for standard input and for a new document.
     pub path: Option<PathBuf>,
     /// Its text.
     pub text: String,
+    /// How the file writes it as bytes.
+    pub encoding: Encoding,
     /// The file as it was read; `None` where there is no file yet.
     pub stamp: Option<Stamp>,
     /// Where to put the caret: line and column, 1-based.
@@ -132,4 +146,11 @@ pub struct Recovered {
     pub text: String,
     /// When it was written, in words (`12 minutes ago`).
     pub when: String,
+}
+
+impl Recovered {
+    /// A text that only the journal has.
+    pub fn of_journal(text: String) -> Self {
+        Self { text, when: "its recovery file is gone".to_owned() }
+    }
 }

@@ -43,7 +43,7 @@ pub(crate) fn unload(app: &mut App) {
             }
         }
         Model::Loading(_) => app.inform("The model is still being loaded."),
-        Model::Unavailable(_) => app.inform("There is no model loaded; f2 chooses one."),
+        Model::Unavailable(_) => app.inform("There is no model loaded; {model} chooses one."),
     }
 }
 
@@ -120,7 +120,7 @@ impl App {
     }
 
     pub(crate) fn model_is_unloaded(&mut self, name: &str) {
-        self.model = Model::Unavailable(format!("{name} was unloaded; f2 chooses a model."));
-        self.inform(format!("{name} is unloaded and its memory free; f2 chooses a model."));
+        self.model = Model::Unavailable(format!("{name} was unloaded; {{model}} chooses a model."));
+        self.inform(format!("{name} is unloaded and its memory free; {{model}} chooses a model."));
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::app::App;
-use crate::app::commands::{file, hole, run, view};
+use crate::app::commands::{file, hole, replace, run, view};
 use crate::app::effect::Expect;
 use crate::app::help;
 use crate::app::key::{Key, KeyCode};
@@ -23,7 +23,7 @@ impl App {
                 self.answer(question, key);
             }
             Panel::Help(top) => {
-                let (top, last) = (*top, help::page().len().saturating_sub(1));
+                let (top, last) = (*top, help::page(&self.settings.keys).len().saturating_sub(1));
                 let to = match key.code {
                     KeyCode::Up => top.saturating_sub(1),
                     KeyCode::Down => top + 1,
@@ -54,6 +54,9 @@ impl App {
         match key.code {
             KeyCode::Esc => self.leave_prompt(),
             KeyCode::Enter => self.take_prompt(),
+            KeyCode::Char('r' | 'w' | 'c') if key.alt && matches!(prompt.asked, Asked::Find { .. }) => {
+                self.toggle_find_option(key);
+            }
             KeyCode::Char('q') if key.ctrl => self.leave_prompt(),
             KeyCode::Char('v') if key.ctrl => self.emit(crate::app::effect::Effect::ReadClipboard),
             KeyCode::Char('g') | KeyCode::F(3) if key.ctrl || key.code == KeyCode::F(3) => self.find_from_prompt(key),
@@ -92,6 +95,23 @@ impl App {
         }
     }
 
+    /// alt-r, alt-w and alt-c while a search is typed: regular expression, whole words, capitals.
+    fn toggle_find_option(&mut self, key: Key) {
+        let options = &mut self.find.options;
+        match key.code {
+            KeyCode::Char('r') => options.regex = !options.regex,
+            KeyCode::Char('w') => options.words = !options.words,
+            _ => {
+                options.case = match options.case {
+                    search::Case::Smart => search::Case::Sensitive,
+                    search::Case::Sensitive => search::Case::Insensitive,
+                    search::Case::Insensitive => search::Case::Smart,
+                };
+            }
+        }
+        self.prompt_changed();
+    }
+
     fn find_from_prompt(&mut self, key: Key) {
         if matches!(&self.panel, Panel::Prompt(Prompt { asked: Asked::Find { .. }, .. })) {
             if key.shift { view::find_previous(self) } else { view::find_next(self) }
@@ -103,9 +123,9 @@ impl App {
         let Panel::Prompt(prompt) = &mut self.panel else { return };
         match &mut prompt.asked {
             Asked::Palette { selected } | Asked::Model { selected } => *selected = 0,
-            Asked::Find { before } => {
+            Asked::Find { before, .. } => {
                 let (from, before) = (before.range().start, *before);
-                self.find.set(prompt.input.text(), self.document.buffer());
+                prompt.complaint = self.find.set(prompt.input.text(), self.document.buffer()).err();
                 let hit = self.find.query().and_then(|query| search::find_next(self.document.buffer(), from, query));
                 match hit {
                     Some(hit) => view::select_match(self, hit),
@@ -117,7 +137,7 @@ impl App {
     }
 
     fn leave_prompt(&mut self) {
-        if let Panel::Prompt(Prompt { asked: Asked::Find { before }, .. }) = &self.panel {
+        if let Panel::Prompt(Prompt { asked: Asked::Find { before, .. }, .. }) = &self.panel {
             let before = *before;
             self.document.select(before);
             self.find.hide();
@@ -131,7 +151,21 @@ impl App {
         let Panel::Prompt(prompt) = std::mem::take(&mut self.panel) else { return };
         let typed = prompt.input.text().trim().to_owned();
         let complaint = match &prompt.asked {
+            Asked::Find { .. } if self.find.is_wrong() => {
+                self.panel = Panel::Prompt(prompt);
+                self.prompt_changed();
+                return;
+            }
+            Asked::Find { replace: true, .. } if !prompt.input.text().is_empty() => {
+                let before = self.find.replacing.take().map(|last| last.template).unwrap_or_default();
+                self.panel = Panel::Prompt(Prompt::new(Asked::Replacement, before));
+                None
+            }
             Asked::Find { .. } => None,
+            Asked::Replacement => {
+                replace::begin(self, prompt.input.text());
+                None
+            }
             Asked::Open | Asked::SaveAs if typed.is_empty() => Some("Type the name of a file."),
             Asked::Open => {
                 file::unless_unsaved(self, crate::app::panel::Then::Open(PathBuf::from(typed)));
@@ -218,6 +252,10 @@ impl App {
                 self.outbox.after_save = None;
                 self.emit(crate::app::effect::Effect::Open(path));
             }
+            (Question::Replace { hit, with, .. }, "y") => replace::replace(self, hit, with),
+            (Question::Replace { hit, .. }, "n") => replace::pass(self, &hit),
+            (Question::Replace { hit, .. }, "a") => replace::replace_rest(self, hit.start),
+            (Question::Replace { .. }, _) => replace::end(self),
             (Question::ModelLost { before, .. }, "l") => self.load_model(before),
             (Question::Recovery(found), "r") => file::restore(self, &found.text),
             (Question::Recovery(_), "d") => self.forget_recovery(),

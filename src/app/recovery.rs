@@ -1,5 +1,6 @@
 //! Keeping unsaved text safe: when to ask for the recovery file to be written, and when it is not needed any more.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::app::App;
@@ -18,6 +19,8 @@ pub struct Recovery {
     /// The text in it, by revision, and when it was written; `None` when there is no file.
     kept: Option<u64>,
     written_at: Option<Duration>,
+    /// When the journal was written.
+    journalled_at: Option<Duration>,
     /// The program ends: what is unsaved now was given up by the user.
     over: bool,
 }
@@ -49,6 +52,25 @@ impl App {
             self.emit(Effect::WriteRecovery { path, contents: self.document.buffer().clone() });
         } else if !self.document.is_dirty() && self.recovery.kept.is_some() {
             self.forget_recovery();
+        }
+        let due = self.recovery.journalled_at.is_none_or(|at| now.saturating_sub(at) >= INTERVAL);
+        if due && !self.recovery.over {
+            self.write_journal(None);
+        }
+    }
+
+    /// Adds what was done to the journal: that of the document's file, or of another that it is to be saved as.
+    pub(crate) fn write_journal(&mut self, other: Option<&PathBuf>) {
+        let Some(path) = other.or(self.document.path()).cloned() else { return };
+        if !self.settings.keep_undo {
+            return;
+        }
+        if other.is_some() {
+            self.document.tell_all();
+        }
+        if let Some(entry) = self.document.take_entry() {
+            self.recovery.journalled_at = Some(self.outbox.now);
+            self.emit(Effect::WriteJournal { path, entry });
         }
     }
 

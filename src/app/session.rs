@@ -48,7 +48,7 @@ impl App {
     /// Runs the task at hand once more with another seed.
     pub(crate) fn run_again(&mut self) {
         match self.infill.stage() {
-            Stage::Idle => self.inform("There is no run to repeat; f5 starts one."),
+            Stage::Idle => self.inform("There is no run to repeat; {run} starts one."),
             Stage::Waiting => self.inform("The run starts as soon as the model is loaded."),
             Stage::Running | Stage::Review => {
                 let instruction = self.infill.session().and_then(Session::instruction).map(str::to_owned);
@@ -293,7 +293,7 @@ impl App {
         let change = Change::new(set, EditKind::Other).selecting(selection).with_holes(holes).from(origin);
         self.document.edit(change, self.outbox.now);
         self.end_session();
-        self.inform("Accepted; ctrl-z takes it back in one step.");
+        self.inform("Accepted; {undo} takes it back in one step.");
     }
 
     /// Types before cell `k` of a hole: the text becomes the user's, and the hole is two.
@@ -344,7 +344,7 @@ impl App {
         self.document.select(Selection::caret(spot.pos));
         self.view.caret_cell = spot.cell;
         self.focus = Context::Text;
-        self.inform("What you type here stays; esc gives the keys back to the run.");
+        self.inform("What you type here stays; {leave} gives the keys back to the run.");
     }
 
     pub(crate) fn pause(&mut self) {

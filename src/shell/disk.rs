@@ -12,12 +12,14 @@ use std::time::SystemTime;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::app::effect::SaveRequest;
-use crate::app::message::{Message, SaveError, Stamp};
+use crate::app::message::{Message, Recovered, SaveError, Stamp};
 use crate::app::notice::{Notice, Severity};
+use crate::shell::journal::{Journals, Past};
 use crate::shell::recovery::Store;
 use crate::shell::session::Reply;
 use crate::shell::{files, remembered, save};
 use crate::text::buffer::Buffer;
+use crate::text::journal::Entry;
 
 /// Something to be done with files.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(crate) enum Job {
     Save(SaveRequest),
     /// Answered only if it fails, and then once.
     WriteRecovery { path: Option<PathBuf>, contents: Buffer },
+    /// Answered only if it fails, and then once.
+    WriteJournal { path: PathBuf, entry: Entry },
     /// Not answered.
     RemoveRecovery { path: Option<PathBuf> },
     /// Answered only if it fails.
@@ -44,9 +48,9 @@ pub(crate) struct Disk {
 
 impl Disk {
     /// Starts the thread.
-    pub(crate) fn start(store: Store, replies: UnboundedSender<Reply>) -> io::Result<Self> {
+    pub(crate) fn start(store: Store, journals: Journals, replies: UnboundedSender<Reply>) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel();
-        let mut worker = Worker { store, replies, complained: false, told: None };
+        let mut worker = Worker { store, journals, replies, complained: false, told: None };
         let thread = thread::Builder::new().name("disk".to_owned()).spawn(move || worker.run(&queue))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
@@ -71,6 +75,7 @@ impl Disk {
 
 struct Worker {
     store: Store,
+    journals: Journals,
     replies: UnboundedSender<Reply>,
     /// The user was told that recovery files cannot be written.
     complained: bool,
@@ -99,31 +104,58 @@ impl Worker {
             Job::Save(mut request) => {
                 request.path = files::expand_home(&request.path);
                 let saved = save::save(&request, self.store.folder());
+                if saved.is_ok() {
+                    let marked = self.journals.saved(&request.path, &request.contents);
+                    self.complain(marked.err().map(|error| unjournalled(&error)));
+                }
                 self.reply(Message::Saved(saved));
             }
             Job::WriteRecovery { path, contents } => {
                 let written = self.store.write(path.as_deref(), &contents, SystemTime::now());
-                if let Err(why) = written
-                    && !std::mem::replace(&mut self.complained, true)
-                {
-                    self.reply(Message::Notice(Notice::new(Severity::Warning, why)));
-                }
+                // Where the user wants none kept, that is no failure.
+                self.complain(written.err().filter(|why| !why.is_empty()));
+            }
+            Job::WriteJournal { path, entry } => {
+                let written = self.journals.write(&files::expand_home(&path), &entry);
+                self.complain(written.err().map(|error| unjournalled(&error)));
             }
             Job::RememberModel(name) => {
                 if let Err(why) = remembered::remember_model(&name) {
                     self.reply(Message::Notice(Notice::new(Severity::Warning, why)));
                 }
             }
-            Job::RemoveRecovery { path } => self.store.remove(path.as_deref()),
+            Job::RemoveRecovery { path } => {
+                self.store.remove(path.as_deref());
+                let back = path.as_deref().map_or(Ok(()), |path| self.journals.back(path));
+                self.complain(back.err().map(|error| unjournalled(&error)));
+            }
             Job::Compare { path, stamp } => self.compare(&path, stamp),
+        }
+    }
+
+    /// Says what went wrong with keeping text safe, the first time that something does.
+    fn complain(&mut self, why: Option<String>) {
+        if let Some(why) = why
+            && !std::mem::replace(&mut self.complained, true)
+        {
+            self.reply(Message::Notice(Notice::new(Severity::Warning, why)));
         }
     }
 
     fn open(&mut self, path: &Path) {
         match files::open(path, None) {
             Ok(opened) => {
+                let known = opened.path.as_deref().filter(|_| opened.stamp.is_some());
+                let past = known.and_then(|path| self.journals.open(path, &opened.text));
                 let recovered = self.store.find(opened.path.as_deref(), &opened.text, SystemTime::now());
                 self.reply(Message::Opened(Ok(opened)));
+                let mut unsaved = None;
+                if let Some(past) = past {
+                    let Past { steps, applied, unsaved: text } = past;
+                    self.reply(Message::HistoryFound { steps, applied });
+                    unsaved = text;
+                }
+                let recovered = recovered.or_else(|| unsaved.map(Recovered::of_journal));
                 if let Some(recovered) = recovered {
                     self.reply(Message::RecoveryFound(recovered));
                 }
@@ -145,6 +177,15 @@ impl Worker {
     }
 }
 
+fn unjournalled(error: &io::Error) -> String {
+    let why = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "the disk is full; make room".to_owned(),
+        io::ErrorKind::WouldBlock => "another lacuna has this file open".to_owned(),
+        _ => error.to_string(),
+    };
+    format!("Undo will not go back beyond this session: {why}.")
+}
+
 /// What `app` hears when a job panics: it must not wait for an answer for ever.
 fn answer_to_failure(job: &Job) -> Message {
     let why = |path: &Path, what: &str| {
@@ -157,10 +198,12 @@ fn answer_to_failure(job: &Job) -> Message {
             Severity::Warning,
             "The choice of the model is not remembered: this is a mistake in lacuna.",
         )),
-        Job::WriteRecovery { .. } | Job::RemoveRecovery { .. } | Job::Compare { .. } => Message::Notice(Notice::new(
-            Severity::Warning,
-            "The recovery file could not be written: this is a mistake in lacuna; save often.",
-        )),
+        Job::WriteRecovery { .. } | Job::WriteJournal { .. } | Job::RemoveRecovery { .. } | Job::Compare { .. } => {
+            Message::Notice(Notice::new(
+                Severity::Warning,
+                "The recovery file could not be written: this is a mistake in lacuna; save often.",
+            ))
+        }
     }
 }
 
@@ -178,7 +221,7 @@ mod tests {
         let recovery = folder.path().join("recovery");
         fs::create_dir(&recovery).unwrap();
         let (replies, answers) = unbounded_channel();
-        (Disk::start(Store::at(&recovery), replies).unwrap(), answers, folder)
+        (Disk::start(Store::at(&recovery), Journals::default(), replies).unwrap(), answers, folder)
     }
 
     fn next(answers: &mut UnboundedReceiver<Reply>) -> Message {
@@ -194,7 +237,12 @@ mod tests {
         let path = folder.path().join("a.txt");
         let contents = Buffer::from_text("text");
         disk.send(Job::WriteRecovery { path: Some(path.clone()), contents: contents.clone() });
-        disk.send(Job::Save(SaveRequest { path: path.clone(), contents, expect: Expect::Nothing }));
+        disk.send(Job::Save(SaveRequest {
+            path: path.clone(),
+            contents,
+            encoding: crate::text::encoding::Encoding::Utf8,
+            expect: Expect::Nothing,
+        }));
         disk.send(Job::RemoveRecovery { path: Some(path.clone()) });
         disk.send(Job::Open(path.clone()));
         disk.finish();

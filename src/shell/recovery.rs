@@ -71,6 +71,17 @@ impl Store {
         Self { folder, held: Vec::new() }
     }
 
+    /// Nowhere: the user does not want it.
+    pub(crate) fn nowhere() -> Self {
+        Self { folder: Err(String::new()), held: Vec::new() }
+    }
+
+    /// Another folder of the state folder, whether or not recovery files are kept.
+    pub(crate) fn folder_for(name: &str) -> Option<PathBuf> {
+        let user = ProjectDirs::from("", "", "lacuna")?;
+        Some(user.state_dir().unwrap_or(user.data_local_dir()).join(name))
+    }
+
     /// In this folder, which exists.
     #[cfg(test)]
     pub(crate) fn at(folder: &Path) -> Self {
@@ -144,7 +155,7 @@ impl Store {
     }
 }
 
-fn make_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
@@ -192,7 +203,7 @@ fn write_held(
 }
 
 /// Where files cannot be locked, another session's text may be offered while that session lives: better than never.
-fn lock(file: &File) -> io::Result<()> {
+pub(crate) fn lock(file: &File) -> io::Result<()> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
         Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
@@ -213,7 +224,7 @@ fn read_left(key: &str, path: PathBuf) -> Option<Left> {
 }
 
 /// Names the document: readable, and different for different paths.
-fn key(path: Option<&Path>) -> String {
+pub(crate) fn key(path: Option<&Path>) -> String {
     let Some(path) = path else { return "untitled".to_owned() };
     let path = absolute(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -235,8 +246,16 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// FNV-1a: the name must be the same in every build, which the standard library's hasher does not promise.
-fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
+    hash_on(HASH_START, bytes)
+}
+
+/// The hash of nothing.
+pub(crate) const HASH_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// The hash of what was hashed and these bytes.
+pub(crate) fn hash_on(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn seconds(time: SystemTime) -> u64 {

@@ -17,11 +17,12 @@ use crate::engine::protocol::{Command, Event};
 use crate::shell::EngineLink;
 use crate::shell::clipboard::Clipboard;
 use crate::shell::disk::{Disk, Job};
+use crate::shell::highlight::Highlighter;
 use crate::shell::input::{Keys, Translator};
 use crate::shell::signals::{Signal, Signals};
 use crate::shell::terminal::Terminal;
 use crate::ui;
-use crate::ui::theme::Theme;
+use crate::ui::theme::{self, Ground, Theme};
 
 /// The least time between two frames that only the engine asks for.
 const FRAME: Duration = Duration::from_millis(16);
@@ -56,6 +57,7 @@ pub(crate) enum Ending {
 pub(crate) struct Parts {
     pub(crate) terminal: Terminal,
     pub(crate) disk: Disk,
+    pub(crate) highlighter: Highlighter,
     pub(crate) signals: Signals,
     pub(crate) keys: Keys,
     pub(crate) replies: UnboundedSender<Reply>,
@@ -68,6 +70,7 @@ pub(crate) struct Session {
     theme: Theme,
     terminal: Terminal,
     disk: Disk,
+    highlighter: Highlighter,
     signals: Signals,
     keys: Keys,
     from_outside: UnboundedReceiver<Reply>,
@@ -105,12 +108,15 @@ impl Session {
     pub(crate) fn new(settings: Settings, parts: Parts) -> Self {
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let true_color = std::env::var("COLORTERM").is_ok_and(|value| value == "truecolor" || value == "24bit");
-        let theme = Theme::choose(settings.color, is_set("NO_COLOR"), true_color);
+        let ground = std::env::var("COLORFGBG").ok().and_then(|value| Ground::of_variable(&value));
+        let known = theme::Terminal { no_color: is_set("NO_COLOR"), truecolor: true_color, ground };
+        let theme = Theme::choose(&settings, known);
         Self {
             app: App::new(settings),
             theme,
             terminal: parts.terminal,
             disk: parts.disk,
+            highlighter: parts.highlighter,
             signals: parts.signals,
             keys: parts.keys,
             from_outside: parts.from_outside,
@@ -274,6 +280,7 @@ impl Session {
             Effect::Engine(command) => self.tell_engine(command),
             Effect::Open(path) => self.disk.send(Job::Open(path)),
             Effect::Save(request) => self.disk.send(Job::Save(request)),
+            Effect::Highlight(request) => self.highlighter.send(request),
             Effect::SetClipboard(text) => {
                 if let Some(text) = self.clipboard.set(text) {
                     self.copy_through_terminal(&text);
@@ -281,6 +288,7 @@ impl Session {
             }
             Effect::ReadClipboard => self.clipboard.read(),
             Effect::WriteRecovery { path, contents } => self.disk.send(Job::WriteRecovery { path, contents }),
+            Effect::WriteJournal { path, entry } => self.disk.send(Job::WriteJournal { path, entry }),
             Effect::RemoveRecovery { path } => self.disk.send(Job::RemoveRecovery { path }),
             Effect::RememberModel(name) => self.disk.send(Job::RememberModel(name)),
             Effect::Suspend => self.suspend(),

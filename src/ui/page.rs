@@ -6,7 +6,6 @@
 use ratatui::buffer::Buffer;
 
 use crate::app::App;
-use crate::app::keymap::{self, Context};
 use crate::app::layout::{Row, Screen};
 use crate::app::view::Area;
 use crate::ui::pen;
@@ -20,11 +19,19 @@ pub(crate) fn draw(app: &App, theme: &Theme, screen: &Screen, buffer: &mut Buffe
     let area = screen.geometry.text;
     let document = app.document();
     let here = document.buffer().line_of(document.caret());
+    let (caret, caret_line_end) = (document.buffer().line_start(here), document.buffer().line_end(here));
     for (row, y) in screen.rows.iter().zip(area.y..area.y.saturating_add(area.height)) {
         if area.x > 0 {
             margin(row, row.line == Some(here), (theme, area.x, y), buffer);
         }
         let left = app.view().left();
+        if app.settings().current_line
+            && row.range.start <= caret
+            && caret_line_end >= row.range.end
+            && theme.page.line_here.bg.is_some()
+        {
+            pen::blank(buffer, (area.x, y), usize::from(area.width), theme.page.line_here);
+        }
         text(row, (area, y, left), theme, buffer);
         if !app.settings().soft_wrap && area.width >= SIGNS_FROM {
             if left > 0 && row.width() > 0 {
@@ -37,7 +44,7 @@ pub(crate) fn draw(app: &App, theme: &Theme, screen: &Screen, buffer: &mut Buffe
         }
     }
     if document.buffer().is_empty() && !document.is_dirty() && document.holes().is_empty() {
-        welcome(theme, area, buffer);
+        welcome(app, theme, area, buffer);
     }
 }
 
@@ -82,17 +89,15 @@ fn text(row: &Row, (area, y, left): (Area, u16, usize), theme: &Theme, buffer: &
             pen::blank(buffer, (x(from), y), to - from, style);
         }
     }
-    if row.break_selected && (left..right).contains(&column) {
-        pen::blank(buffer, (x(column), y), 1, theme.page.selected);
+    if (row.break_selected || row.caret_at_end) && (left..right).contains(&column) {
+        let style = if row.caret_at_end { theme.page.caret } else { theme.page.selected };
+        pen::blank(buffer, (x(column), y), 1, style);
     }
 }
 
 /// Tells a newcomer what to do, below the caret's row, while there is nothing else to see.
-fn welcome(theme: &Theme, area: Area, buffer: &mut Buffer) {
-    let key = |command| {
-        let mut keys = keymap::keys_of(command).filter(|binding| binding.context == Context::Text);
-        keys.next().map_or("", |binding| binding.key)
-    };
+fn welcome(app: &App, theme: &Theme, area: Area, buffer: &mut Buffer) {
+    let key = |command: &str| app.settings().keys.key_of(command).unwrap_or_else(|| command.to_owned());
     let lines = [
         format!("Type or paste a text, or open a file with {}.", key("open")),
         format!("{} puts a hole where words are missing; {} fills it.", key("hole"), key("run")),

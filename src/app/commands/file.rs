@@ -10,6 +10,7 @@ use crate::app::message::{Opened, SaveError, SavedFile};
 use crate::app::panel::{Asked, Panel, Prompt, Question, Then};
 use crate::app::view::{Top, View};
 use crate::text::change::ChangeSet;
+use crate::text::encoding::Encoding;
 use crate::text::history::EditKind;
 use crate::text::selection::Selection;
 
@@ -38,8 +39,10 @@ pub(crate) fn save_to(app: &mut App, path: PathBuf) {
 
 pub(crate) fn request_save(app: &mut App, path: PathBuf, expect: Expect) {
     app.document.break_group();
-    let contents = app.document.buffer().clone();
-    app.emit(Effect::Save(SaveRequest { path, contents, expect }));
+    // The journal has what was done before it is told that this was saved.
+    app.write_journal(Some(&path).filter(|path| app.document.path() != Some(path)));
+    let (contents, encoding) = (app.document.buffer().clone(), app.document.encoding());
+    app.emit(Effect::Save(SaveRequest { path, contents, encoding, expect }));
 }
 
 /// The shell saved, or did not.
@@ -64,6 +67,7 @@ pub(crate) fn saved(app: &mut App, saved: Result<SavedFile, SaveError>) {
         Err(SaveError::ChangedOnDisk(path)) => app.panel = Panel::Question(Question::ChangedOnDisk(path)),
         Err(SaveError::Exists(path)) => app.panel = Panel::Question(Question::Overwrite(path)),
         Err(SaveError::Failed(why)) => {
+            app.document.tell_all();
             app.outbox.after_save = None;
             app.complain(why);
         }
@@ -115,18 +119,29 @@ pub(crate) fn opened(app: &mut App, opened: Result<Opened, String>) {
     match opened {
         Err(why) => app.complain(why),
         Ok(file) => {
+            let foreign = (file.encoding != Encoding::Utf8).then(|| file.encoding.name());
             let is_new = file.path.is_some() && file.stamp.is_none();
             let name = file.path.as_ref().map(|path| path.display().to_string());
             put(app, Document::opened(&file), file.at);
             match name {
                 Some(name) if is_new => app.inform(format!("{name} is a new file; it is made when you save.")),
                 Some(name) if file.read_only => {
-                    app.inform(format!("{name} is read-only; alt-s saves under another name."));
+                    app.inform(format!("{name} is read-only; {{save-as}} saves under another name."));
+                }
+                Some(name) if foreign.is_some() => {
+                    let encoding = foreign.unwrap_or_default();
+                    app.inform(format!("{name} is in {encoding} and stays so; the command utf-8 changes that."));
                 }
                 _ => {}
             }
         }
     }
+}
+
+/// From now on the document is written as UTF-8.
+pub(crate) fn to_utf8(app: &mut App) {
+    app.document.set_encoding(Encoding::Utf8);
+    app.inform("The document will be saved as UTF-8.");
 }
 
 /// Puts another document on the screen.
@@ -136,7 +151,7 @@ fn put(app: &mut App, document: Document, at: Option<(usize, usize)>) {
     if app.recovery.is_kept() {
         app.forget_recovery();
     }
-    app.document = document;
+    app.document = document.named(app.document.id() + 1);
     app.view = View { width: app.view.width, height: app.view.height, ..View::default() };
     app.view.top = Top::default();
     app.find.hide();
@@ -160,5 +175,5 @@ pub(crate) fn restore(app: &mut App, text: &str) {
     let change = Change::new(ChangeSet::replace(len, 0..len, text), EditKind::Other);
     let change = change.selecting(Selection::caret(0)).from("recovered text".to_owned());
     app.document.edit(change, app.outbox.now);
-    app.inform("Restored; save to keep it, ctrl-z goes back to what is on disk.");
+    app.inform("Restored; save to keep it, {undo} goes back to what is on disk.");
 }

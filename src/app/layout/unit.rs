@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::app::App;
 use crate::app::infill::overlay::HoleCells;
 use crate::app::layout::{GUESS_SHOWN, Glyph, Look, Marks, Row, SEGMENT, Style};
+use crate::app::settings::Blanks;
 use crate::engine::protocol::{Cell, CellState, HoleId};
 use crate::text::holes::Hole;
 use crate::text::measure;
@@ -144,15 +145,44 @@ impl Line<'_> {
         for grapheme in measure::graphemes(&text, range.start, self.column, self.style.tab) {
             while holes.next_if(|hole| hole.range.end <= grapheme.pos).is_some() {}
             let in_hole = holes.peek().is_some_and(|hole| hole.range.contains(&grapheme.pos));
+            let sign = if in_hole { None } else { self.blank_sign(&grapheme, &range) };
             self.push(Glyph {
-                text: grapheme.text,
+                look: if in_hole {
+                    Look::Hole
+                } else if sign.is_some() {
+                    Look::Blank
+                } else {
+                    Look::Text
+                },
+                text: sign.unwrap_or(grapheme.text),
                 width: grapheme.width,
                 pos: grapheme.pos,
                 cell: None,
-                look: if in_hole { Look::Hole } else { Look::Text },
                 marks: Marks::default(),
             });
         }
+    }
+
+    /// What stands for white space that is to be seen; `text_end` tells what is at the end of a line.
+    fn blank_sign(&self, grapheme: &measure::Grapheme, range: &Range<usize>) -> Option<String> {
+        let buffer = self.app.document().buffer();
+        let sign = match buffer.char_at(grapheme.pos)? {
+            ' ' => '·',
+            '\t' => '→',
+            '\u{a0}' => '⍽',
+            _ => return None,
+        };
+        let trailing = || {
+            let rest = buffer.rope().chars_at(grapheme.pos).take(range.end - grapheme.pos);
+            range.end == buffer.line_end(buffer.line_of(grapheme.pos))
+                && rest.into_iter().all(|c| matches!(c, ' ' | '\t'))
+        };
+        let shown = match self.style.blanks {
+            Blanks::None => false,
+            Blanks::Trailing => trailing(),
+            Blanks::All => true,
+        };
+        shown.then(|| format!("{sign}{}", " ".repeat(grapheme.width.saturating_sub(1))))
     }
 
     fn push_cells(&mut self, pos: usize, cells: &HoleCells) {
@@ -250,7 +280,7 @@ impl Line<'_> {
             let start = row.glyphs.first().map_or(pos, |glyph| glyph.pos);
             pos = row.glyphs.last().map_or(pos, |glyph| glyph.pos);
             row.range = start..pos;
-            let in_hole = |glyph: &Glyph| !matches!(glyph.look, Look::Text);
+            let in_hole = |glyph: &Glyph| !matches!(glyph.look, Look::Text | Look::Blank);
             row.holds_hole = row.glyphs.iter().any(in_hole);
         }
         for i in 1..rows.len() {
@@ -272,12 +302,14 @@ fn wrap_item(glyphs: &[Glyph], i: usize) -> WrapItem {
     let glyph = &glyphs[i];
     let is_space = match glyph.look {
         Look::Text | Look::Hole | Look::Cell { .. } => glyph.text.chars().all(is_breaking_space),
+        Look::Blank => !glyph.text.starts_with('⍽'),
         Look::Padding { .. } => true,
         _ => false,
     };
     let after = glyphs.get(i + 1).and_then(|next| next.text.chars().next());
     let may_break_after = match glyph.look {
         Look::Shade { .. } => true,
+        Look::Blank => !glyph.text.starts_with('⍽'),
         _ => glyph.text.chars().next_back().is_some_and(|before| may_break_between(before, after)),
     };
     WrapItem { width: glyph.width, is_space, may_break_after }

@@ -36,14 +36,7 @@ impl Scene {
     pub(crate) fn with(text: &str, at: (usize, usize)) -> Self {
         let mut scene = Self::empty();
         let path = Some("lighthouse.md".into());
-        scene.send(Message::Opened(Ok(Opened {
-            path,
-            text: text.into(),
-            holes: Vec::new(),
-            stamp: None,
-            at: Some(at),
-            read_only: false,
-        })));
+        scene.send(Message::Opened(Ok(Opened { path, text: text.into(), at: Some(at), ..Opened::default() })));
         scene
     }
 
