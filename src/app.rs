@@ -10,6 +10,7 @@
 //! Invariants: a run never changes the document before it is accepted, and accepting is one undo step; nothing here reads
 //! a clock, a file or the terminal; an event of a job that is over changes nothing.
 
+pub mod buffers;
 pub mod command;
 pub(crate) mod commands;
 pub mod document;
@@ -39,6 +40,7 @@ mod tests;
 
 use std::time::Duration;
 
+use crate::app::buffers::Buffers;
 use crate::app::document::Document;
 use crate::app::effect::Effect;
 use crate::app::find::Find;
@@ -69,6 +71,7 @@ pub enum Model {
 /// The state of the program. See the module's text.
 #[derive(Debug)]
 pub struct App {
+    buffers: Buffers,
     document: Document,
     view: View,
     infill: Infill,
@@ -109,6 +112,7 @@ impl App {
     /// The program with an empty document; the shell then sends the size, the first file, and what the engine says.
     pub fn new(settings: Settings) -> Self {
         Self {
+            buffers: Buffers::default(),
             document: Document::empty(),
             view: View { width: 80, height: 24, ..View::default() },
             infill: Infill::default(),
@@ -155,18 +159,19 @@ impl App {
             Message::Resize { width, height } => (self.view.width, self.view.height) = (width, height),
             Message::Engine(event) => self.take_event(event),
             Message::Opened(opened) => commands::file::opened(self, opened),
-            Message::Saved(saved) => commands::file::saved(self, saved),
+            Message::Saved { document, result } => commands::file::saved(self, document, result),
+            Message::ShowDocument(place) => self.show_document(place),
             Message::Clipboard(text) => commands::edit::pasted(self, text),
             Message::Highlighted(answer) => {
                 let revision = self.document.buffer().revision();
                 self.highlights.take(answer, self.document.id(), revision);
             }
-            Message::DiskChanged => {
-                self.warn(
-                    "This file was changed on disk by another program; saving will ask before it overwrites that.",
-                );
+            Message::DiskChanged(path) => commands::file::changed_on_disk(self, &path),
+            Message::HistoryFound { path, steps, applied } => {
+                if self.document.path() == Some(&path) {
+                    self.document.take_history(steps, applied);
+                }
             }
-            Message::HistoryFound { steps, applied } => self.document.take_history(steps, applied),
             Message::RecoveryFound(found) => self.panel = Panel::Question(panel::Question::Recovery(found)),
             Message::Notice(notice) => self.say(notice),
             Message::Tick => {

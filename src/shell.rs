@@ -129,11 +129,12 @@ pub fn read_standard_input() -> anyhow::Result<InitialDocument> {
 /// Runs the editor until the user quits. An error is one sentence, and the terminal is as it was.
 pub fn run(start: Start) -> anyhow::Result<()> {
     require_terminal()?;
-    let First { opened, source, notice } = first_document(&start.files, start.document.unwrap_or_default())?;
+    let First { opened, source } = first_document(&start.files, start.document.unwrap_or_default())?;
     let mut store = if start.settings.keep_unsaved { Store::of_user() } else { Store::nowhere() };
     let mut journals = Journals::at(Store::folder_for("undo").filter(|_| start.settings.keep_undo));
     let past =
         opened.path.as_deref().filter(|_| opened.stamp.is_some()).and_then(|path| journals.open(path, &opened.text));
+    let path = opened.path.clone();
     let unsaved = past.as_ref().and_then(|past| past.unsaved.clone());
     let recovered = match source {
         Source::BuiltIn => store.find(opened.path.as_deref(), &opened.text, SystemTime::now()),
@@ -160,14 +161,17 @@ pub fn run(start: Start) -> anyhow::Result<()> {
     let connect = start.connect;
     let ended = panic::catch_unwind(AssertUnwindSafe(|| {
         session.begin(opened);
-        if let Some(Past { steps, applied, .. }) = past {
-            session.update(Message::HistoryFound { steps, applied });
+        if let Some((Past { steps, applied, .. }, path)) = past.zip(path) {
+            session.update(Message::HistoryFound { path, steps, applied });
+        }
+        for file in start.files.iter().skip(1) {
+            session.open(file);
         }
         if let Some(recovered) = recovered {
             session.update(Message::RecoveryFound(recovered));
         }
         let warning = start.notice.map(|text| Notice::new(Severity::Warning, text));
-        for notice in notice.into_iter().chain(warning) {
+        if let Some(notice) = warning {
             session.update(Message::Notice(notice));
         }
         runtime.block_on(session.run(connect))
@@ -202,21 +206,14 @@ fn finish(mut session: Session, ended: std::thread::Result<Ending>) -> anyhow::R
 struct First {
     opened: Opened,
     source: Source,
-    /// A word about files that are not shown.
-    notice: Option<Notice>,
 }
 
 fn first_document(files: &[FileArg], document: InitialDocument) -> anyhow::Result<First> {
-    let Some((first, others)) = files.split_first() else {
+    let Some(first) = files.first() else {
         let InitialDocument { text, holes, name, source } = document;
         let opened = Opened { path: name, text, holes, ..Opened::default() };
-        return Ok(First { opened, source, notice: None });
+        return Ok(First { opened, source });
     };
     let opened = files::open(&first.path, first.at).map_err(|why| anyhow!(why))?;
-    let names: Vec<String> = others.iter().map(|file| file.path.display().to_string()).collect();
-    let notice = (!names.is_empty()).then(|| {
-        let text = format!("One file is edited at a time; not opened: {}.", names.join(", "));
-        Notice::new(Severity::Warning, text)
-    });
-    Ok(First { opened, source: Source::BuiltIn, notice })
+    Ok(First { opened, source: Source::BuiltIn })
 }

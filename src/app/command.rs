@@ -87,6 +87,10 @@ pub const COMMANDS: &[Command] = &[
     command("utf-8", "Save the document as UTF-8 from now on, whatever it was read as.", file::to_utf8),
     command("open", "Open a file.", file::open),
     command("new", "Begin a new document.", file::new),
+    command("close", "Close the document; asks first if it is not saved.", file::close),
+    command("documents", "Show another of the open documents.", file::choose),
+    command("document-next", "Show the next document.", file::next),
+    command("document-previous", "Show the document before.", file::previous),
     command("quit", "Quit; asks first if something is not saved.", file::quit),
     command(
         "suspend",

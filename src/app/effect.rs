@@ -27,6 +27,8 @@ pub enum Effect {
     ReadClipboard,
     /// Keep this text safe in the recovery file of the document.
     WriteRecovery {
+        /// [`crate::app::document::Document::id`].
+        document: u64,
         /// Where the document is kept.
         path: Option<PathBuf>,
         /// Its text now.
@@ -41,6 +43,8 @@ pub enum Effect {
     },
     /// The recovery file of the document is not needed any more.
     RemoveRecovery {
+        /// [`crate::app::document::Document::id`].
+        document: u64,
         /// Where the document is kept.
         path: Option<PathBuf>,
     },
@@ -66,6 +70,8 @@ pub enum Expect {
 /// A document to be written.
 #[derive(Debug, Clone)]
 pub struct SaveRequest {
+    /// [`crate::app::document::Document::id`].
+    pub document: u64,
     /// Where.
     pub path: PathBuf,
     /// What: the text exactly as it is to stand in the file.

@@ -35,17 +35,26 @@ pub enum Message {
     /// The answer to [`super::Effect::Open`], and the first document. The error is a sentence for the user.
     Opened(Result<Opened, String>),
     /// The answer to [`super::Effect::Save`].
-    Saved(Result<SavedFile, SaveError>),
+    Saved {
+        /// [`crate::app::document::Document::id`] of what was to be saved.
+        document: u64,
+        /// How it went.
+        result: Result<SavedFile, SaveError>,
+    },
+    /// Show the document at this place among those that are open.
+    ShowDocument(usize),
     /// The answer to [`super::Effect::ReadClipboard`]; `None` where the system has none: then our own copy is pasted.
     Clipboard(Option<String>),
     /// The answer to [`super::Effect::Highlight`], if there is anything to say.
     Highlighted(Highlighted),
-    /// The file on disk is not the one that was opened or saved last.
-    DiskChanged,
+    /// This file on disk is not the one that was opened or saved last.
+    DiskChanged(PathBuf),
     /// An earlier session left unsaved text.
     RecoveryFound(Recovered),
     /// What was done to the document in earlier sessions, of which so many steps lead to the text as it was read.
     HistoryFound {
+        /// Where it is kept.
+        path: PathBuf,
         /// The steps.
         steps: Vec<Record>,
         /// How many of them are done.

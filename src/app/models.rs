@@ -96,9 +96,11 @@ impl App {
         if let Some(warning) = warning {
             self.warn(warning);
         }
-        if self.infill.stage() == Stage::Waiting {
-            self.send_start();
-        }
+        self.with_each(|app| {
+            if app.infill.stage() == Stage::Waiting {
+                app.send_start();
+            }
+        });
     }
 
     pub(crate) fn model_is_not_loaded(&mut self, why: String, kept: Option<ModelInfo>, before: Option<String>) {
@@ -110,7 +112,7 @@ impl App {
             return;
         }
         self.model = Model::Unavailable(why.clone());
-        self.abandon_run();
+        self.with_each(App::abandon_run);
         match before {
             Some(before) if matches!(self.panel, Panel::None) => {
                 self.panel = Panel::Question(Question::ModelLost { why, before });

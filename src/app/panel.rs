@@ -64,6 +64,11 @@ pub enum Asked {
         /// The entry that Enter takes.
         selected: usize,
     },
+    /// Which document to show.
+    Document {
+        /// The entry that Enter takes.
+        selected: usize,
+    },
     /// Which command to carry out.
     Palette {
         /// The entry that Enter takes.
@@ -87,10 +92,8 @@ pub struct Prompt {
 pub enum Then {
     /// End the program.
     Quit,
-    /// Open this file.
-    Open(PathBuf),
-    /// Begin a new document.
-    New,
+    /// Close the document.
+    Close,
 }
 
 /// A question with a few answers, each a key.
@@ -209,6 +212,7 @@ impl Prompt {
             Asked::Seed => "seed of the next run",
             Asked::Instruction => "what to do with the selection (make this warmer)",
             Asked::Model { .. } => "model",
+            Asked::Document { .. } => "document",
             Asked::Palette { .. } => "command",
         }
     }

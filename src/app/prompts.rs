@@ -73,7 +73,9 @@ impl App {
     fn up_or_down(&mut self, by: isize) {
         let Panel::Prompt(prompt) = &mut self.panel else { return };
         match &mut prompt.asked {
-            Asked::Palette { selected } | Asked::Model { selected } => *selected = selected.saturating_add_signed(by),
+            Asked::Palette { selected } | Asked::Model { selected } | Asked::Document { selected } => {
+                *selected = selected.saturating_add_signed(by)
+            }
             Asked::Strength => {
                 let strength = prompt.input.text().trim().parse().unwrap_or(40) - 10 * by.signum();
                 prompt.input = Input::offered(strength.clamp(10, 100).to_string());
@@ -82,16 +84,17 @@ impl App {
             Asked::Find { .. } => view::find_next(self),
             _ => {}
         }
-        if let Panel::Prompt(prompt) = &mut self.panel {
-            let listed = match prompt.asked {
-                Asked::Palette { .. } => prompt.palette().len(),
-                Asked::Model { .. } => self.choice.listed(prompt).len(),
-                _ => 0,
-            };
-            let last = listed.saturating_sub(1);
-            if let Asked::Palette { selected } | Asked::Model { selected } = &mut prompt.asked {
-                *selected = (*selected).min(last);
-            }
+        let Panel::Prompt(prompt) = &self.panel else { return };
+        let listed = match prompt.asked {
+            Asked::Palette { .. } => prompt.palette().len(),
+            Asked::Document { .. } => self.listed_for(prompt.input.text()).len(),
+            Asked::Model { .. } => self.choice.listed(prompt).len(),
+            _ => return,
+        };
+        if let Panel::Prompt(Prompt { asked, .. }) = &mut self.panel
+            && let Asked::Palette { selected } | Asked::Model { selected } | Asked::Document { selected } = asked
+        {
+            *selected = (*selected).min(listed.saturating_sub(1));
         }
     }
 
@@ -122,7 +125,7 @@ impl App {
     pub(crate) fn prompt_changed(&mut self) {
         let Panel::Prompt(prompt) = &mut self.panel else { return };
         match &mut prompt.asked {
-            Asked::Palette { selected } | Asked::Model { selected } => *selected = 0,
+            Asked::Palette { selected } | Asked::Model { selected } | Asked::Document { selected } => *selected = 0,
             Asked::Find { before, .. } => {
                 let (from, before) = (before.range().start, *before);
                 prompt.complaint = self.find.set(prompt.input.text(), self.document.buffer()).err();
@@ -168,7 +171,7 @@ impl App {
             }
             Asked::Open | Asked::SaveAs if typed.is_empty() => Some("Type the name of a file."),
             Asked::Open => {
-                file::unless_unsaved(self, crate::app::panel::Then::Open(PathBuf::from(typed)));
+                file::open_path(self, PathBuf::from(typed));
                 None
             }
             Asked::SaveAs => {
@@ -198,6 +201,13 @@ impl App {
                 None
             }
             Asked::Model { selected } => self.take_model(&prompt, *selected),
+            Asked::Document { selected } => match self.listed_for(&typed).get(*selected) {
+                Some((place, _)) => {
+                    self.show_document(*place);
+                    None
+                }
+                None => Some("There is no such document; esc leaves."),
+            },
             Asked::Palette { selected } => match prompt.palette().get(*selected) {
                 Some(command) => {
                     command.run(self);
@@ -240,11 +250,11 @@ impl App {
                 self.outbox.after_save = Some(then);
                 file::save(self);
             }
-            (Question::Unsaved(then), "d") => {
-                self.forget_recovery();
+            (Question::Unsaved(then), "d") => file::discard(self, then),
+            (Question::Proposal(then), "d") => {
+                self.drop_session();
                 file::go_on(self, then);
             }
-            (Question::Proposal(then), "d") => file::go_on(self, then),
             (Question::Overwrite(path) | Question::ChangedOnDisk(path), "o") => {
                 file::request_save(self, path, Expect::Anything);
             }

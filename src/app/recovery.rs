@@ -46,16 +46,23 @@ impl App {
     pub(crate) fn keep_recovery(&mut self) {
         let now = self.outbox.now;
         if self.recovery.is_due(&self.document, now) {
-            self.recovery.kept = Some(self.document.buffer().revision());
-            self.recovery.written_at = Some(now);
-            let path = self.document.path().cloned();
-            self.emit(Effect::WriteRecovery { path, contents: self.document.buffer().clone() });
+            self.write_recovery();
         } else if !self.document.is_dirty() && self.recovery.kept.is_some() {
             self.forget_recovery();
         }
         let due = self.recovery.journalled_at.is_none_or(|at| now.saturating_sub(at) >= INTERVAL);
         if due && !self.recovery.over {
             self.write_journal(None);
+        }
+    }
+
+    /// Keeps the text safe if it is not yet.
+    pub(crate) fn write_recovery(&mut self) {
+        if self.recovery.is_behind(&self.document) && !self.recovery.over {
+            self.recovery.kept = Some(self.document.buffer().revision());
+            self.recovery.written_at = Some(self.outbox.now);
+            let (document, path) = (self.document.id(), self.document.path().cloned());
+            self.emit(Effect::WriteRecovery { document, path, contents: self.document.buffer().clone() });
         }
     }
 
@@ -85,7 +92,7 @@ impl App {
     /// The unsaved text is not wanted any more, or is saved.
     pub(crate) fn forget_recovery(&mut self) {
         self.recovery.kept = None;
-        let path = self.document.path().cloned();
-        self.emit(Effect::RemoveRecovery { path });
+        let (document, path) = (self.document.id(), self.document.path().cloned());
+        self.emit(Effect::RemoveRecovery { document, path });
     }
 }

@@ -112,7 +112,8 @@ impl App {
         }
     }
 
-    pub(crate) fn take_event(&mut self, event: Event) {
+    /// An event that is about the document on the screen, or about none.
+    pub(crate) fn take_own_event(&mut self, event: Event) {
         match event {
             Event::Loading { model } => self.model = Model::Loading(model),
             Event::Ready(info) => self.model_is_ready(info),
@@ -121,7 +122,7 @@ impl App {
             Event::Unloaded { model } => self.model_is_unloaded(&model),
             Event::Unavailable(why) => {
                 self.model = Model::Unavailable(why.clone());
-                self.abandon_run();
+                self.with_each(App::abandon_run);
                 self.complain(why);
             }
             Event::Frame(frame) => self.take_frame(frame),

@@ -31,6 +31,8 @@ pub struct Progress {
 pub struct Status {
     /// The file's name.
     pub name: String,
+    /// Which of several documents it is; empty where there is only one.
+    pub documents: String,
     /// There are unsaved changes.
     pub dirty: bool,
     /// The file cannot be written.
@@ -75,6 +77,10 @@ pub fn status(app: &App) -> Status {
     let path = document.path().map(|path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned());
     Status {
         name: path.unwrap_or_else(|| "untitled".to_owned()),
+        documents: match app.documents() {
+            (1, _) => String::new(),
+            (count, current) => format!("{}/{count}", current + 1),
+        },
         dirty: document.is_dirty(),
         read_only: document.is_read_only(),
         encoding: Some(document.encoding()).filter(|encoding| *encoding != Encoding::Utf8).map(Encoding::name),

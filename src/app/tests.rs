@@ -1,5 +1,6 @@
 //! Tests of the whole floor through [`App::update`], with an engine that says what the test tells it to.
 
+mod buffers;
 mod editing;
 mod layout;
 mod modal;

@@ -14,6 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::app::effect::SaveRequest;
 use crate::app::message::{Message, Recovered, SaveError, Stamp};
 use crate::app::notice::{Notice, Severity};
+use crate::shell::FileArg;
 use crate::shell::journal::{Journals, Past};
 use crate::shell::recovery::Store;
 use crate::shell::session::Reply;
@@ -26,14 +27,16 @@ use crate::text::journal::Entry;
 pub(crate) enum Job {
     /// Answered with [`Message::Opened`], and with [`Message::RecoveryFound`] if there is something.
     Open(PathBuf),
+    /// The same for one more file of the command line; the first document stays on the screen.
+    OpenBehind(FileArg),
     /// Answered with [`Message::Saved`].
     Save(SaveRequest),
     /// Answered only if it fails, and then once.
-    WriteRecovery { path: Option<PathBuf>, contents: Buffer },
+    WriteRecovery { document: u64, path: Option<PathBuf>, contents: Buffer },
     /// Answered only if it fails, and then once.
     WriteJournal { path: PathBuf, entry: Entry },
     /// Not answered.
-    RemoveRecovery { path: Option<PathBuf> },
+    RemoveRecovery { document: u64, path: Option<PathBuf> },
     /// Answered only if it fails.
     RememberModel(String),
     /// Answered with [`Message::DiskChanged`] if the file is another, once for each other file.
@@ -100,7 +103,11 @@ impl Worker {
 
     fn carry_out(&mut self, job: Job) {
         match job {
-            Job::Open(path) => self.open(&files::expand_home(&path)),
+            Job::Open(path) => self.open(&files::expand_home(&path), None),
+            Job::OpenBehind(file) => {
+                self.open(&file.path, file.at);
+                self.reply(Message::ShowDocument(0));
+            }
             Job::Save(mut request) => {
                 request.path = files::expand_home(&request.path);
                 let saved = save::save(&request, self.store.folder());
@@ -108,10 +115,10 @@ impl Worker {
                     let marked = self.journals.saved(&request.path, &request.contents);
                     self.complain(marked.err().map(|error| unjournalled(&error)));
                 }
-                self.reply(Message::Saved(saved));
+                self.reply(Message::Saved { document: request.document, result: saved });
             }
-            Job::WriteRecovery { path, contents } => {
-                let written = self.store.write(path.as_deref(), &contents, SystemTime::now());
+            Job::WriteRecovery { document, path, contents } => {
+                let written = self.store.write((document, path.as_deref()), &contents, SystemTime::now());
                 // Where the user wants none kept, that is no failure.
                 self.complain(written.err().filter(|why| !why.is_empty()));
             }
@@ -124,8 +131,8 @@ impl Worker {
                     self.reply(Message::Notice(Notice::new(Severity::Warning, why)));
                 }
             }
-            Job::RemoveRecovery { path } => {
-                self.store.remove(path.as_deref());
+            Job::RemoveRecovery { document, path } => {
+                self.store.remove((document, path.as_deref()));
                 let back = path.as_deref().map_or(Ok(()), |path| self.journals.back(path));
                 self.complain(back.err().map(|error| unjournalled(&error)));
             }
@@ -142,8 +149,8 @@ impl Worker {
         }
     }
 
-    fn open(&mut self, path: &Path) {
-        match files::open(path, None) {
+    fn open(&mut self, path: &Path, at: Option<(usize, usize)>) {
+        match files::open(path, at) {
             Ok(opened) => {
                 let known = opened.path.as_deref().filter(|_| opened.stamp.is_some());
                 let past = known.and_then(|path| self.journals.open(path, &opened.text));
@@ -152,7 +159,8 @@ impl Worker {
                 let mut unsaved = None;
                 if let Some(past) = past {
                     let Past { steps, applied, unsaved: text } = past;
-                    self.reply(Message::HistoryFound { steps, applied });
+                    let path = path.to_owned();
+                    self.reply(Message::HistoryFound { path, steps, applied });
                     unsaved = text;
                 }
                 let recovered = recovered.or_else(|| unsaved.map(Recovered::of_journal));
@@ -172,7 +180,7 @@ impl Worker {
             self.told = None;
         } else if self.told != found {
             self.told = found;
-            self.reply(Message::DiskChanged);
+            self.reply(Message::DiskChanged(path.to_owned()));
         }
     }
 }
@@ -192,8 +200,10 @@ fn answer_to_failure(job: &Job) -> Message {
         format!("{} was not {what}: this is a mistake in lacuna; try another name.", path.display())
     };
     match job {
-        Job::Open(path) => Message::Opened(Err(why(path, "opened"))),
-        Job::Save(request) => Message::Saved(Err(SaveError::Failed(why(&request.path, "saved")))),
+        Job::Open(path) | Job::OpenBehind(FileArg { path, .. }) => Message::Opened(Err(why(path, "opened"))),
+        Job::Save(request) => {
+            Message::Saved { document: request.document, result: Err(SaveError::Failed(why(&request.path, "saved"))) }
+        }
         Job::RememberModel(_) => Message::Notice(Notice::new(
             Severity::Warning,
             "The choice of the model is not remembered: this is a mistake in lacuna.",
@@ -236,17 +246,18 @@ mod tests {
         let (mut disk, mut answers, folder) = start();
         let path = folder.path().join("a.txt");
         let contents = Buffer::from_text("text");
-        disk.send(Job::WriteRecovery { path: Some(path.clone()), contents: contents.clone() });
+        disk.send(Job::WriteRecovery { document: 1, path: Some(path.clone()), contents: contents.clone() });
         disk.send(Job::Save(SaveRequest {
+            document: 1,
             path: path.clone(),
             contents,
             encoding: crate::text::encoding::Encoding::Utf8,
             expect: Expect::Nothing,
         }));
-        disk.send(Job::RemoveRecovery { path: Some(path.clone()) });
+        disk.send(Job::RemoveRecovery { document: 1, path: Some(path.clone()) });
         disk.send(Job::Open(path.clone()));
         disk.finish();
-        assert!(matches!(next(&mut answers), Message::Saved(Ok(_))));
+        assert!(matches!(next(&mut answers), Message::Saved { document: 1, result: Ok(_) }));
         assert!(matches!(next(&mut answers), Message::Opened(Ok(opened)) if opened.text == "text"));
         assert_eq!(fs::read_dir(folder.path().join("recovery")).unwrap().count(), 0);
     }
@@ -264,7 +275,7 @@ mod tests {
         fs::write(&path, "two, longer").unwrap();
         compare(&disk);
         compare(&disk);
-        assert!(matches!(next(&mut answers), Message::DiskChanged));
+        assert!(matches!(next(&mut answers), Message::DiskChanged(_)));
         disk.finish();
         drop(disk);
         assert!(answers.blocking_recv().is_none());
@@ -275,7 +286,7 @@ mod tests {
         let (mut disk, mut answers, folder) = start();
         fs::remove_dir(folder.path().join("recovery")).unwrap();
         for _ in 0..3 {
-            disk.send(Job::WriteRecovery { path: None, contents: Buffer::from_text("x") });
+            disk.send(Job::WriteRecovery { document: 1, path: None, contents: Buffer::from_text("x") });
         }
         disk.finish();
         assert!(matches!(next(&mut answers), Message::Notice(_)));

@@ -14,13 +14,13 @@ use crate::app::effect::Effect;
 use crate::app::message::{Message, Opened};
 use crate::app::settings::Settings;
 use crate::engine::protocol::{Command, Event};
-use crate::shell::EngineLink;
 use crate::shell::clipboard::Clipboard;
 use crate::shell::disk::{Disk, Job};
 use crate::shell::highlight::Highlighter;
 use crate::shell::input::{Keys, Translator};
 use crate::shell::signals::{Signal, Signals};
 use crate::shell::terminal::Terminal;
+use crate::shell::{EngineLink, FileArg};
 use crate::ui;
 use crate::ui::theme::{self, Ground, Theme};
 
@@ -135,6 +135,11 @@ impl Session {
     pub(crate) fn begin(&mut self, opened: Opened) {
         self.measure();
         self.update(Message::Opened(Ok(opened)));
+    }
+
+    /// Has one more file opened, behind the one on the screen.
+    pub(crate) fn open(&self, file: &FileArg) {
+        self.disk.send(Job::OpenBehind(file.clone()));
     }
 
     /// The loop. The engine is started when the first frame is on the screen.
@@ -287,9 +292,11 @@ impl Session {
                 }
             }
             Effect::ReadClipboard => self.clipboard.read(),
-            Effect::WriteRecovery { path, contents } => self.disk.send(Job::WriteRecovery { path, contents }),
+            Effect::WriteRecovery { document, path, contents } => {
+                self.disk.send(Job::WriteRecovery { document, path, contents });
+            }
             Effect::WriteJournal { path, entry } => self.disk.send(Job::WriteJournal { path, entry }),
-            Effect::RemoveRecovery { path } => self.disk.send(Job::RemoveRecovery { path }),
+            Effect::RemoveRecovery { document, path } => self.disk.send(Job::RemoveRecovery { document, path }),
             Effect::RememberModel(name) => self.disk.send(Job::RememberModel(name)),
             Effect::Suspend => self.suspend(),
             Effect::Quit => self.ending = Some(Ending::Quit),
@@ -354,7 +361,7 @@ impl Session {
         let document = self.app.document();
         if document.is_dirty() {
             let (path, contents) = (document.path().cloned(), document.buffer().clone());
-            self.disk.send(Job::WriteRecovery { path, contents });
+            self.disk.send(Job::WriteRecovery { document: document.id(), path, contents });
         }
         document.is_dirty()
     }

@@ -76,6 +76,12 @@ pub(crate) fn prompt(
                 commands.iter().zip(&keys).map(|(command, key)| [command.name, key, command.doc]).collect();
             list("command", &entries, selected, place, buffer);
         }
+        Asked::Document { selected } if y > 0 => {
+            let documents = app.listed_for(prompt.input.text());
+            let entries: Vec<[&str; 3]> =
+                documents.iter().map(|(_, one)| [one.name.as_str(), one.state, one.folder.as_str()]).collect();
+            list("document", &entries, selected, place, buffer);
+        }
         Asked::Model { selected } if y > 0 => {
             let models = app.choice().listed(prompt);
             let entries: Vec<[&str; 3]> =

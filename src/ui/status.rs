@@ -59,7 +59,8 @@ pub(crate) fn draw(app: &App, words: &Status, (theme, geometry): (&Theme, Geomet
 /// Name on the left, place and model on the right.
 fn header(words: &Status, theme: &Theme, y: u16, buffer: &mut Buffer) {
     let columns = usize::from(buffer.area.width);
-    let mut flag = words.encoding.map_or_else(String::new, |name| format!("  {name}"));
+    let documents = if words.documents.is_empty() { String::new() } else { format!("  {}", words.documents) };
+    let mut flag = documents + &words.encoding.map_or_else(String::new, |name| format!("  {name}"));
     if words.read_only {
         flag += "  read only";
     }
@@ -169,6 +170,7 @@ fn panel_hints(panel: &Panel) -> Vec<Hint> {
             Asked::Replacement => hints(&[("enter", "show the first match"), ("esc", "leave")]),
             Asked::Palette { .. } => hints(&[("enter", "do it"), ("esc", "leave"), ("up down", "choose")]),
             Asked::Strength => hints(&[("enter", "rewrite"), ("esc", "leave"), ("up down", "more or less")]),
+            Asked::Document { .. } => hints(&[("enter", "show it"), ("esc", "leave"), ("up down", "choose")]),
             Asked::Open => hints(&[("enter", "open"), ("esc", "leave")]),
             Asked::SaveAs => hints(&[("enter", "save"), ("esc", "leave")]),
             Asked::Line => hints(&[("enter", "go there"), ("esc", "leave")]),

@@ -8,7 +8,6 @@ use crate::app::effect::{Effect, Expect, SaveRequest};
 use crate::app::infill::Stage;
 use crate::app::message::{Opened, SaveError, SavedFile};
 use crate::app::panel::{Asked, Panel, Prompt, Question, Then};
-use crate::app::view::{Top, View};
 use crate::text::change::ChangeSet;
 use crate::text::encoding::Encoding;
 use crate::text::history::EditKind;
@@ -42,11 +41,19 @@ pub(crate) fn request_save(app: &mut App, path: PathBuf, expect: Expect) {
     // The journal has what was done before it is told that this was saved.
     app.write_journal(Some(&path).filter(|path| app.document.path() != Some(path)));
     let (contents, encoding) = (app.document.buffer().clone(), app.document.encoding());
-    app.emit(Effect::Save(SaveRequest { path, contents, encoding, expect }));
+    app.emit(Effect::Save(SaveRequest { document: app.document.id(), path, contents, encoding, expect }));
 }
 
 /// The shell saved, or did not.
-pub(crate) fn saved(app: &mut App, saved: Result<SavedFile, SaveError>) {
+pub(crate) fn saved(app: &mut App, document: u64, saved: Result<SavedFile, SaveError>) {
+    // A question about it is asked with it on the screen.
+    if let (Err(SaveError::ChangedOnDisk(_) | SaveError::Exists(_)), Some(place)) = (&saved, app.place_of(document)) {
+        app.show_document(place);
+    }
+    app.with_document(document, |app| take_saved(app, saved));
+}
+
+fn take_saved(app: &mut App, saved: Result<SavedFile, SaveError>) {
     match saved {
         Ok(file) => {
             // A recovery file is named after the document's former path.
@@ -79,7 +86,42 @@ pub(crate) fn open(app: &mut App) {
 }
 
 pub(crate) fn new(app: &mut App) {
-    unless_unsaved(app, Then::New);
+    app.put_document(Document::empty());
+}
+
+/// Opens a file, or shows it if it is open.
+pub(crate) fn open_path(app: &mut App, path: PathBuf) {
+    match app.place_of_file(&path) {
+        Some(place) => app.show_document(place),
+        None => app.emit(Effect::Open(path)),
+    }
+}
+
+pub(crate) fn close(app: &mut App) {
+    unless_unsaved(app, Then::Close);
+}
+
+pub(crate) fn next(app: &mut App) {
+    step(app, 1);
+}
+
+pub(crate) fn previous(app: &mut App) {
+    step(app, -1);
+}
+
+fn step(app: &mut App, by: isize) {
+    let (count, current) = app.documents();
+    if count == 1 {
+        app.inform("There is no other document; {open} opens one.");
+        return;
+    }
+    app.show_document((current as isize + by).rem_euclid(count as isize) as usize);
+}
+
+/// Lists the documents.
+pub(crate) fn choose(app: &mut App) {
+    let (_, current) = app.documents();
+    app.panel = Panel::Prompt(Prompt::new(Asked::Document { selected: current }, ""));
 }
 
 pub(crate) fn quit(app: &mut App) {
@@ -101,17 +143,49 @@ pub(crate) fn unless_unsaved(app: &mut App, then: Then) {
     }
 }
 
-/// Does it, whatever is unsaved.
+/// Does it, whatever is unsaved in this document.
 pub(crate) fn go_on(app: &mut App, then: Then) {
     match then {
+        Then::Close => {
+            if !app.drop_document() {
+                app.drop_session();
+                app.discard_document();
+            }
+        }
+        Then::Quit => match app.place_of_unsaved() {
+            Some(place) => {
+                app.show_document(place);
+                unless_unsaved(app, Then::Quit);
+            }
+            None => end(app),
+        },
+    }
+}
+
+/// Gives up what is unsaved in this document, and goes on.
+pub(crate) fn discard(app: &mut App, then: Then) {
+    app.forget_recovery();
+    if app.drop_document() {
+        if then == Then::Quit {
+            go_on(app, then);
+        }
+        return;
+    }
+    app.drop_session();
+    match then {
         Then::Quit => {
-            app.drop_session();
             app.end_recovery();
             app.emit(Effect::Quit);
         }
-        Then::Open(path) => app.emit(Effect::Open(path)),
-        Then::New => put(app, Document::empty(), None),
+        Then::Close => app.discard_document(),
     }
+}
+
+fn end(app: &mut App) {
+    app.drop_session();
+    app.write_journal(None);
+    app.end_recovery();
+    app.emit(Effect::Quit);
 }
 
 /// The shell read a file, or did not.
@@ -146,17 +220,15 @@ pub(crate) fn to_utf8(app: &mut App) {
 
 /// Puts another document on the screen.
 fn put(app: &mut App, document: Document, at: Option<(usize, usize)>) {
-    app.drop_session();
-    // The former document was saved, or the user let its changes go.
-    if app.recovery.is_kept() {
-        app.forget_recovery();
-    }
-    app.document = document.named(app.document.id() + 1);
-    app.view = View { width: app.view.width, height: app.view.height, ..View::default() };
-    app.view.top = Top::default();
-    app.find.hide();
+    app.put_document(document);
     let Some((line, column)) = at else { return };
     go_to(app, line, column);
+}
+
+/// Another program wrote this file.
+pub(crate) fn changed_on_disk(app: &mut App, path: &std::path::Path) {
+    let name = path.display();
+    app.warn(format!("{name} was changed on disk by another program; saving will ask before it overwrites that."));
 }
 
 /// Puts the caret at a line and a column, both 1-based, or as near as there is.

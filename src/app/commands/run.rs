@@ -125,6 +125,10 @@ pub(crate) fn refine(app: &mut App) {
 
 /// Whether no other run or proposal is in the way; if one is, it gets the keys.
 pub(crate) fn may_start(app: &mut App) -> bool {
+    if let Some(name) = app.runs_elsewhere() {
+        app.inform(format!("A run is going on in {name}; one runs at a time."));
+        return false;
+    }
     let notice = match app.infill.stage() {
         Stage::Idle => return true,
         Stage::Waiting => "The run starts as soon as the model is loaded; esc drops it.",

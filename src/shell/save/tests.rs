@@ -28,8 +28,13 @@ impl Place {
     }
 
     fn save(&self, path: &Path, text: &str, expect: Expect) -> Result<SavedFile, SaveError> {
-        let request =
-            SaveRequest { path: path.to_owned(), contents: Buffer::from_text(text), encoding: Encoding::Utf8, expect };
+        let request = SaveRequest {
+            document: 1,
+            path: path.to_owned(),
+            contents: Buffer::from_text(text),
+            encoding: Encoding::Utf8,
+            expect,
+        };
         save(&request, Some(self.safety.path()))
     }
 
@@ -64,12 +69,19 @@ fn encodings_are_written_as_they_were_read_and_what_they_lack_is_told() {
         fs::write(&path, bytes).unwrap();
         let opened = files::open(&path, None).unwrap();
         let contents = Buffer::from_text(&opened.text);
-        let request = SaveRequest { path: path.clone(), contents, encoding: opened.encoding, expect: Expect::Anything };
+        let request = SaveRequest {
+            document: 1,
+            path: path.clone(),
+            contents,
+            encoding: opened.encoding,
+            expect: Expect::Anything,
+        };
         save(&request, None).unwrap();
         assert_eq!(fs::read(&path).unwrap(), bytes);
     }
     let contents = Buffer::from_text("a\n字");
-    let request = SaveRequest { path, contents, encoding: Encoding::Windows1252, expect: Expect::Anything };
+    let request =
+        SaveRequest { document: 1, path, contents, encoding: Encoding::Windows1252, expect: Expect::Anything };
     let why = why(save(&request, None));
     assert!(why.contains("Windows-1252") && why.contains("'字'") && why.contains("line 2"), "{why}");
 }
@@ -169,6 +181,7 @@ fn without_a_safe_copy_nothing_is_overwritten() {
     let one = place.file("one", "old");
     fs::hard_link(&one, place.path("two")).unwrap();
     let request = SaveRequest {
+        document: 1,
         path: one.clone(),
         contents: Buffer::from_text("new"),
         encoding: Encoding::Utf8,

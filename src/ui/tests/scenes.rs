@@ -185,10 +185,13 @@ pub(crate) fn marks() -> Scene {
 }
 
 pub(crate) fn error() -> Scene {
-    text().sent(Message::Saved(Err(SaveError::Failed(
-        "lighthouse.md could not be saved: no space is left on the disk; free some, or save elsewhere with alt-s."
-            .into(),
-    ))))
+    text().sent(Message::Saved {
+        document: 1,
+        result: Err(SaveError::Failed(
+            "lighthouse.md could not be saved: no space is left on the disk; free some, or save elsewhere with alt-s."
+                .into(),
+        )),
+    })
 }
 
 pub(crate) fn recovery() -> Scene {
