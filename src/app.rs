@@ -333,6 +333,11 @@ impl App {
         &self.find
     }
 
+    /// Columns from one tab stop to the next, at least 1.
+    pub fn tab_width(&self) -> usize {
+        self.document.style().tab_width.unwrap_or(self.settings.tab_width).max(1)
+    }
+
     /// The bracket at the caret and its partner, while nothing is selected.
     pub fn bracket_pair(&self) -> Option<(usize, usize)> {
         let selection = self.document.selection();

@@ -25,6 +25,7 @@ pub mod remembered;
 mod save;
 mod session;
 mod signals;
+mod style;
 mod terminal;
 
 use std::io::{self, IsTerminal, Read, Write};

@@ -26,6 +26,7 @@ pub mod journal;
 pub mod lines;
 pub mod measure;
 pub mod motion;
+pub mod prose;
 #[cfg(test)]
 mod samples;
 pub mod search;

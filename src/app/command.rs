@@ -130,6 +130,7 @@ pub const COMMANDS: &[Command] = &[
     command("help", "Show the keys, the commands, and what the marks on the screen mean.", view::help),
     command("wrap", "Wrap long lines, or stop wrapping them.", view::toggle_wrap),
     command("line-numbers", "Show line numbers, or hide them.", view::toggle_line_numbers),
+    command("count-words", "Say how many words there are, and how long reading them takes.", view::count_words),
     command("whitespace", "Show white space at the ends of lines, all of it, or none.", view::toggle_whitespace),
     command("syntax", "Give the words of a language colours, or take them away.", view::toggle_syntax),
     command("reduce-motion", "Show guesses while text is denoised, or only what is written.", view::toggle_motion),

@@ -9,8 +9,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::app::message::{Opened, Stamp};
-use crate::text::buffer::Buffer;
+use crate::app::message::{FileStyle, Opened, Stamp};
+use crate::text::buffer::{Buffer, LineEnding};
 use crate::text::change::ChangeSet;
 use crate::text::encoding::Encoding;
 use crate::text::history::{EditKind, History, Record, Snapshot, Step};
@@ -76,6 +76,7 @@ pub struct Document {
     stamp: Option<Stamp>,
     read_only: bool,
     encoding: Encoding,
+    style: FileStyle,
     /// What changed since [`Document::take_changes`], in order.
     changes: Vec<ChangeSet>,
 }
@@ -98,6 +99,7 @@ impl Document {
             stamp: file.stamp,
             read_only: file.read_only,
             encoding: file.encoding,
+            style: file.style,
             changes: Vec::new(),
         }
     }
@@ -160,6 +162,17 @@ impl Document {
     /// Whether the file cannot be written.
     pub fn is_read_only(&self) -> bool {
         self.read_only
+    }
+
+    /// What its project says about it.
+    pub(crate) fn style(&self) -> FileStyle {
+        self.style
+    }
+
+    /// The characters to insert for a new line: those of the text, or where it has one line, those of its project.
+    pub(crate) fn line_ending(&self) -> LineEnding {
+        let own = self.buffer.line_ending();
+        if self.buffer.line_count() > 1 { own } else { self.style.line_ending.unwrap_or(own) }
     }
 
     /// How it is written as bytes.

@@ -106,7 +106,9 @@ pub struct Row {
     pub break_selected: bool,
     /// One of several carets stands behind it, and it is not the one that the terminal shows.
     pub caret_at_end: bool,
-    /// What stands on it, from column 0.
+    /// Columns left free before what stands on it.
+    pub indent: usize,
+    /// What stands on it.
     pub glyphs: Vec<Glyph>,
     /// Where in the document it begins and ends.
     pub range: Range<usize>,
@@ -128,7 +130,7 @@ pub struct Screen {
 impl Row {
     /// Columns up to glyph `i`.
     pub fn column_of(&self, i: usize) -> usize {
-        self.glyphs.iter().take(i).map(|glyph| glyph.width).sum()
+        self.indent + self.glyphs.iter().take(i).map(|glyph| glyph.width).sum::<usize>()
     }
 
     /// Columns of all glyphs.
@@ -144,6 +146,8 @@ pub(crate) struct Style {
     pub(crate) width: usize,
     pub(crate) wrap: bool,
     pub(crate) tab: usize,
+    /// Rows behind the first of a line are indented like it.
+    pub(crate) hanging: bool,
     /// White space that is made visible.
     pub(crate) blanks: Blanks,
     /// Cells show what they are about to say, not only what is written.
@@ -158,7 +162,8 @@ impl Style {
         Self {
             width: usize::from(geometry(app).text.width).max(1),
             wrap: settings.soft_wrap,
-            tab: settings.tab_width.max(1),
+            tab: app.tab_width(),
+            hanging: settings.wrap_indent,
             blanks: settings.blanks,
             guesses: settings.motion == Motion::Full,
             settled: app.infill().stage() == Stage::Review,
@@ -169,7 +174,13 @@ impl Style {
 /// Where the parts of the screen are.
 pub fn geometry(app: &App) -> Geometry {
     let (width, height) = app.view().size();
-    Geometry::new(width, height, gutter(app))
+    let mut geometry = Geometry::new(width, height, gutter(app));
+    let column = app.settings().column as u16;
+    if app.settings().soft_wrap && column > 0 && geometry.text.width > column {
+        geometry.text.x += (geometry.text.width - column) / 2;
+        geometry.text.width = column;
+    }
+    geometry
 }
 
 /// Columns left of the text: the line's number, and the bar of lines that hold a hole.

@@ -10,6 +10,7 @@ use crate::app::highlight::Highlighted;
 use crate::app::key::Key;
 use crate::app::notice::Notice;
 use crate::engine::protocol::Event;
+use crate::text::buffer::LineEnding;
 use crate::text::encoding::Encoding;
 use crate::text::history::Record;
 use crate::text::holes::HoleLength;
@@ -107,6 +108,21 @@ pub struct Stamp {
     pub len: u64,
 }
 
+/// What a project says about a file; what it does not say follows from the text and the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FileStyle {
+    /// One level of indentation: so many spaces, 0 for a tab.
+    pub indent: Option<usize>,
+    /// Columns from one tab stop to the next.
+    pub tab_width: Option<usize>,
+    /// How lines end.
+    pub line_ending: Option<LineEnding>,
+    /// Whether blanks at the ends of lines are taken away when it is saved.
+    pub trim: Option<bool>,
+    /// Whether it is to end in a line break.
+    pub final_newline: Option<bool>,
+}
+
 /// A document that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Opened {
@@ -114,6 +130,8 @@ pub struct Opened {
     pub path: Option<PathBuf>,
     /// Its text.
     pub text: String,
+    /// What its project says about it.
+    pub style: FileStyle,
     /// How the file writes it as bytes.
     pub encoding: Encoding,
     /// The file as it was read; `None` where there is no file yet.

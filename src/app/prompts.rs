@@ -74,7 +74,7 @@ impl App {
         let Panel::Prompt(prompt) = &mut self.panel else { return };
         match &mut prompt.asked {
             Asked::Palette { selected } | Asked::Model { selected } | Asked::Document { selected } => {
-                *selected = selected.saturating_add_signed(by)
+                *selected = selected.saturating_add_signed(by);
             }
             Asked::Strength => {
                 let strength = prompt.input.text().trim().parse().unwrap_or(40) - 10 * by.signum();

@@ -69,6 +69,14 @@ pub struct Settings {
     pub theme: String,
     /// What the user's theme of that name says: parts and their styles.
     pub theme_parts: Vec<(String, String)>,
+    /// Rows behind the first of a wrapped line are indented like it.
+    pub wrap_indent: bool,
+    /// Columns of a column in the middle of the window that text is wrapped to; 0 for all there are.
+    pub column: usize,
+    /// White space at the ends of lines is taken away when a file is saved.
+    pub trim: bool,
+    /// A file that is saved ends in a line break.
+    pub final_newline: bool,
     /// What was done to a file is kept, so that it can be undone after a restart.
     pub keep_undo: bool,
     /// Unsaved text is kept, to be offered after a crash.
@@ -225,6 +233,31 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Flag { get: |settings| settings.soft_wrap, set: |settings, on| settings.soft_wrap = on },
     },
     Setting {
+        name: "wrap_indent",
+        doc: "The rows of a wrapped line are indented like its first.",
+        kind: Kind::Flag { get: |settings| settings.wrap_indent, set: |settings, on| settings.wrap_indent = on },
+    },
+    Setting {
+        name: "column",
+        doc: "For prose: text is wrapped to a column of so many characters in the middle of the window; 0 takes all there is.",
+        kind: Kind::Number {
+            least: 0,
+            most: 1000,
+            get: |settings| settings.column as u32,
+            set: |settings, columns| settings.column = columns as usize,
+        },
+    },
+    Setting {
+        name: "trim_on_save",
+        doc: "White space at the ends of lines is taken away when a file is saved.",
+        kind: Kind::Flag { get: |settings| settings.trim, set: |settings, on| settings.trim = on },
+    },
+    Setting {
+        name: "final_newline",
+        doc: "A file that is saved ends in a line break.",
+        kind: Kind::Flag { get: |settings| settings.final_newline, set: |settings, on| settings.final_newline = on },
+    },
+    Setting {
         name: "line_numbers",
         doc: "Line numbers are shown.",
         kind: Kind::Flag { get: |settings| settings.line_numbers, set: |settings, on| settings.line_numbers = on },
@@ -285,6 +318,10 @@ impl Default for Settings {
             blanks: Blanks::None,
             theme: "auto".to_owned(),
             theme_parts: Vec::new(),
+            wrap_indent: true,
+            column: 0,
+            trim: false,
+            final_newline: false,
             keep_undo: true,
             keep_unsaved: true,
             scheme: Scheme::Modeless,

@@ -6,6 +6,7 @@ mod layout;
 mod modal;
 mod models;
 mod multi;
+mod prose;
 mod random;
 mod runs;
 

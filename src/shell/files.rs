@@ -11,7 +11,7 @@ use std::time::UNIX_EPOCH;
 use directories::BaseDirs;
 
 use crate::app::message::{Opened, Stamp};
-use crate::shell::FileArg;
+use crate::shell::{FileArg, style};
 pub(crate) use crate::text::encoding::decode;
 
 /// See [`FileArg::parse`].
@@ -51,7 +51,7 @@ pub(crate) fn open(path: &Path, at: Option<(usize, usize)>) -> Result<Opened, St
     let name = path.display();
     let metadata = match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Ok(Opened { path: Some(path.to_owned()), at, ..Opened::default() });
+            return Ok(Opened { style: style::of(path), path: Some(path.to_owned()), at, ..Opened::default() });
         }
         other => other.map_err(|error| unreadable(path, &error))?,
     };
@@ -63,8 +63,18 @@ pub(crate) fn open(path: &Path, at: Option<(usize, usize)>) -> Result<Opened, St
     }
     let (bytes, stamp) = read(path).map_err(|error| unreadable(path, &error))?;
     let (text, encoding) = decode(bytes).map_err(|why| format!("{name} {why}"))?;
+    let known = path.to_owned();
     let (path, read_only) = (Some(path.to_owned()), is_read_only(path));
-    Ok(Opened { path, text, encoding, stamp: Some(stamp), at, read_only, ..Opened::default() })
+    Ok(Opened {
+        style: style::of(&known),
+        path,
+        text,
+        encoding,
+        stamp: Some(stamp),
+        at,
+        read_only,
+        ..Opened::default()
+    })
 }
 
 /// The stamp is taken before reading: what is written in between is then noticed when saving.

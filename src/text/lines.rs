@@ -122,6 +122,21 @@ pub fn sort(buffer: &Buffer, blocks: &[Range<usize>]) -> Vec<Edit> {
     edits
 }
 
+/// Takes blanks at the ends of lines away.
+pub fn trim(buffer: &Buffer) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    for line in 0..buffer.line_count() {
+        let (start, end) = (buffer.line_start(line), buffer.line_end(line));
+        let mut chars = buffer.rope().chars_at(end);
+        chars.reverse();
+        let blanks = chars.take(end - start).take_while(|c| matches!(c, ' ' | '\t')).count();
+        if blanks > 0 {
+            edits.push(Edit { range: end - blanks..end, text: String::new() });
+        }
+    }
+    edits
+}
+
 /// Comments the lines of all blocks, or uncomments them where all are comments already. Blank lines stay as they are.
 pub fn toggle_comment(buffer: &Buffer, blocks: &[Range<usize>], marks: CommentMarks) -> Vec<Edit> {
     let CommentMarks { open, close } = marks;
@@ -198,6 +213,12 @@ mod tests {
         assert_eq!(done("a \nb", |buffer| join(buffer, &[0..2])), "a b");
         assert_eq!(done("a\n\nb", |buffer| join(buffer, &[0..3])), "a b");
         assert_eq!(done("a", |buffer| join(buffer, &[0..1])), "a");
+    }
+
+    #[test]
+    fn blanks_at_the_ends_of_lines_are_taken_away() {
+        assert_eq!(done("a \t\r\n b\n  \nc ", |buffer| trim(buffer)), "a\r\n b\n\nc");
+        assert!(trim(&Buffer::from_text("a\n\n b")).is_empty());
     }
 
     #[test]

@@ -73,7 +73,7 @@ fn margin(row: &Row, is_here: bool, (theme, width, y): (&Theme, u16, u16), buffe
 
 fn text(row: &Row, (area, y, left): (Area, u16, usize), theme: &Theme, buffer: &mut Buffer) {
     let right = left + usize::from(area.width);
-    let mut column = 0;
+    let mut column = row.indent;
     let x = |column: usize| area.x + (column - left) as u16;
     for glyph in &row.glyphs {
         let (start, end) = (column, column + glyph.width);

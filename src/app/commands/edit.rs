@@ -174,7 +174,7 @@ pub(crate) fn newline(app: &mut App) {
 /// brackets, the closing one gets a line of its own, and the caret is to stand before that.
 fn line_break(app: &App, place: Range<usize>) -> (String, usize) {
     let buffer = app.document.buffer();
-    let ending = buffer.line_ending().as_str();
+    let ending = app.document.line_ending().as_str();
     let start = buffer.line_start(buffer.line_of(place.start));
     let before = buffer.slice(start..place.start.min(start + 256));
     let indent: String = before.chars().take_while(|c| matches!(c, ' ' | '\t')).collect();
@@ -217,10 +217,15 @@ pub(crate) fn align_closing(app: &mut App, c: char) {
 
 /// What one level of indentation is in this file.
 fn indent_unit(app: &App) -> String {
+    match app.document.style().indent {
+        Some(0) => return "\t".to_owned(),
+        Some(spaces) => return " ".repeat(spaces),
+        None => {}
+    }
     let buffer = app.document.buffer();
     let first = |line: usize| buffer.char_at(buffer.line_start(line));
     let tabs = (0..buffer.line_count().min(INDENT_SAMPLE)).any(|line| first(line) == Some('\t'));
-    if tabs { "\t".to_owned() } else { " ".repeat(app.settings.tab_width.max(1)) }
+    if tabs { "\t".to_owned() } else { " ".repeat(app.tab_width()) }
 }
 
 /// Goes to the next indentation stop at each caret; where a selection spans lines, moves those right.
@@ -232,7 +237,7 @@ pub(crate) fn indent(app: &mut App) {
         indent_lines(app);
         return;
     }
-    let (unit, tab) = (indent_unit(app), app.settings.tab_width.max(1));
+    let (unit, tab) = (indent_unit(app), app.tab_width());
     insert_each(app, EditKind::Typing, |app, place| {
         let column = measure::column_of(app.document.buffer(), place.start, tab);
         let width = unit.len() - column % unit.len();
@@ -252,7 +257,7 @@ pub(crate) fn indent_lines(app: &mut App) {
 
 pub(crate) fn outdent(app: &mut App) {
     let buffer = app.document.buffer();
-    let width = app.settings.tab_width.max(1);
+    let width = app.tab_width();
     let edits: Vec<Edit> = blocks(app)
         .into_iter()
         .flatten()

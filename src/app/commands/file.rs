@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use crate::app::App;
+use crate::app::commands;
 use crate::app::document::{Change, Document};
 use crate::app::effect::{Effect, Expect, SaveRequest};
 use crate::app::infill::Stage;
 use crate::app::message::{Opened, SaveError, SavedFile};
 use crate::app::panel::{Asked, Panel, Prompt, Question, Then};
-use crate::text::change::ChangeSet;
+use crate::text::change::{Bias, ChangeSet, Edit};
 use crate::text::encoding::Encoding;
 use crate::text::history::EditKind;
+use crate::text::lines;
 use crate::text::selection::Selection;
 
 pub(crate) fn save(app: &mut App) {
@@ -38,10 +40,27 @@ pub(crate) fn save_to(app: &mut App, path: PathBuf) {
 
 pub(crate) fn request_save(app: &mut App, path: PathBuf, expect: Expect) {
     app.document.break_group();
+    tidy(app);
     // The journal has what was done before it is told that this was saved.
     app.write_journal(Some(&path).filter(|path| app.document.path() != Some(path)));
     let (contents, encoding) = (app.document.buffer().clone(), app.document.encoding());
     app.emit(Effect::Save(SaveRequest { document: app.document.id(), path, contents, encoding, expect }));
+}
+
+/// What is to be done to a text before it is saved, as one undo step: blanks at the ends of lines, a last line break. What
+/// stands in a hole is left alone.
+fn tidy(app: &mut App) {
+    let style = app.document.style();
+    let trim = style.trim.unwrap_or(app.settings.trim);
+    let last = style.final_newline.unwrap_or(app.settings.final_newline);
+    let buffer = app.document.buffer();
+    let mut edits = if trim { lines::trim(buffer) } else { Vec::new() };
+    edits.retain(|edit| app.document.holes().in_range(edit.range.clone()).next().is_none());
+    let ends = buffer.is_empty() || buffer.char_at(buffer.len() - 1) == Some('\n');
+    if last && !ends {
+        edits.push(Edit { range: buffer.len()..buffer.len(), text: buffer.line_ending().as_str().to_owned() });
+    }
+    commands::lines::change(app, edits, Some(Bias::Left));
 }
 
 /// The shell saved, or did not.

@@ -9,7 +9,9 @@ use crate::app::layout;
 use crate::app::mouse::to_selection;
 use crate::app::panel::{Asked, Panel, Prompt};
 use crate::app::settings::{Blanks, Motion};
+use crate::app::status::count;
 use crate::text::buffer::Buffer;
+use crate::text::prose;
 use crate::text::search;
 use crate::text::selection::Selection;
 
@@ -91,6 +93,21 @@ pub(crate) fn toggle_wrap(app: &mut App) {
 
 pub(crate) fn toggle_line_numbers(app: &mut App) {
     app.settings.line_numbers = !app.settings.line_numbers;
+}
+
+/// Says how many words the selection or the document has, and how long reading it takes.
+pub(crate) fn count_words(app: &mut App) {
+    let buffer = app.document.buffer();
+    let selection = app.document.selection();
+    let (range, what) = if selection.is_caret() { (0..buffer.len(), "") } else { (selection.range(), "Selected: ") };
+    let found = prose::count(buffer, range);
+    let minutes = count(found.minutes(), "minute");
+    app.inform(format!(
+        "{what}{}, {}, {}; about {minutes} to read.",
+        count(found.words, "word"),
+        count(found.characters, "character"),
+        count(found.lines, "line"),
+    ));
 }
 
 /// Shows white space: that at the ends of lines, then all, then none.

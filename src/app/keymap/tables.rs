@@ -102,6 +102,7 @@ pub const KEYS: &[Binding] = &[
     text("f1", "help"),
     text("alt-z", "wrap"),
     text("alt-n", "line-numbers"),
+    text("alt-g", "count-words"),
     text("esc", "leave"),
     text("ctrl-a", "select-all"),
     text("ctrl-d", "add-next-match"),

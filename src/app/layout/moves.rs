@@ -129,7 +129,7 @@ pub(crate) fn column_in(app: &App, row: &Row, pos: usize, cell: Option<(HoleId, 
 
 /// The spot at a column of a row; the nearest one left of it where the column is in the middle of something.
 pub(crate) fn spot_at(app: &App, row: &Row, column: usize) -> Spot {
-    let mut passed = 0;
+    let mut passed = row.indent;
     let found = row.glyphs.iter().find(|glyph| {
         passed += glyph.width;
         column < passed

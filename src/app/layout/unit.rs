@@ -9,7 +9,7 @@ use crate::app::settings::Blanks;
 use crate::engine::protocol::{Cell, CellState, HoleId};
 use crate::text::holes::Hole;
 use crate::text::measure;
-use crate::text::wrap::{WrapItem, is_breaking_space, may_break_between, wrap};
+use crate::text::wrap::{WrapItem, is_breaking_space, may_break_between, wrap_hanging};
 
 /// The cells over a hole together with the hole.
 type Laid<'a> = (&'a Hole, &'a HoleCells);
@@ -256,24 +256,40 @@ impl Line<'_> {
         }
     }
 
+    /// Columns by which rows behind the first of these glyphs are indented: as many as the first, if that leaves room.
+    fn hanging(&self, glyphs: Range<usize>) -> usize {
+        let is_blank = |glyph: &&Glyph| match glyph.look {
+            Look::Text => glyph.text.chars().all(|c| c == ' '),
+            Look::Blank => true,
+            _ => false,
+        };
+        let indent: usize = self.glyphs[glyphs].iter().take_while(is_blank).map(|glyph| glyph.width).sum();
+        if self.style.hanging && indent <= self.style.width / 2 { indent } else { 0 }
+    }
+
     fn into_rows(self, range: Range<usize>) -> Vec<Row> {
-        let mut ends: Vec<usize> = self.breaks;
+        let mut ends: Vec<usize> = self.breaks.clone();
         ends.push(self.glyphs.len());
         let mut cuts = Vec::new();
         let mut start = 0;
         for end in ends {
             if self.style.wrap {
                 let items: Vec<WrapItem> = (start..end).map(|i| wrap_item(&self.glyphs, i)).collect();
-                cuts.extend(wrap(&items, self.style.width).into_iter().map(|row| row.start + start..row.end + start));
+                let indent = self.hanging(start..end);
+                let rows = wrap_hanging(&items, self.style.width, indent).into_iter();
+                cuts.extend(rows.map(|row| {
+                    let is_first = row.start == 0;
+                    (row.start + start..row.end + start, if is_first { 0 } else { indent })
+                }));
             } else {
-                cuts.push(start..end);
+                cuts.push((start..end, 0));
             }
             start = end;
         }
         let mut glyphs = self.glyphs.into_iter();
         let mut rows: Vec<Row> = cuts
             .into_iter()
-            .map(|cut| Row { glyphs: glyphs.by_ref().take(cut.len()).collect(), ..Row::default() })
+            .map(|(cut, indent)| Row { glyphs: glyphs.by_ref().take(cut.len()).collect(), indent, ..Row::default() })
             .collect();
         let mut pos = range.start;
         for row in &mut rows {
