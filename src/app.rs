@@ -15,10 +15,12 @@ pub mod command;
 pub(crate) mod commands;
 pub mod document;
 pub mod effect;
+pub mod files;
 pub mod find;
 pub mod help;
 pub mod highlight;
 pub mod infill;
+pub(crate) mod jumps;
 pub mod key;
 pub mod keymap;
 pub mod language;
@@ -83,6 +85,8 @@ pub struct App {
     panel: Panel,
     notice: Option<Notice>,
     find: Find,
+    files: files::Files,
+    jumps: jumps::Jumps,
     highlights: Highlights,
     model: Model,
     choice: models::Choice,
@@ -122,6 +126,8 @@ impl App {
             panel: Panel::None,
             notice: None,
             find: Find::default(),
+            files: files::Files::default(),
+            jumps: jumps::Jumps::default(),
             highlights: Highlights::default(),
             model: Model::Loading(String::new()),
             choice: models::Choice::default(),
@@ -135,9 +141,10 @@ impl App {
     /// Takes in what happened and returns what is to be done about it, in order.
     pub fn update(&mut self, now: Duration, message: Message) -> Vec<Effect> {
         self.outbox.now = now;
-        let before = self.followed();
+        let (before, place) = (self.followed(), self.place());
         self.take(message);
         self.settle();
+        self.note_jump(place);
         if self.followed() != before {
             let (top, left) = layout::scroll_to_caret(self);
             self.view.top = top;
@@ -166,6 +173,7 @@ impl App {
                 let revision = self.document.buffer().revision();
                 self.highlights.take(answer, self.document.id(), revision);
             }
+            Message::Files { recent, others } => self.take_files(recent, others),
             Message::DiskChanged(path) => commands::file::changed_on_disk(self, &path),
             Message::HistoryFound { path, steps, applied } => {
                 if self.document.path() == Some(&path) {
@@ -188,6 +196,7 @@ impl App {
         let changes = self.document.take_changes();
         for change in &changes {
             self.view.map(change);
+            self.jumps.map(self.document.id(), change);
             self.highlights.map(change, self.document.buffer());
         }
         self.sync_run();
@@ -326,6 +335,11 @@ impl App {
     /// What there is to say.
     pub fn notice(&self) -> Option<&Notice> {
         self.notice.as_ref()
+    }
+
+    /// The files to choose from.
+    pub fn files(&self) -> &files::Files {
+        &self.files
     }
 
     /// The search.

@@ -20,6 +20,7 @@ mod files;
 mod highlight;
 mod input;
 mod journal;
+mod listing;
 mod recovery;
 pub mod remembered;
 mod save;
@@ -136,6 +137,9 @@ pub fn run(start: Start) -> anyhow::Result<()> {
     let past =
         opened.path.as_deref().filter(|_| opened.stamp.is_some()).and_then(|path| journals.open(path, &opened.text));
     let path = opened.path.clone();
+    if let Some(path) = path.as_deref().filter(|_| opened.stamp.is_some() && start.settings.keep_recent) {
+        remembered::remember_file(path);
+    }
     let unsaved = past.as_ref().and_then(|past| past.unsaved.clone());
     let recovered = match source {
         Source::BuiltIn => store.find(opened.path.as_deref(), &opened.text, SystemTime::now()),
@@ -151,7 +155,8 @@ pub fn run(start: Start) -> anyhow::Result<()> {
     let context = runtime.enter();
     let signals = Signals::listen().context("cannot listen for signals")?;
     let (replies, from_outside) = mpsc::unbounded_channel();
-    let disk = Disk::start(store, journals, replies.clone()).context("cannot start the thread that saves files")?;
+    let disk = Disk::start(store, journals, start.settings.keep_recent, replies.clone())
+        .context("cannot start the thread that saves files")?;
     let highlighter = Highlighter::start(replies.clone()).context("cannot start the thread that knows languages")?;
     let terminal =
         Terminal::enter().map_err(|e| anyhow!("there is no terminal to draw on and to read keys from ({e})"))?;

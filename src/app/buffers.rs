@@ -13,6 +13,7 @@ use crate::app::keymap::Context;
 use crate::app::recovery::Recovery;
 use crate::app::view::View;
 use crate::engine::protocol::{Event, JobId};
+use crate::text::buffer::Buffer;
 
 /// A document that waits, with all that belongs to it.
 #[derive(Debug)]
@@ -169,6 +170,16 @@ impl App {
     pub(crate) fn discard_document(&mut self) {
         self.document = Document::empty();
         self.put_document(Document::empty());
+    }
+
+    /// The text of the document at this place among all.
+    pub(crate) fn buffer_of(&self, place: usize) -> Option<&Buffer> {
+        let current = self.buffers.current;
+        if place == current {
+            return Some(self.document.buffer());
+        }
+        let parked = self.buffers.parked.get(if place < current { place } else { place - 1 })?;
+        Some(parked.document.buffer())
     }
 
     /// The place of a document among all.

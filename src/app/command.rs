@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::app::commands::motion::{self, Motion, Reach};
 use crate::app::commands::{edit, file, hole, lines, mode, multi, run, view};
-use crate::app::models;
+use crate::app::{files, jumps, models};
 
 /// Something the user can do.
 #[derive(Debug)]
@@ -86,6 +86,7 @@ pub const COMMANDS: &[Command] = &[
     command("save-as", "Save the document under another name.", file::save_as),
     command("utf-8", "Save the document as UTF-8 from now on, whatever it was read as.", file::to_utf8),
     command("open", "Open a file.", file::open),
+    command("files", "Find a file of this folder, or one opened lately, by letters of its path.", files::ask),
     command("new", "Begin a new document.", file::new),
     command("close", "Close the document; asks first if it is not saved.", file::close),
     command("documents", "Show another of the open documents.", file::choose),
@@ -124,7 +125,10 @@ pub const COMMANDS: &[Command] = &[
     command("replace", "Find a text and put another in its place, one match after the other or all.", view::replace),
     command("find-next", "Go to the next match.", view::find_next),
     command("find-previous", "Go to the match before.", view::find_previous),
+    command("find-elsewhere", "Go to the next match in another open document.", view::find_elsewhere),
     command("go-to-line", "Go to a line by its number.", view::go_to_line),
+    command("jump-back", "Go back to where the caret was before it went far away.", jumps::back),
+    command("jump-forth", "Go forth again to where it went.", jumps::forth),
     command("matching-bracket", "Go to the partner of the bracket at the caret.", lines::matching_bracket),
     command("palette", "Find a command by its name.", view::palette),
     command("help", "Show the keys, the commands, and what the marks on the screen mean.", view::help),

@@ -17,6 +17,8 @@ pub enum Effect {
     Engine(Command),
     /// Read this file and answer with [`super::Message::Opened`]. A file that does not exist is a new document.
     Open(PathBuf),
+    /// Answer with [`super::Message::Files`].
+    ListFiles,
     /// Write this and answer with [`super::Message::Saved`].
     Save(SaveRequest),
     /// Answer with [`super::Message::Highlighted`].

@@ -42,6 +42,13 @@ pub enum Message {
         /// How it went.
         result: Result<SavedFile, SaveError>,
     },
+    /// The answer to [`super::Effect::ListFiles`]: paths to be shown and opened.
+    Files {
+        /// Those opened lately, the last one first.
+        recent: Vec<String>,
+        /// The others of the folder.
+        others: Vec<String>,
+    },
     /// Show the document at this place among those that are open.
     ShowDocument(usize),
     /// The answer to [`super::Effect::ReadClipboard`]; `None` where the system has none: then our own copy is pasted.

@@ -69,6 +69,11 @@ pub enum Asked {
         /// The entry that Enter takes.
         selected: usize,
     },
+    /// Which file to open.
+    File {
+        /// The entry that Enter takes.
+        selected: usize,
+    },
     /// Which command to carry out.
     Palette {
         /// The entry that Enter takes.
@@ -213,6 +218,7 @@ impl Prompt {
             Asked::Instruction => "what to do with the selection (make this warmer)",
             Asked::Model { .. } => "model",
             Asked::Document { .. } => "document",
+            Asked::File { .. } => "file",
             Asked::Palette { .. } => "command",
         }
     }

@@ -73,7 +73,10 @@ impl App {
     fn up_or_down(&mut self, by: isize) {
         let Panel::Prompt(prompt) = &mut self.panel else { return };
         match &mut prompt.asked {
-            Asked::Palette { selected } | Asked::Model { selected } | Asked::Document { selected } => {
+            Asked::Palette { selected }
+            | Asked::Model { selected }
+            | Asked::Document { selected }
+            | Asked::File { selected } => {
                 *selected = selected.saturating_add_signed(by);
             }
             Asked::Strength => {
@@ -88,11 +91,15 @@ impl App {
         let listed = match prompt.asked {
             Asked::Palette { .. } => prompt.palette().len(),
             Asked::Document { .. } => self.listed_for(prompt.input.text()).len(),
+            Asked::File { .. } => self.files.fitting().len(),
             Asked::Model { .. } => self.choice.listed(prompt).len(),
             _ => return,
         };
         if let Panel::Prompt(Prompt { asked, .. }) = &mut self.panel
-            && let Asked::Palette { selected } | Asked::Model { selected } | Asked::Document { selected } = asked
+            && let Asked::Palette { selected }
+            | Asked::Model { selected }
+            | Asked::Document { selected }
+            | Asked::File { selected } = asked
         {
             *selected = (*selected).min(listed.saturating_sub(1));
         }
@@ -124,8 +131,17 @@ impl App {
     /// What was typed is another text now.
     pub(crate) fn prompt_changed(&mut self) {
         let Panel::Prompt(prompt) = &mut self.panel else { return };
+        if let Asked::File { selected } = &mut prompt.asked {
+            *selected = 0;
+            let typed = prompt.input.text().to_owned();
+            self.rank_files(&typed);
+            return;
+        }
         match &mut prompt.asked {
-            Asked::Palette { selected } | Asked::Model { selected } | Asked::Document { selected } => *selected = 0,
+            Asked::Palette { selected }
+            | Asked::Model { selected }
+            | Asked::Document { selected }
+            | Asked::File { selected } => *selected = 0,
             Asked::Find { before, .. } => {
                 let (from, before) = (before.range().start, *before);
                 prompt.complaint = self.find.set(prompt.input.text(), self.document.buffer()).err();
@@ -201,6 +217,7 @@ impl App {
                 None
             }
             Asked::Model { selected } => self.take_model(&prompt, *selected),
+            Asked::File { selected } => self.take_file(*selected),
             Asked::Document { selected } => match self.listed_for(&typed).get(*selected) {
                 Some((place, _)) => {
                     self.show_document(*place);

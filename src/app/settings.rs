@@ -81,6 +81,8 @@ pub struct Settings {
     pub keep_undo: bool,
     /// Unsaved text is kept, to be offered after a crash.
     pub keep_unsaved: bool,
+    /// Which files were opened is remembered.
+    pub keep_recent: bool,
     /// Which keys there are to begin with.
     pub scheme: Scheme,
     /// What the keys do: those of the scheme, and the user's own.
@@ -291,6 +293,11 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Flag { get: |settings| settings.keep_unsaved, set: |settings, on| settings.keep_unsaved = on },
     },
     Setting {
+        name: "keep_recent",
+        doc: "The names of files that were opened are kept in the state folder, to be offered again.",
+        kind: Kind::Flag { get: |settings| settings.keep_recent, set: |settings, on| settings.keep_recent = on },
+    },
+    Setting {
         name: "strength",
         doc: "How much of its words a rewrite may change when it is not told otherwise, in percent.",
         kind: Kind::Number {
@@ -324,6 +331,7 @@ impl Default for Settings {
             final_newline: false,
             keep_undo: true,
             keep_unsaved: true,
+            keep_recent: true,
             scheme: Scheme::Modeless,
             keys: Keymap::of(Scheme::Modeless),
         }

@@ -51,9 +51,14 @@ pub(crate) struct Disk {
 
 impl Disk {
     /// Starts the thread.
-    pub(crate) fn start(store: Store, journals: Journals, replies: UnboundedSender<Reply>) -> io::Result<Self> {
+    pub(crate) fn start(
+        store: Store,
+        journals: Journals,
+        keeps_recent: bool,
+        replies: UnboundedSender<Reply>,
+    ) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel();
-        let mut worker = Worker { store, journals, replies, complained: false, told: None };
+        let mut worker = Worker { store, journals, keeps_recent, replies, complained: false, told: None };
         let thread = thread::Builder::new().name("disk".to_owned()).spawn(move || worker.run(&queue))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
@@ -79,6 +84,8 @@ impl Disk {
 struct Worker {
     store: Store,
     journals: Journals,
+    /// Files that were opened are remembered.
+    keeps_recent: bool,
     replies: UnboundedSender<Reply>,
     /// The user was told that recovery files cannot be written.
     complained: bool,
@@ -153,6 +160,9 @@ impl Worker {
         match files::open(path, at) {
             Ok(opened) => {
                 let known = opened.path.as_deref().filter(|_| opened.stamp.is_some());
+                if let Some(path) = known.filter(|_| self.keeps_recent) {
+                    remembered::remember_file(path);
+                }
                 let past = known.and_then(|path| self.journals.open(path, &opened.text));
                 let recovered = self.store.find(opened.path.as_deref(), &opened.text, SystemTime::now());
                 self.reply(Message::Opened(Ok(opened)));
@@ -231,7 +241,7 @@ mod tests {
         let recovery = folder.path().join("recovery");
         fs::create_dir(&recovery).unwrap();
         let (replies, answers) = unbounded_channel();
-        (Disk::start(Store::at(&recovery), Journals::default(), replies).unwrap(), answers, folder)
+        (Disk::start(Store::at(&recovery), Journals::default(), false, replies).unwrap(), answers, folder)
     }
 
     fn next(answers: &mut UnboundedReceiver<Reply>) -> Message {

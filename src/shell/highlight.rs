@@ -91,7 +91,7 @@ impl State {
 
 struct Worker {
     grammars: SyntaxSet,
-    rules: Vec<(Scope, Tone)>,
+    rules: Vec<(Scope, Option<Tone>)>,
     document: Option<u64>,
     path: Option<std::path::PathBuf>,
     /// The language's index among the grammars; `None` for plain text.
@@ -184,7 +184,7 @@ impl Worker {
 fn parse(
     buffer: &Buffer,
     line: usize,
-    (state, grammars, rules): (&mut State, &SyntaxSet, &[(Scope, Tone)]),
+    (state, grammars, rules): (&mut State, &SyntaxSet, &[(Scope, Option<Tone>)]),
     spans: Option<&mut Vec<Span>>,
 ) {
     let start = buffer.line_start(line);
@@ -221,48 +221,50 @@ fn parse(
 }
 
 /// What the scopes make of a word: the innermost that says anything.
-fn tone(stack: &ScopeStack, rules: &[(Scope, Tone)]) -> Option<Tone> {
-    stack.as_slice().iter().rev().find_map(|scope| {
+fn tone(stack: &ScopeStack, rules: &[(Scope, Option<Tone>)]) -> Option<Tone> {
+    let found = stack.as_slice().iter().rev().find_map(|scope| {
         // Of several rules the longest is meant.
         let fitting = rules.iter().filter(|(prefix, _)| prefix.is_prefix_of(*scope));
         fitting.max_by_key(|(prefix, _)| prefix.len()).map(|(_, tone)| *tone)
-    })
+    });
+    found.flatten()
 }
 
-/// Scopes as grammars name them, and what they are to us.
-const RULES: &[(&str, Tone)] = &[
-    ("comment", Tone::Comment),
-    ("string", Tone::String),
-    ("constant.character.escape", Tone::Escape),
-    ("constant.numeric", Tone::Number),
-    ("constant.language", Tone::Constant),
-    ("constant.other", Tone::Constant),
-    ("keyword", Tone::Keyword),
-    ("storage", Tone::Keyword),
-    ("storage.type.function", Tone::Keyword),
-    ("support.type", Tone::Type),
-    ("support.class", Tone::Type),
-    ("support.function", Tone::Function),
-    ("support.constant", Tone::Constant),
-    ("entity.name.function", Tone::Function),
-    ("variable.function", Tone::Function),
-    ("entity.name.type", Tone::Type),
-    ("entity.name.class", Tone::Type),
-    ("entity.name.struct", Tone::Type),
-    ("entity.name.enum", Tone::Type),
-    ("entity.name.trait", Tone::Type),
-    ("entity.name.tag", Tone::Name),
-    ("entity.other.attribute-name", Tone::Name),
-    ("meta.mapping.key", Tone::Name),
-    ("support.type.property-name", Tone::Name),
-    ("entity.name.section", Tone::Heading),
-    ("markup.heading", Tone::Heading),
-    ("markup.bold", Tone::Strong),
-    ("markup.italic", Tone::Stressed),
-    ("markup.underline.link", Tone::Link),
-    ("markup.raw", Tone::Code),
-    ("markup.inserted", Tone::Added),
-    ("markup.deleted", Tone::Removed),
+/// Scopes as grammars name them, and what they are to us; some are words of the text like any other.
+const RULES: &[(&str, Option<Tone>)] = &[
+    ("comment", Some(Tone::Comment)),
+    ("string", Some(Tone::String)),
+    ("constant.character.escape", Some(Tone::Escape)),
+    ("constant.numeric", Some(Tone::Number)),
+    ("constant.language", Some(Tone::Constant)),
+    ("constant.other", Some(Tone::Constant)),
+    ("keyword", Some(Tone::Keyword)),
+    ("keyword.operator", None),
+    ("storage", Some(Tone::Keyword)),
+    ("storage.type.function", Some(Tone::Keyword)),
+    ("support.type", Some(Tone::Type)),
+    ("support.class", Some(Tone::Type)),
+    ("support.function", Some(Tone::Function)),
+    ("support.constant", Some(Tone::Constant)),
+    ("entity.name.function", Some(Tone::Function)),
+    ("variable.function", Some(Tone::Function)),
+    ("entity.name.type", Some(Tone::Type)),
+    ("entity.name.class", Some(Tone::Type)),
+    ("entity.name.struct", Some(Tone::Type)),
+    ("entity.name.enum", Some(Tone::Type)),
+    ("entity.name.trait", Some(Tone::Type)),
+    ("entity.name.tag", Some(Tone::Name)),
+    ("entity.other.attribute-name", Some(Tone::Name)),
+    ("meta.mapping.key", Some(Tone::Name)),
+    ("support.type.property-name", Some(Tone::Name)),
+    ("entity.name.section", Some(Tone::Heading)),
+    ("markup.heading", Some(Tone::Heading)),
+    ("markup.bold", Some(Tone::Strong)),
+    ("markup.italic", Some(Tone::Stressed)),
+    ("markup.underline.link", Some(Tone::Link)),
+    ("markup.raw", Some(Tone::Code)),
+    ("markup.inserted", Some(Tone::Added)),
+    ("markup.deleted", Some(Tone::Removed)),
 ];
 
 /// The index of the language of a file: by its whole name, by what stands behind a dot in it, by its first line.

@@ -20,7 +20,7 @@ use crate::shell::highlight::Highlighter;
 use crate::shell::input::{Keys, Translator};
 use crate::shell::signals::{Signal, Signals};
 use crate::shell::terminal::Terminal;
-use crate::shell::{EngineLink, FileArg};
+use crate::shell::{EngineLink, FileArg, listing};
 use crate::ui;
 use crate::ui::theme::{self, Ground, Theme};
 
@@ -74,6 +74,7 @@ pub(crate) struct Session {
     signals: Signals,
     keys: Keys,
     from_outside: UnboundedReceiver<Reply>,
+    replies: UnboundedSender<Reply>,
     clipboard: Clipboard,
     translator: Translator,
     engine: Option<EngineLink>,
@@ -120,6 +121,7 @@ impl Session {
             signals: parts.signals,
             keys: parts.keys,
             from_outside: parts.from_outside,
+            replies: parts.replies.clone(),
             clipboard: Clipboard::new(is_set, parts.replies),
             translator: Translator::default(),
             engine: None,
@@ -286,6 +288,7 @@ impl Session {
             Effect::Open(path) => self.disk.send(Job::Open(path)),
             Effect::Save(request) => self.disk.send(Job::Save(request)),
             Effect::Highlight(request) => self.highlighter.send(request),
+            Effect::ListFiles => self.list_files(),
             Effect::SetClipboard(text) => {
                 if let Some(text) = self.clipboard.set(text) {
                     self.copy_through_terminal(&text);
@@ -301,6 +304,14 @@ impl Session {
             Effect::Suspend => self.suspend(),
             Effect::Quit => self.ending = Some(Ending::Quit),
         }
+    }
+
+    /// On a thread of its own: a large folder takes its time.
+    fn list_files(&self) {
+        let replies = self.replies.clone();
+        let list = move || drop(replies.send(Reply::Message(listing::list())));
+        // Without a thread there is no list, and the path can still be typed.
+        let _ = std::thread::Builder::new().name("files".to_owned()).spawn(list);
     }
 
     fn tell_engine(&self, command: Command) {

@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn blanks_at_the_ends_of_lines_are_taken_away() {
-        assert_eq!(done("a \t\r\n b\n  \nc ", |buffer| trim(buffer)), "a\r\n b\n\nc");
+        assert_eq!(done("a \t\r\n b\n  \nc ", trim), "a\r\n b\n\nc");
         assert!(trim(&Buffer::from_text("a\n\n b")).is_empty());
     }
 

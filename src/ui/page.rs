@@ -4,6 +4,7 @@
 //! window cuts in two leaves blanks.
 
 use ratatui::buffer::Buffer;
+use ratatui::style::Style;
 
 use crate::app::App;
 use crate::app::layout::{Row, Screen};
@@ -25,14 +26,12 @@ pub(crate) fn draw(app: &App, theme: &Theme, screen: &Screen, buffer: &mut Buffe
             margin(row, row.line == Some(here), (theme, area.x, y), buffer);
         }
         let left = app.view().left();
-        if app.settings().current_line
-            && row.range.start <= caret
-            && caret_line_end >= row.range.end
-            && theme.page.line_here.bg.is_some()
-        {
-            pen::blank(buffer, (area.x, y), usize::from(area.width), theme.page.line_here);
+        let is_current = row.range.start <= caret && caret_line_end >= row.range.end;
+        let ground = if app.settings().current_line && is_current { theme.page.line_here } else { Style::new() };
+        if ground.bg.is_some() {
+            pen::blank(buffer, (area.x, y), usize::from(area.width), ground);
         }
-        text(row, (area, y, left), theme, buffer);
+        text(row, (area, y, left), (theme, ground), buffer);
         if !app.settings().soft_wrap && area.width >= SIGNS_FROM {
             if left > 0 && row.width() > 0 {
                 pen::glyph(buffer, (area.x, y), theme.glyphs.beyond_left, 1, theme.page.aside);
@@ -71,7 +70,7 @@ fn margin(row: &Row, is_here: bool, (theme, width, y): (&Theme, u16, u16), buffe
     }
 }
 
-fn text(row: &Row, (area, y, left): (Area, u16, usize), theme: &Theme, buffer: &mut Buffer) {
+fn text(row: &Row, (area, y, left): (Area, u16, usize), (theme, ground): (&Theme, Style), buffer: &mut Buffer) {
     let right = left + usize::from(area.width);
     let mut column = row.indent;
     let x = |column: usize| area.x + (column - left) as u16;
@@ -82,7 +81,7 @@ fn text(row: &Row, (area, y, left): (Area, u16, usize), theme: &Theme, buffer: &
         if from >= to {
             continue;
         }
-        let style = theme.glyph(glyph.look, glyph.marks);
+        let style = ground.patch(theme.glyph(glyph.look, glyph.marks));
         if (from, to) == (start, end) {
             pen::glyph(buffer, (x(start), y), &glyph.text, glyph.width, style);
         } else {

@@ -82,6 +82,11 @@ pub(crate) fn prompt(
                 documents.iter().map(|(_, one)| [one.name.as_str(), one.state, one.folder.as_str()]).collect();
             list("document", &entries, selected, place, buffer);
         }
+        Asked::File { selected } if y > 0 => {
+            let entries: Vec<[&str; 3]> =
+                app.files().fitting().into_iter().map(|(path, word)| [path, word, ""]).collect();
+            list("file", &entries, selected, place, buffer);
+        }
         Asked::Model { selected } if y > 0 => {
             let models = app.choice().listed(prompt);
             let entries: Vec<[&str; 3]> =

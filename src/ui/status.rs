@@ -170,6 +170,7 @@ fn panel_hints(panel: &Panel) -> Vec<Hint> {
             Asked::Replacement => hints(&[("enter", "show the first match"), ("esc", "leave")]),
             Asked::Palette { .. } => hints(&[("enter", "do it"), ("esc", "leave"), ("up down", "choose")]),
             Asked::Strength => hints(&[("enter", "rewrite"), ("esc", "leave"), ("up down", "more or less")]),
+            Asked::File { .. } => hints(&[("enter", "open it"), ("esc", "leave"), ("up down", "choose")]),
             Asked::Document { .. } => hints(&[("enter", "show it"), ("esc", "leave"), ("up down", "choose")]),
             Asked::Open => hints(&[("enter", "open"), ("esc", "leave")]),
             Asked::SaveAs => hints(&[("enter", "save"), ("esc", "leave")]),

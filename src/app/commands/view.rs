@@ -47,6 +47,25 @@ pub(crate) fn find_previous(app: &mut App) {
     go_to_match(app, from, search::find_prev);
 }
 
+/// Goes to the first match in one of the documents behind this one, in their order.
+pub(crate) fn find_elsewhere(app: &mut App) {
+    let Some(query) = app.find.query().cloned() else {
+        find(app);
+        return;
+    };
+    let (count, current) = app.documents();
+    for place in (1..count).map(|by| (current + by) % count) {
+        let hit = app.buffer_of(place).and_then(|buffer| search::find_next(buffer, 0, &query));
+        if let Some(hit) = hit {
+            app.show_document(place);
+            app.find.show(app.document.buffer());
+            select_match(app, hit);
+            return;
+        }
+    }
+    app.inform(format!("{:?} is in no other open document.", query.pattern()));
+}
+
 type Search = fn(&Buffer, usize, &search::Query) -> Option<Range<usize>>;
 
 fn go_to_match(app: &mut App, from: usize, look: Search) {

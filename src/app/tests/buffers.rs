@@ -111,3 +111,46 @@ fn unsaved_text_is_kept_safe_when_its_document_is_left() {
     });
     assert_eq!(kept.as_deref(), Some("ab"));
 }
+
+#[test]
+fn the_caret_goes_back_to_where_it_was_over_documents_and_edits() {
+    let lines: String = (0..60).map(|n| format!("line {n}\n")).collect();
+    let mut desk = Desk::new(&format!("[|]{lines}"));
+    let line = |desk: &Desk| desk.app.document().buffer().line_of(desk.app.document().caret());
+    desk.keys("down down ctrl-end");
+    assert_eq!(line(&desk), 60);
+    desk.keys("alt-,");
+    assert_eq!(line(&desk), 2);
+    desk.keys("alt-.");
+    assert_eq!(line(&desk), 60);
+    desk.keys("alt-, ctrl-home enter alt-.");
+    open(&mut desk, "b.txt", "two");
+    desk.keys("alt-,");
+    assert!(name(&desk).starts_with("a.txt"));
+    desk.keys("alt-.");
+    assert!(name(&desk).starts_with("b.txt"));
+    desk.keys("alt-. alt-.");
+    assert_eq!(desk.notice(), "There is no further place.");
+}
+
+#[test]
+fn a_search_goes_on_in_other_documents() {
+    let mut desk = Desk::new("[|]one two");
+    open(&mut desk, "b.txt", "three");
+    open(&mut desk, "c.txt", "two");
+    desk.keys("ctrl-f \"two\" enter alt-f3");
+    assert_eq!((name(&desk).as_str(), desk.drawing().as_str()), ("a.txt 1/3", "one [two|]"));
+    desk.keys("alt-f3");
+    assert_eq!(name(&desk), "c.txt 3/3");
+}
+
+#[test]
+fn a_file_is_chosen_by_letters_of_its_path() {
+    let mut desk = Desk::new("[|]");
+    desk.keys("alt-o");
+    assert!(matches!(desk.effects.last(), Some(Effect::ListFiles)));
+    let others = ["src/app.rs", "src/text/buffer.rs"].map(str::to_owned).to_vec();
+    desk.send(Message::Files { recent: vec!["notes.md".into()], others });
+    desk.keys("\"tebu\" enter");
+    assert!(matches!(desk.effects.last(), Some(Effect::Open(path)) if path.ends_with("src/text/buffer.rs")));
+}

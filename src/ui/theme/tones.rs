@@ -89,6 +89,8 @@ pub(super) const SIXTEEN: Hues = Hues {
 impl Hues {
     pub(super) fn of(&self, tone: Tone) -> Style {
         match tone {
+            // A hue of its own is quiet enough.
+            Tone::Comment if self.comment.fg.is_some() => self.comment.remove_modifier(Modifier::DIM),
             Tone::Comment => self.comment,
             Tone::String | Tone::Code => self.text,
             Tone::Number | Tone::Constant | Tone::Escape => self.number,
