@@ -10,15 +10,20 @@
 //! Invariants: a run never changes the document before it is accepted, and accepting is one undo step; nothing here reads
 //! a clock, a file or the terminal; an event of a job that is over changes nothing.
 
+pub mod buffers;
 pub mod command;
 pub(crate) mod commands;
 pub mod document;
 pub mod effect;
+pub mod files;
 pub mod find;
 pub mod help;
+pub mod highlight;
 pub mod infill;
+pub(crate) mod jumps;
 pub mod key;
 pub mod keymap;
+pub mod language;
 pub mod layout;
 pub mod message;
 pub mod models;
@@ -37,12 +42,14 @@ mod tests;
 
 use std::time::Duration;
 
+use crate::app::buffers::Buffers;
 use crate::app::document::Document;
 use crate::app::effect::Effect;
 use crate::app::find::Find;
+use crate::app::highlight::Highlights;
 use crate::app::infill::Infill;
 use crate::app::key::{Key, KeyCode};
-use crate::app::keymap::Context;
+use crate::app::keymap::{Context, Meaning, Scheme};
 use crate::app::message::Message;
 use crate::app::notice::{Notice, Severity};
 use crate::app::panel::Panel;
@@ -50,6 +57,7 @@ use crate::app::recovery::Recovery;
 use crate::app::settings::Settings;
 use crate::app::view::View;
 use crate::engine::protocol::ModelInfo;
+use crate::text::brackets;
 
 /// What is known about the model.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,13 +73,21 @@ pub enum Model {
 /// The state of the program. See the module's text.
 #[derive(Debug)]
 pub struct App {
+    buffers: Buffers,
     document: Document,
     view: View,
     infill: Infill,
     focus: Context,
+    /// Under a modal keymap, whether keys type or are commands.
+    mode: Context,
+    /// The keys of a sequence that has begun.
+    pending: Vec<Key>,
     panel: Panel,
     notice: Option<Notice>,
     find: Find,
+    files: files::Files,
+    jumps: jumps::Jumps,
+    highlights: Highlights,
     model: Model,
     choice: models::Choice,
     settings: Settings,
@@ -89,6 +105,9 @@ struct Outbox {
     after_save: Option<panel::Then>,
 }
 
+/// What is said of a key that would edit while the run has the keys.
+const STEERS: &str = "Keys steer the run: {run-type} types here, {focus} goes back to the text, {help} shows the keys.";
+
 /// What scrolling follows: when one of these changes, the caret is brought into the window.
 #[derive(PartialEq)]
 struct Followed(usize, Option<(crate::engine::protocol::HoleId, usize)>, u64, (u16, u16));
@@ -97,13 +116,19 @@ impl App {
     /// The program with an empty document; the shell then sends the size, the first file, and what the engine says.
     pub fn new(settings: Settings) -> Self {
         Self {
+            buffers: Buffers::default(),
             document: Document::empty(),
             view: View { width: 80, height: 24, ..View::default() },
             infill: Infill::default(),
             focus: Context::Text,
+            mode: if settings.scheme == Scheme::Modal { Context::Normal } else { Context::Text },
+            pending: Vec::new(),
             panel: Panel::None,
             notice: None,
             find: Find::default(),
+            files: files::Files::default(),
+            jumps: jumps::Jumps::default(),
+            highlights: Highlights::default(),
             model: Model::Loading(String::new()),
             choice: models::Choice::default(),
             settings,
@@ -116,15 +141,17 @@ impl App {
     /// Takes in what happened and returns what is to be done about it, in order.
     pub fn update(&mut self, now: Duration, message: Message) -> Vec<Effect> {
         self.outbox.now = now;
-        let before = self.followed();
+        let (before, place) = (self.followed(), self.place());
         self.take(message);
         self.settle();
+        self.note_jump(place);
         if self.followed() != before {
             let (top, left) = layout::scroll_to_caret(self);
             self.view.top = top;
             self.view.left = left;
         }
         self.keep_recovery();
+        self.ask_for_highlights();
         std::mem::take(&mut self.outbox.effects)
     }
 
@@ -132,16 +159,26 @@ impl App {
         match message {
             Message::Key(key) => self.take_key(key),
             Message::Paste(text) => self.take_paste(&text),
-            Message::Mouse(mouse) => self.take_mouse(mouse),
+            Message::Mouse(mouse) => {
+                self.pending.clear();
+                self.take_mouse(mouse);
+            }
             Message::Resize { width, height } => (self.view.width, self.view.height) = (width, height),
             Message::Engine(event) => self.take_event(event),
             Message::Opened(opened) => commands::file::opened(self, opened),
-            Message::Saved(saved) => commands::file::saved(self, saved),
+            Message::Saved { document, result } => commands::file::saved(self, document, result),
+            Message::ShowDocument(place) => self.show_document(place),
             Message::Clipboard(text) => commands::edit::pasted(self, text),
-            Message::DiskChanged => {
-                self.warn(
-                    "This file was changed on disk by another program; saving will ask before it overwrites that.",
-                );
+            Message::Highlighted(answer) => {
+                let revision = self.document.buffer().revision();
+                self.highlights.take(answer, self.document.id(), revision);
+            }
+            Message::Files { recent, others } => self.take_files(recent, others),
+            Message::DiskChanged(path) => commands::file::changed_on_disk(self, &path),
+            Message::HistoryFound { path, steps, applied } => {
+                if self.document.path() == Some(&path) {
+                    self.document.take_history(steps, applied);
+                }
             }
             Message::RecoveryFound(found) => self.panel = Panel::Question(panel::Question::Recovery(found)),
             Message::Notice(notice) => self.say(notice),
@@ -159,6 +196,8 @@ impl App {
         let changes = self.document.take_changes();
         for change in &changes {
             self.view.map(change);
+            self.jumps.map(self.document.id(), change);
+            self.highlights.map(change, self.document.buffer());
         }
         self.sync_run();
         if self.infill.session().is_none() {
@@ -178,28 +217,56 @@ impl App {
     fn take_key(&mut self, key: Key) {
         self.notice = None;
         if !matches!(self.panel, Panel::None) {
+            self.pending.clear();
             self.key_in_panel(key);
             return;
         }
-        let in_run = self.focus == Context::Run && self.infill.session().is_some();
-        if in_run {
-            if let Some(command) = keymap::lookup(Context::Run, key) {
-                command.run(self);
-                return;
+        let context = self.context();
+        self.pending.push(key);
+        match self.settings.keys.meaning(context, &self.pending) {
+            Meaning::Command(command) => {
+                self.pending.clear();
+                if self.steers_only(context, key) {
+                    self.inform(STEERS);
+                } else {
+                    command.run(self);
+                }
             }
-            let edits = matches!(key.code, KeyCode::Backspace | KeyCode::Delete | KeyCode::Tab | KeyCode::BackTab);
-            if key.printable().is_some() || edits && !key.ctrl && !key.alt && !key.shift {
-                self.inform("Keys steer the run: i types here, f6 goes back to the text, ? shows the keys.");
-                return;
+            Meaning::Begun => {}
+            Meaning::Nothing => {
+                let keys = std::mem::take(&mut self.pending);
+                self.take_unbound(context, key, &keys);
             }
         }
-        if let Some(command) = keymap::lookup(Context::Text, key) {
-            command.run(self);
-        } else if let Some(c) = key.printable() {
-            commands::edit::type_text(self, c.encode_utf8(&mut [0; 4]));
-        } else {
-            self.inform(format!("{key} does nothing here; f1 shows the keys."));
+    }
+
+    /// A key that means nothing.
+    fn take_unbound(&mut self, context: Context, key: Key, keys: &[Key]) {
+        if keys.len() > 1 && key.code == KeyCode::Esc {
+            return;
         }
+        match key.printable() {
+            Some(c) if context.types() => commands::edit::type_text(self, c.encode_utf8(&mut [0; 4])),
+            Some(_) if context == Context::Run => self.inform(STEERS),
+            _ => self.inform(format!("{} does nothing here; {{help}} shows the keys.", keymap::written(keys))),
+        }
+    }
+
+    /// Whether a key that edits the text is one that the run has now.
+    fn steers_only(&self, context: Context, key: Key) -> bool {
+        let edits = matches!(key.code, KeyCode::Backspace | KeyCode::Delete | KeyCode::Tab | KeyCode::BackTab);
+        let here = || self.settings.keys.bound().iter().any(|bound| bound.context == context && bound.keys == [key]);
+        context == Context::Run && edits && !key.ctrl && !key.alt && !key.shift && !here()
+    }
+
+    /// Where keys are looked for.
+    pub fn context(&self) -> Context {
+        if self.focus == Context::Run && self.infill.session().is_some() { Context::Run } else { self.mode }
+    }
+
+    /// The keys of a sequence that has begun.
+    pub fn pending(&self) -> &[Key] {
+        &self.pending
     }
 
     fn take_paste(&mut self, text: &str) {
@@ -224,7 +291,8 @@ impl App {
     }
 
     fn say(&mut self, notice: Notice) {
-        self.notice = Some(Notice { at: self.outbox.now, ..notice });
+        let text = self.settings.keys.said(&notice.text);
+        self.notice = Some(Notice { at: self.outbox.now, text, ..notice });
     }
 
     fn inform(&mut self, text: impl Into<String>) {
@@ -269,9 +337,31 @@ impl App {
         self.notice.as_ref()
     }
 
+    /// The files to choose from.
+    pub fn files(&self) -> &files::Files {
+        &self.files
+    }
+
     /// The search.
     pub fn find(&self) -> &Find {
         &self.find
+    }
+
+    /// Columns from one tab stop to the next, at least 1.
+    pub fn tab_width(&self) -> usize {
+        self.document.style().tab_width.unwrap_or(self.settings.tab_width).max(1)
+    }
+
+    /// The bracket at the caret and its partner, while nothing is selected.
+    pub fn bracket_pair(&self) -> Option<(usize, usize)> {
+        let selection = self.document.selection();
+        let looked_for = selection.is_caret() && self.view.caret_cell.is_none();
+        looked_for.then(|| brackets::pair_at(self.document.buffer(), selection.head)).flatten()
+    }
+
+    /// What the words are in the text's language.
+    pub fn highlights(&self) -> &Highlights {
+        &self.highlights
     }
 
     /// The model.
@@ -291,6 +381,7 @@ impl App {
 
     /// Whether [`Message::Tick`] is needed from time to time (every second or so): a notice is to go or text to be kept safe.
     pub fn wants_ticks(&self) -> bool {
-        self.notice.is_some() || self.recovery.is_behind(&self.document)
+        let journal = self.settings.keep_undo && self.document.path().is_some() && self.document.has_entry();
+        journal || self.notice.is_some() || self.recovery.is_behind(&self.document)
     }
 }

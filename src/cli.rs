@@ -4,6 +4,7 @@
 
 mod bench;
 mod calibrate;
+mod config;
 mod denoise;
 mod edit;
 mod eval;
@@ -73,6 +74,8 @@ enum Command {
     Eval(eval::EvalArgs),
     /// The named samplers, what they do, their keys and sources; those of your own among them
     Samplers(samplers::SamplersArgs),
+    /// Where the settings are, what they change, and whether they can be read
+    Config(config::ConfigArgs),
 }
 
 /// Options that every command takes.
@@ -218,7 +221,8 @@ impl Common {
 
     /// The sampler as it was typed, or the default; one of the user's own written out.
     fn sampler_text(&self) -> Result<String, Usage> {
-        let typed = self.sampler.as_deref().unwrap_or("eb");
+        // Without one, the settings are not read: a mistake in them keeps nobody from the default.
+        let Some(typed) = self.sampler.as_deref() else { return Ok("eb".to_owned()) };
         samplers::registry().and_then(|own| own.resolve(typed).map_err(|error| error.to_string())).map_err(Usage)
     }
 
@@ -294,6 +298,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Bench(args)) => bench::run(args, &cli.common),
         Some(Command::Eval(args)) => eval::run(args, &cli.common),
         Some(Command::Samplers(args)) => samplers::run(args, &cli.common),
+        Some(Command::Config(args)) => config::run(args, &cli.common),
         None => edit::run(&cli.files, &cli.common),
     }
 }

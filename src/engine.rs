@@ -16,6 +16,7 @@ mod calibrate;
 pub mod catalog;
 pub(crate) mod chat;
 pub mod check;
+pub mod config;
 pub mod eval;
 pub mod hub;
 pub mod job;

@@ -14,14 +14,19 @@
 //! Limits: Unix only. A document is held in memory as a whole.
 
 mod clipboard;
+pub mod config;
 mod disk;
 mod files;
+mod highlight;
 mod input;
+mod journal;
+mod listing;
 mod recovery;
 pub mod remembered;
 mod save;
 mod session;
 mod signals;
+mod style;
 mod terminal;
 
 use std::io::{self, IsTerminal, Read, Write};
@@ -33,11 +38,13 @@ use std::time::SystemTime;
 use anyhow::{Context, anyhow, bail};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-use crate::app::message::{Message, Opened};
+use crate::app::message::{Message, Opened, Recovered};
 use crate::app::notice::{Notice, Severity};
 use crate::app::settings::Settings;
 use crate::engine::protocol::{Command, Event};
 use crate::shell::disk::Disk;
+use crate::shell::highlight::Highlighter;
+use crate::shell::journal::{Journals, Past};
 use crate::shell::recovery::Store;
 use crate::shell::session::{Ending, Parts, Session};
 use crate::shell::signals::Signals;
@@ -117,19 +124,29 @@ pub fn require_terminal() -> anyhow::Result<()> {
 pub fn read_standard_input() -> anyhow::Result<InitialDocument> {
     let mut bytes = Vec::new();
     io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
-    let text = files::decode(bytes).map_err(|why| anyhow!("standard input {why}"))?;
+    let (text, _) = files::decode(bytes).map_err(|why| anyhow!("standard input {why}"))?;
     Ok(InitialDocument { text, source: Source::Input, ..InitialDocument::default() })
 }
 
 /// Runs the editor until the user quits. An error is one sentence, and the terminal is as it was.
 pub fn run(start: Start) -> anyhow::Result<()> {
     require_terminal()?;
-    let First { opened, source, notice } = first_document(&start.files, start.document.unwrap_or_default())?;
-    let mut store = Store::of_user();
+    let First { opened, source } = first_document(&start.files, start.document.unwrap_or_default())?;
+    let mut store = if start.settings.keep_unsaved { Store::of_user() } else { Store::nowhere() };
+    let mut journals = Journals::at(Store::folder_for("undo").filter(|_| start.settings.keep_undo));
+    let past =
+        opened.path.as_deref().filter(|_| opened.stamp.is_some()).and_then(|path| journals.open(path, &opened.text));
+    let path = opened.path.clone();
+    if let Some(path) = path.as_deref().filter(|_| opened.stamp.is_some() && start.settings.keep_recent) {
+        remembered::remember_file(path);
+    }
+    let unsaved = past.as_ref().and_then(|past| past.unsaved.clone());
     let recovered = match source {
         Source::BuiltIn => store.find(opened.path.as_deref(), &opened.text, SystemTime::now()),
         Source::Input => None,
     };
+    // A recovery file is newer than the journal, or as new.
+    let recovered = recovered.or_else(|| unsaved.map(Recovered::of_journal));
 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -138,20 +155,29 @@ pub fn run(start: Start) -> anyhow::Result<()> {
     let context = runtime.enter();
     let signals = Signals::listen().context("cannot listen for signals")?;
     let (replies, from_outside) = mpsc::unbounded_channel();
-    let disk = Disk::start(store, replies.clone()).context("cannot start the thread that saves files")?;
+    let disk = Disk::start(store, journals, start.settings.keep_recent, replies.clone())
+        .context("cannot start the thread that saves files")?;
+    let highlighter = Highlighter::start(replies.clone()).context("cannot start the thread that knows languages")?;
     let terminal =
         Terminal::enter().map_err(|e| anyhow!("there is no terminal to draw on and to read keys from ({e})"))?;
     let keys = input::read_keys().context("cannot start the thread that reads keys")?;
 
-    let mut session = Session::new(start.settings, Parts { terminal, disk, signals, keys, replies, from_outside });
+    let mut session =
+        Session::new(start.settings, Parts { terminal, disk, highlighter, signals, keys, replies, from_outside });
     let connect = start.connect;
     let ended = panic::catch_unwind(AssertUnwindSafe(|| {
         session.begin(opened);
+        if let Some((Past { steps, applied, .. }, path)) = past.zip(path) {
+            session.update(Message::HistoryFound { path, steps, applied });
+        }
+        for file in start.files.iter().skip(1) {
+            session.open(file);
+        }
         if let Some(recovered) = recovered {
             session.update(Message::RecoveryFound(recovered));
         }
         let warning = start.notice.map(|text| Notice::new(Severity::Warning, text));
-        for notice in notice.into_iter().chain(warning) {
+        if let Some(notice) = warning {
             session.update(Message::Notice(notice));
         }
         runtime.block_on(session.run(connect))
@@ -186,21 +212,14 @@ fn finish(mut session: Session, ended: std::thread::Result<Ending>) -> anyhow::R
 struct First {
     opened: Opened,
     source: Source,
-    /// A word about files that are not shown.
-    notice: Option<Notice>,
 }
 
 fn first_document(files: &[FileArg], document: InitialDocument) -> anyhow::Result<First> {
-    let Some((first, others)) = files.split_first() else {
+    let Some(first) = files.first() else {
         let InitialDocument { text, holes, name, source } = document;
-        let opened = Opened { path: name, text, stamp: None, at: None, read_only: false, holes };
-        return Ok(First { opened, source, notice: None });
+        let opened = Opened { path: name, text, holes, ..Opened::default() };
+        return Ok(First { opened, source });
     };
     let opened = files::open(&first.path, first.at).map_err(|why| anyhow!(why))?;
-    let names: Vec<String> = others.iter().map(|file| file.path.display().to_string()).collect();
-    let notice = (!names.is_empty()).then(|| {
-        let text = format!("One file is edited at a time; not opened: {}.", names.join(", "));
-        Notice::new(Severity::Warning, text)
-    });
-    Ok(First { opened, source: Source::BuiltIn, notice })
+    Ok(First { opened, source: Source::BuiltIn })
 }

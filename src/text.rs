@@ -16,12 +16,17 @@
 //! - Motions end on grapheme boundaries.
 //! - No clock (times are passed in), no files, no threads, no terminal, and no knowledge that models exist.
 
+pub mod brackets;
 pub mod buffer;
 pub mod change;
+pub mod encoding;
 pub mod history;
 pub mod holes;
+pub mod journal;
+pub mod lines;
 pub mod measure;
 pub mod motion;
+pub mod prose;
 #[cfg(test)]
 mod samples;
 pub mod search;

@@ -2,8 +2,8 @@
 
 use crate::app::App;
 use crate::app::commands::motion::{self, Motion, Reach};
-use crate::app::commands::{edit, file, hole, run, view};
-use crate::app::models;
+use crate::app::commands::{edit, file, hole, lines, mode, multi, run, view};
+use crate::app::{files, jumps, models};
 
 /// Something the user can do.
 #[derive(Debug)]
@@ -22,6 +22,13 @@ enum Action {
     Move(Motion, Reach),
 }
 
+/// A command is its name.
+impl PartialEq for Command {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
 impl Command {
     pub(crate) fn run(&self, app: &mut App) {
         match self.action {
@@ -37,6 +44,10 @@ const fn command(name: &'static str, doc: &'static str, function: fn(&mut App)) 
 
 const fn moves(name: &'static str, doc: &'static str, motion: Motion) -> Command {
     Command { name, doc, action: Action::Move(motion, Reach::Move) }
+}
+
+const fn takes(name: &'static str, doc: &'static str, motion: Motion) -> Command {
+    Command { name, doc, action: Action::Move(motion, Reach::Take) }
 }
 
 const fn selects(name: &'static str, doc: &'static str, motion: Motion) -> Command {
@@ -73,8 +84,14 @@ pub const COMMANDS: &[Command] = &[
     command("model-unload", "Give the memory that the model takes back.", models::unload),
     command("save", "Save the document.", file::save),
     command("save-as", "Save the document under another name.", file::save_as),
+    command("utf-8", "Save the document as UTF-8 from now on, whatever it was read as.", file::to_utf8),
     command("open", "Open a file.", file::open),
+    command("files", "Find a file of this folder, or one opened lately, by letters of its path.", files::ask),
     command("new", "Begin a new document.", file::new),
+    command("close", "Close the document; asks first if it is not saved.", file::close),
+    command("documents", "Show another of the open documents.", file::choose),
+    command("document-next", "Show the next document.", file::next),
+    command("document-previous", "Show the document before.", file::previous),
     command("quit", "Quit; asks first if something is not saved.", file::quit),
     command(
         "suspend",
@@ -89,31 +106,75 @@ pub const COMMANDS: &[Command] = &[
     command("newline", "Begin a line with the indentation of this one.", edit::newline),
     command("indent", "Indent: insert a tab as this file does, or move the selected lines right.", edit::indent),
     command("outdent", "Move the lines left.", edit::outdent),
+    command("indent-lines", "Move the line, or the selected lines, right.", edit::indent_lines),
+    command("paste-after", "Paste the clipboard behind the selection.", edit::paste_after),
     command("delete-left", "Delete the character before the caret, or the selection.", edit::delete_left),
     command("delete-right", "Delete the character after the caret, or the selection.", edit::delete_right),
     command("delete-word-left", "Delete the word before the caret.", edit::delete_word_left),
     command("delete-word-right", "Delete the word after the caret.", edit::delete_word_right),
     command("delete-line", "Delete the line.", edit::delete_line),
+    command("duplicate-lines", "Duplicate the line, or the selected lines.", lines::duplicate),
+    command("move-lines-up", "Move the line, or the selected lines, up.", lines::move_up),
+    command("move-lines-down", "Move the line, or the selected lines, down.", lines::move_down),
+    command("join-lines", "Join the line with the next, or the selected lines.", lines::join),
+    command("sort-lines", "Sort the selected lines, or those of the paragraph.", lines::sort),
+    command("comment", "Make the line, or the selected lines, a comment, or text again.", lines::toggle_comment),
+    command("upper-case", "Write the word, or what is selected, in capitals.", lines::upper_case),
+    command("lower-case", "Write the word, or what is selected, in small letters.", lines::lower_case),
     command("find", "Find a text.", view::find),
+    command("replace", "Find a text and put another in its place, one match after the other or all.", view::replace),
     command("find-next", "Go to the next match.", view::find_next),
     command("find-previous", "Go to the match before.", view::find_previous),
+    command("find-elsewhere", "Go to the next match in another open document.", view::find_elsewhere),
     command("go-to-line", "Go to a line by its number.", view::go_to_line),
+    command("jump-back", "Go back to where the caret was before it went far away.", jumps::back),
+    command("jump-forth", "Go forth again to where it went.", jumps::forth),
+    command("matching-bracket", "Go to the partner of the bracket at the caret.", lines::matching_bracket),
     command("palette", "Find a command by its name.", view::palette),
     command("help", "Show the keys, the commands, and what the marks on the screen mean.", view::help),
     command("wrap", "Wrap long lines, or stop wrapping them.", view::toggle_wrap),
     command("line-numbers", "Show line numbers, or hide them.", view::toggle_line_numbers),
+    command("count-words", "Say how many words there are, and how long reading them takes.", view::count_words),
+    command("whitespace", "Show white space at the ends of lines, all of it, or none.", view::toggle_whitespace),
+    command("syntax", "Give the words of a language colours, or take them away.", view::toggle_syntax),
     command("reduce-motion", "Show guesses while text is denoised, or only what is written.", view::toggle_motion),
     command("leave", "Leave what is in front: the selection, the marked matches; the keys go to the run.", view::leave),
     command("select-all", "Select everything.", motion::select_all),
     command("select-word", "Select the word at the caret.", motion::select_word),
+    command(
+        "add-next-match",
+        "Select the word, then also where it stands next: a caret at each.",
+        multi::add_next_match,
+    ),
+    command(
+        "select-matches",
+        "Select all matches, or all places where the word or the selection stands.",
+        multi::select_matches,
+    ),
+    command("split-lines", "Put a caret at the end of each selected line.", multi::split_lines),
+    command("cursor-above", "Put another caret on the row above.", multi::cursor_above),
+    command("cursor-below", "Put another caret on the row below.", multi::cursor_below),
+    command("keep-primary", "Leave one caret of several.", multi::keep_primary),
     command("select-line", "Select the line.", motion::select_line),
     command("select-paragraph", "Select the paragraph.", motion::select_paragraph),
+    command("select-line-below", "Select the line, or one line more.", motion::select_line_below),
+    command("collapse", "Select nothing; the caret stays.", motion::collapse),
+    command("mode-normal", "Modal keymap: keys are commands.", mode::normal),
+    command("mode-select", "Modal keymap: motions select.", mode::select),
+    command("mode-insert", "Modal keymap: type before the selection.", mode::insert),
+    command("mode-append", "Modal keymap: type behind the selection.", mode::append),
+    command("mode-insert-line-start", "Modal keymap: type at the start of the line.", mode::insert_line_start),
+    command("mode-append-line-end", "Modal keymap: type at the end of the line.", mode::append_line_end),
+    command("open-below", "Begin a line below this one.", mode::open_below),
+    command("open-above", "Begin a line above this one.", mode::open_above),
+    command("change", "Delete the selection and type in its place.", mode::change),
     moves("left", "Move the caret left.", Motion::Left),
     moves("right", "Move the caret right.", Motion::Right),
     moves("up", "Move the caret a row up.", Motion::Up),
     moves("down", "Move the caret a row down.", Motion::Down),
     moves("word-left", "Move the caret to the start of a word.", Motion::WordLeft),
     moves("word-right", "Move the caret to the end of a word.", Motion::WordRight),
+    moves("next-word", "Move the caret to the start of the next word.", Motion::NextWord),
     moves("line-start", "Move the caret to the start of the line.", Motion::LineStart),
     moves("line-end", "Move the caret to the end of the line.", Motion::LineEnd),
     moves("page-up", "Move the caret a window up.", Motion::PageUp),
@@ -128,6 +189,7 @@ pub const COMMANDS: &[Command] = &[
     selects("select-down", "Select a row down.", Motion::Down),
     selects("select-word-left", "Select to the start of a word.", Motion::WordLeft),
     selects("select-word-right", "Select to the end of a word.", Motion::WordRight),
+    selects("select-next-word", "Select to the start of the next word.", Motion::NextWord),
     selects("select-line-start", "Select to the start of the line.", Motion::LineStart),
     selects("select-line-end", "Select to the end of the line.", Motion::LineEnd),
     selects("select-page-up", "Select a window up.", Motion::PageUp),
@@ -136,4 +198,7 @@ pub const COMMANDS: &[Command] = &[
     selects("select-paragraph-down", "Select to the next paragraph.", Motion::ParagraphDown),
     selects("select-start", "Select to the start of the document.", Motion::Start),
     selects("select-end", "Select to the end of the document.", Motion::End),
+    takes("take-next-word", "Select from the caret to the start of the next word.", Motion::NextWord),
+    takes("take-word-left", "Select from the caret to the start of a word.", Motion::WordLeft),
+    takes("take-word-right", "Select from the caret to the end of a word.", Motion::WordRight),
 ];

@@ -4,6 +4,10 @@
 pub(crate) mod edit;
 pub(crate) mod file;
 pub(crate) mod hole;
+pub(crate) mod lines;
+pub(crate) mod mode;
 pub(crate) mod motion;
+pub(crate) mod multi;
+pub(crate) mod replace;
 pub(crate) mod run;
 pub(crate) mod view;

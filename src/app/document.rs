@@ -9,12 +9,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::app::message::{Opened, Stamp};
-use crate::text::buffer::Buffer;
+use crate::app::message::{FileStyle, Opened, Stamp};
+use crate::text::buffer::{Buffer, LineEnding};
 use crate::text::change::ChangeSet;
+use crate::text::encoding::Encoding;
 use crate::text::history::{EditKind, History, Record, Snapshot, Step};
 use crate::text::holes::{HoleLength, Holes};
-use crate::text::selection::Selection;
+use crate::text::journal::Entry;
+use crate::text::selection::{Selection, Selections};
 
 /// A change to the text with everything the history wants to know.
 #[derive(Debug, Clone)]
@@ -22,7 +24,7 @@ pub(crate) struct Change {
     set: ChangeSet,
     kind: EditKind,
     origin: Option<String>,
-    selection: Option<Selection>,
+    selection: Option<Selections>,
     holes: Option<Holes>,
 }
 
@@ -34,7 +36,12 @@ impl Change {
 
     /// The selection afterwards.
     pub(crate) fn selecting(self, selection: Selection) -> Self {
-        Self { selection: Some(selection), ..self }
+        self.selecting_all(selection.into())
+    }
+
+    /// The selections afterwards.
+    pub(crate) fn selecting_all(self, selections: Selections) -> Self {
+        Self { selection: Some(selections), ..self }
     }
 
     /// The holes afterwards, where mapping them is not what is wanted.
@@ -58,14 +65,18 @@ pub(crate) struct Walked {
 /// The document. See the module's text.
 #[derive(Debug)]
 pub struct Document {
+    /// Tells it from every other document of the session.
+    id: u64,
     buffer: Buffer,
     history: History,
-    selection: Selection,
+    selection: Selections,
     holes: Holes,
     temporary: Vec<u64>,
     path: Option<PathBuf>,
     stamp: Option<Stamp>,
     read_only: bool,
+    encoding: Encoding,
+    style: FileStyle,
     /// What changed since [`Document::take_changes`], in order.
     changes: Vec<ChangeSet>,
 }
@@ -78,28 +89,34 @@ impl Document {
             holes.add(range.clone(), *length);
         }
         Self {
+            id: 0,
             buffer: Buffer::from_text(&file.text),
             history: History::new(),
-            selection: Selection::caret(0),
+            selection: Selections::default(),
             holes,
             temporary: Vec::new(),
             path: file.path.clone(),
             stamp: file.stamp,
             read_only: file.read_only,
+            encoding: file.encoding,
+            style: file.style,
             changes: Vec::new(),
         }
     }
 
     /// An empty document without a name.
     pub(crate) fn empty() -> Self {
-        Self::opened(&Opened {
-            path: None,
-            text: String::new(),
-            stamp: None,
-            at: None,
-            read_only: false,
-            holes: Vec::new(),
-        })
+        Self::opened(&Opened::default())
+    }
+
+    /// Tells it from every other document of the session.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The same document under the name that it has in this session.
+    pub(crate) fn named(self, id: u64) -> Self {
+        Self { id, ..self }
     }
 
     /// The text.
@@ -107,14 +124,19 @@ impl Document {
         &self.buffer
     }
 
-    /// What is selected; the caret is its head.
+    /// What is selected; the caret is its head. Of several, the primary one.
     pub fn selection(&self) -> Selection {
-        self.selection
+        self.selection.primary()
+    }
+
+    /// All that is selected.
+    pub fn selections(&self) -> &Selections {
+        &self.selection
     }
 
     /// The caret's position.
     pub fn caret(&self) -> usize {
-        self.selection.head
+        self.selection.primary().head
     }
 
     /// The holes, temporary ones included.
@@ -142,14 +164,62 @@ impl Document {
         self.read_only
     }
 
+    /// What its project says about it.
+    pub(crate) fn style(&self) -> FileStyle {
+        self.style
+    }
+
+    /// The characters to insert for a new line: those of the text, or where it has one line, those of its project.
+    pub(crate) fn line_ending(&self) -> LineEnding {
+        let own = self.buffer.line_ending();
+        if self.buffer.line_count() > 1 { own } else { self.style.line_ending.unwrap_or(own) }
+    }
+
+    /// How it is written as bytes.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// From now on it is written like this.
+    pub(crate) fn set_encoding(&mut self, encoding: Encoding) {
+        self.encoding = encoding;
+    }
+
+    /// Takes up what was done in earlier sessions, unless something was done in this one already.
+    pub(crate) fn take_history(&mut self, steps: Vec<Record>, applied: usize) {
+        if self.history.is_new() {
+            self.history = History::restored(steps, applied);
+        }
+    }
+
+    /// What was done since the last call, for the journal.
+    pub(crate) fn take_entry(&mut self) -> Option<Entry> {
+        self.history.take_entry()
+    }
+
+    /// Whether the journal lacks something.
+    pub(crate) fn has_entry(&self) -> bool {
+        self.history.has_entry()
+    }
+
+    /// The next entry of the journal is to have everything.
+    pub(crate) fn tell_all(&mut self) {
+        self.history.tell_all();
+    }
+
     /// Whether the text differs from what is kept on disk.
     pub fn is_dirty(&self) -> bool {
         !self.history.is_saved()
     }
 
-    /// Selects; both ends go to the nearest character boundary before them.
+    /// Selects this and nothing else; both ends go to the nearest character boundary before them.
     pub(crate) fn select(&mut self, selection: Selection) {
-        self.selection = selection.snapped(&self.buffer);
+        self.select_all(&selection.into());
+    }
+
+    /// Selects these.
+    pub(crate) fn select_all(&mut self, selections: &Selections) {
+        self.selection = selections.snapped(&self.buffer);
     }
 
     /// Ends the running undo group: what is typed next is undone by itself.
@@ -242,7 +312,7 @@ impl Document {
         for id in &self.temporary {
             holes.remove(*id);
         }
-        Snapshot { selection: self.selection, holes }
+        Snapshot { selection: self.selection.clone(), holes }
     }
 
     /// A hole for a rewrite or a refinement.

@@ -3,9 +3,12 @@
 
 use std::path::PathBuf;
 
+use crate::app::highlight::HighlightRequest;
 use crate::app::message::Stamp;
 use crate::engine::protocol::Command;
 use crate::text::buffer::Buffer;
+use crate::text::encoding::Encoding;
+use crate::text::journal::Entry;
 
 /// A wish.
 #[derive(Debug, Clone)]
@@ -14,21 +17,36 @@ pub enum Effect {
     Engine(Command),
     /// Read this file and answer with [`super::Message::Opened`]. A file that does not exist is a new document.
     Open(PathBuf),
+    /// Answer with [`super::Message::Files`].
+    ListFiles,
     /// Write this and answer with [`super::Message::Saved`].
     Save(SaveRequest),
+    /// Answer with [`super::Message::Highlighted`].
+    Highlight(HighlightRequest),
     /// Put this into the system clipboard.
     SetClipboard(String),
     /// Answer with [`super::Message::Clipboard`].
     ReadClipboard,
     /// Keep this text safe in the recovery file of the document.
     WriteRecovery {
+        /// [`crate::app::document::Document::id`].
+        document: u64,
         /// Where the document is kept.
         path: Option<PathBuf>,
         /// Its text now.
         contents: Buffer,
     },
+    /// Add this to the journal of the document.
+    WriteJournal {
+        /// Where the document is kept.
+        path: PathBuf,
+        /// What was done.
+        entry: Entry,
+    },
     /// The recovery file of the document is not needed any more.
     RemoveRecovery {
+        /// [`crate::app::document::Document::id`].
+        document: u64,
         /// Where the document is kept.
         path: Option<PathBuf>,
     },
@@ -54,10 +72,14 @@ pub enum Expect {
 /// A document to be written.
 #[derive(Debug, Clone)]
 pub struct SaveRequest {
+    /// [`crate::app::document::Document::id`].
+    pub document: u64,
     /// Where.
     pub path: PathBuf,
     /// What: the text exactly as it is to stand in the file.
     pub contents: Buffer,
+    /// How it is written as bytes.
+    pub encoding: Encoding,
     /// Under which condition.
     pub expect: Expect,
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::text::buffer::Buffer;
-use crate::text::search::{Case, Query, find_all};
+use crate::text::search::{Case, Options, Query, find_all};
 use crate::text::selection::Selection;
 
 /// So many matches are counted and shown; a document with more says "more than".
@@ -12,10 +12,24 @@ pub const MAX_MATCHES: usize = 10_000;
 /// In documents longer than this, in characters, matches are found one by one and not counted.
 const COUNTED: usize = 1 << 22;
 
+/// A replacement that goes on from match to match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Replacing {
+    /// What stands for a match, groups included.
+    pub(crate) template: String,
+    /// How many were replaced.
+    pub(crate) done: usize,
+}
+
 /// The last search.
 #[derive(Debug, Default)]
 pub struct Find {
     query: Option<Query>,
+    /// What was typed last is no query.
+    wrong: bool,
+    pub(crate) options: Options,
+    /// What the matches are being replaced by, one after the other.
+    pub(crate) replacing: Option<Replacing>,
     matches: Vec<Range<usize>>,
     /// The text that `matches` are of.
     revision: u64,
@@ -24,12 +38,28 @@ pub struct Find {
 }
 
 impl Find {
-    /// Looks for this from now on; as usual, capitals count if there are any.
-    pub(crate) fn set(&mut self, text: &str, buffer: &Buffer) {
-        self.query = (!text.is_empty()).then(|| Query::literal(text, Case::Smart));
+    /// Looks for this from now on. The error says why that cannot be looked for.
+    pub(crate) fn set(&mut self, text: &str, buffer: &Buffer) -> Result<(), String> {
+        let query = if text.is_empty() { Ok(None) } else { Query::new(text, self.options).map(Some) };
+        let wrong = query.as_ref().err().cloned();
+        self.query = query.unwrap_or_default();
+        self.wrong = wrong.is_some();
         self.shown = true;
         self.revision = buffer.revision().wrapping_sub(1);
         self.refresh(buffer);
+        wrong.map_or(Ok(()), Err)
+    }
+
+    /// What the options are, in words.
+    pub fn options(&self) -> String {
+        let Options { regex, words, case } = self.options;
+        let case = match case {
+            Case::Smart => "",
+            Case::Sensitive => "Aa",
+            Case::Insensitive => "aa",
+        };
+        let on = [(regex, ".*"), (words, "word"), (!case.is_empty(), case)];
+        on.iter().filter(|(is_on, _)| *is_on).map(|(_, name)| *name).collect::<Vec<_>>().join(" ")
     }
 
     /// Matches are not shown any more; the query stays for "find next".
@@ -47,6 +77,16 @@ impl Find {
     /// What is looked for.
     pub fn query(&self) -> Option<&Query> {
         self.query.as_ref()
+    }
+
+    /// Whether what was typed cannot be looked for.
+    pub(crate) fn is_wrong(&self) -> bool {
+        self.wrong
+    }
+
+    /// Whether matches are shown.
+    pub fn is_shown(&self) -> bool {
+        self.shown
     }
 
     /// Finds the matches again if the text has changed.

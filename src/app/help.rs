@@ -1,7 +1,7 @@
 //! The help page: keys, commands and what the marks mean, all made from the tables that the program itself runs on.
 
 use crate::app::command::COMMANDS;
-use crate::app::keymap::{Context, KEYS, keys_of};
+use crate::app::keymap::{Bound, Context, Keymap};
 use crate::app::layout::Look;
 use crate::engine::protocol::CellState;
 
@@ -11,7 +11,7 @@ pub enum Line {
     /// A heading.
     Heading(&'static str),
     /// A sentence.
-    Text(&'static str),
+    Text(String),
     /// Keys and what they do.
     Key {
         /// The keys, the first one first, separated by spaces.
@@ -58,64 +58,71 @@ pub const MARKS: &[(&str, Look, &str)] = &[
     ("┃", Look::Text, "in the margin: this line holds a hole, a run or a proposal"),
 ];
 
-/// What a newcomer needs. A test holds the keys in it against the table.
+/// What a newcomer needs; commands in braces stand for their keys.
 const IN_SHORT: [&str; 4] = [
-    "A hole is a place where the model writes. alt-m makes one of the selection, or where words are missing.",
-    "f5 fills all holes. With no hole it rewrites the selection; with no selection it refines the paragraph.",
-    "What it writes is a proposal and not in your text until enter accepts it; ctrl-z takes it back in one step.",
-    "While it has the keys, the keys below steer it; f6 gives them to the text and back.",
+    "A hole is a place where the model writes. {hole} makes one of the selection, or where words are missing.",
+    "{run} fills all holes. With no hole it rewrites the selection; with no selection it refines the paragraph.",
+    "What it writes is a proposal and not in your text until {run-accept} accepts it; {undo} takes it back in one step.",
+    "While it has the keys, the keys below steer it; {focus} gives them to the text and back.",
 ];
 
 /// The page.
-pub fn page() -> Vec<Line> {
+pub fn page(keymap: &Keymap) -> Vec<Line> {
     let mut page = vec![Line::Heading("In short")];
-    page.extend(IN_SHORT.map(Line::Text));
+    page.extend(IN_SHORT.map(|sentence| Line::Text(keymap.said(sentence))));
     page.extend([Line::Gap, Line::Heading("While the run or a proposal has the keys")]);
-    page.extend(keys(Context::Run));
+    page.extend(keys(keymap, Context::Run));
     page.extend([Line::Gap, Line::Heading("What the marks mean")]);
     page.extend(MARKS.iter().map(|&(sample, look, meaning)| Line::Mark { sample, look, meaning }));
+    let modal = [(Context::Normal, "Keys while keys are commands"), (Context::Select, "Keys while motions select")];
+    for (context, heading) in modal {
+        if keymap.bound().iter().any(|bound| bound.context == context) {
+            page.extend([Line::Gap, Line::Heading(heading)]);
+            page.extend(keys(keymap, context));
+        }
+    }
     page.extend([Line::Gap, Line::Heading("Keys")]);
-    page.extend(keys(Context::Text));
-    page.extend([Line::Gap, Line::Heading("Commands without a key (ctrl-p finds any by name)")]);
-    let without = COMMANDS.iter().filter(|command| keys_of(command.name).next().is_none());
+    page.extend(keys(keymap, Context::Text));
+    page.extend([Line::Gap, Line::Heading("Commands without a key (the palette finds any by name)")]);
+    let without = COMMANDS.iter().filter(|command| keymap.keys_of(command.name).next().is_none());
     page.extend(without.map(|command| Line::Key { keys: String::new(), command: command.name, doc: command.doc }));
     page
 }
 
 /// The commands with keys in this context, in the order of the command table.
-fn keys(context: Context) -> impl Iterator<Item = Line> {
+fn keys(keymap: &Keymap, context: Context) -> impl Iterator<Item = Line> {
     COMMANDS.iter().filter_map(move |command| {
-        let keys: Vec<&str> = KEYS
-            .iter()
-            .filter(|binding| binding.context == context && binding.command == command.name)
-            .map(|binding| binding.key)
-            .collect();
+        let here = keymap.keys_of(command.name).filter(|bound| bound.context == context);
+        let keys: Vec<String> = here.map(Bound::written).collect();
         let (name, doc) = (command.name, command.doc);
-        (!keys.is_empty()).then(|| Line::Key { keys: keys.join(" "), command: name, doc })
+        // Keys of a sequence stand close together, so that blanks divide keys.
+        let keys = keys.iter().map(|key| key.replace(' ', "\u{a0}")).collect::<Vec<_>>().join(" ");
+        (!keys.is_empty()).then_some(Line::Key { keys, command: name, doc })
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::keymap::Scheme;
 
     #[test]
     fn every_command_is_on_the_page() {
-        let page = page();
-        for wanted in COMMANDS {
-            let there = page.iter().any(|line| matches!(line, Line::Key { command, .. } if *command == wanted.name));
-            assert!(there, "{} is missing", wanted.name);
+        for scheme in [Scheme::Modeless, Scheme::Modal] {
+            let page = page(&Keymap::of(scheme));
+            for wanted in COMMANDS {
+                let there =
+                    page.iter().any(|line| matches!(line, Line::Key { command, .. } if *command == wanted.name));
+                assert!(there, "{} is missing", wanted.name);
+            }
         }
     }
 
     #[test]
-    fn keys_in_short_are_those_of_the_table() {
-        let text = IN_SHORT.join(" ");
-        for (key, command) in
-            [("alt-m", "hole"), ("f5", "run"), ("enter", "run-accept"), ("ctrl-z", "undo"), ("f6", "focus")]
-        {
-            assert!(text.contains(key), "{key} is not mentioned");
-            assert!(keys_of(command).any(|binding| binding.key == key), "{key} is not {command}");
+    fn in_short_names_keys() {
+        let text: Vec<String> = IN_SHORT.iter().map(|text| Keymap::of(Scheme::Modeless).said(text)).collect();
+        for key in ["alt-m", "f5", "enter", "ctrl-z", "f6"] {
+            assert!(text.iter().any(|text| text.contains(key)), "{key} is not mentioned");
         }
     }
 

@@ -104,6 +104,12 @@ pub struct Proposal {
 }
 
 impl Infill {
+    /// Jobs and runs are counted for all documents together.
+    pub(crate) fn count_on_from(&mut self, other: &Infill) {
+        self.last_job = self.last_job.max(other.last_job);
+        self.runs = self.runs.max(other.runs);
+    }
+
     /// Whether the hole's text is a proposal that was accepted.
     pub fn is_accepted(&self, hole: u64) -> bool {
         self.accepted.contains(&hole)

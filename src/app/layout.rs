@@ -11,9 +11,10 @@ pub(crate) mod unit;
 use std::ops::Range;
 
 use crate::app::App;
+use crate::app::highlight::Tone;
 use crate::app::infill::Stage;
 use crate::app::layout::moves::Walker;
-use crate::app::settings::Motion;
+use crate::app::settings::{Blanks, Motion};
 use crate::app::view::{Geometry, Top};
 use crate::engine::protocol::{CellState, HoleId};
 
@@ -30,6 +31,8 @@ pub enum Look {
     Text,
     /// The user's text in a hole that is marked and has no cells over it.
     Hole,
+    /// White space of the user's text, made visible.
+    Blank,
     /// The sign of a hole without text.
     EmptyHole,
     /// A cell of a run or a proposal: its token's text.
@@ -61,12 +64,18 @@ pub enum Look {
 pub struct Marks {
     /// It is selected.
     pub selected: bool,
+    /// One of several carets stands before it, and it is not the one that the terminal shows.
+    pub caret: bool,
+    /// It is the bracket at the caret, or its partner.
+    pub pair: bool,
     /// It is part of a match of the search.
     pub matched: bool,
     /// It is part of the match the caret is at.
     pub current_match: bool,
     /// It belongs to a proposal in review rather than to a run.
     pub proposed: bool,
+    /// What it is in the text's language.
+    pub tone: Option<Tone>,
 }
 
 /// One thing on a row.
@@ -95,7 +104,11 @@ pub struct Row {
     pub holds_hole: bool,
     /// The line break behind it is selected.
     pub break_selected: bool,
-    /// What stands on it, from column 0.
+    /// One of several carets stands behind it, and it is not the one that the terminal shows.
+    pub caret_at_end: bool,
+    /// Columns left free before what stands on it.
+    pub indent: usize,
+    /// What stands on it.
     pub glyphs: Vec<Glyph>,
     /// Where in the document it begins and ends.
     pub range: Range<usize>,
@@ -117,7 +130,7 @@ pub struct Screen {
 impl Row {
     /// Columns up to glyph `i`.
     pub fn column_of(&self, i: usize) -> usize {
-        self.glyphs.iter().take(i).map(|glyph| glyph.width).sum()
+        self.indent + self.glyphs.iter().take(i).map(|glyph| glyph.width).sum::<usize>()
     }
 
     /// Columns of all glyphs.
@@ -133,6 +146,10 @@ pub(crate) struct Style {
     pub(crate) width: usize,
     pub(crate) wrap: bool,
     pub(crate) tab: usize,
+    /// Rows behind the first of a line are indented like it.
+    pub(crate) hanging: bool,
+    /// White space that is made visible.
+    pub(crate) blanks: Blanks,
     /// Cells show what they are about to say, not only what is written.
     pub(crate) guesses: bool,
     /// A proposal in review: line breaks break.
@@ -145,7 +162,9 @@ impl Style {
         Self {
             width: usize::from(geometry(app).text.width).max(1),
             wrap: settings.soft_wrap,
-            tab: settings.tab_width.max(1),
+            tab: app.tab_width(),
+            hanging: settings.wrap_indent,
+            blanks: settings.blanks,
             guesses: settings.motion == Motion::Full,
             settled: app.infill().stage() == Stage::Review,
         }
@@ -155,7 +174,13 @@ impl Style {
 /// Where the parts of the screen are.
 pub fn geometry(app: &App) -> Geometry {
     let (width, height) = app.view().size();
-    Geometry::new(width, height, gutter(app))
+    let mut geometry = Geometry::new(width, height, gutter(app));
+    let column = app.settings().column as u16;
+    if app.settings().soft_wrap && column > 0 && geometry.text.width > column {
+        geometry.text.x += (geometry.text.width - column) / 2;
+        geometry.text.width = column;
+    }
+    geometry
 }
 
 /// Columns left of the text: the line's number, and the bar of lines that hold a hole.
@@ -197,20 +222,27 @@ fn caret_in(app: &App, rows: &[Row]) -> Option<(usize, usize)> {
 }
 
 fn decorate(app: &App, row: &mut Row) {
-    let selected = app.document().selection().range();
+    let selections = app.document().selections();
+    let selected = |pos: usize| selections.all().iter().any(|selection| selection.range().contains(&pos));
+    let carets: Vec<usize> = selections.others().map(|selection| selection.head).collect();
+    let pair = app.bracket_pair();
     let hits = app.find().in_range(&row.range);
     let current = app.find().current(app.document().selection());
     let proposed = app.infill().stage() == Stage::Review;
     for glyph in &mut row.glyphs {
         let inside = |range: &Range<usize>| range.contains(&glyph.pos);
         glyph.marks = Marks {
-            selected: selected.contains(&glyph.pos),
+            selected: selected(glyph.pos),
+            caret: glyph.cell.is_none() && carets.contains(&glyph.pos),
+            pair: glyph.cell.is_none() && pair.is_some_and(|(a, b)| glyph.pos == a || glyph.pos == b),
             matched: glyph.cell.is_none() && hits.iter().any(inside),
             current_match: glyph.cell.is_none() && current.as_ref().is_some_and(inside),
             proposed: proposed && glyph.cell.is_some(),
+            tone: if glyph.look == Look::Text { app.highlights().at(glyph.pos) } else { None },
         };
     }
-    row.break_selected = row.ends_unit && selected.contains(&row.range.end);
+    row.break_selected = row.ends_unit && selected(row.range.end);
+    row.caret_at_end = row.ends_unit && carets.contains(&row.range.end);
 }
 
 /// Scrolls as little as needed so that the caret is in the window with a margin around it.

@@ -6,9 +6,13 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::app::highlight::Highlighted;
 use crate::app::key::Key;
 use crate::app::notice::Notice;
 use crate::engine::protocol::Event;
+use crate::text::buffer::LineEnding;
+use crate::text::encoding::Encoding;
+use crate::text::history::Record;
 use crate::text::holes::HoleLength;
 
 /// Something happened.
@@ -32,13 +36,38 @@ pub enum Message {
     /// The answer to [`super::Effect::Open`], and the first document. The error is a sentence for the user.
     Opened(Result<Opened, String>),
     /// The answer to [`super::Effect::Save`].
-    Saved(Result<SavedFile, SaveError>),
+    Saved {
+        /// [`crate::app::document::Document::id`] of what was to be saved.
+        document: u64,
+        /// How it went.
+        result: Result<SavedFile, SaveError>,
+    },
+    /// The answer to [`super::Effect::ListFiles`]: paths to be shown and opened.
+    Files {
+        /// Those opened lately, the last one first.
+        recent: Vec<String>,
+        /// The others of the folder.
+        others: Vec<String>,
+    },
+    /// Show the document at this place among those that are open.
+    ShowDocument(usize),
     /// The answer to [`super::Effect::ReadClipboard`]; `None` where the system has none: then our own copy is pasted.
     Clipboard(Option<String>),
-    /// The file on disk is not the one that was opened or saved last.
-    DiskChanged,
+    /// The answer to [`super::Effect::Highlight`], if there is anything to say.
+    Highlighted(Highlighted),
+    /// This file on disk is not the one that was opened or saved last.
+    DiskChanged(PathBuf),
     /// An earlier session left unsaved text.
     RecoveryFound(Recovered),
+    /// What was done to the document in earlier sessions, of which so many steps lead to the text as it was read.
+    HistoryFound {
+        /// Where it is kept.
+        path: PathBuf,
+        /// The steps.
+        steps: Vec<Record>,
+        /// How many of them are done.
+        applied: usize,
+    },
     /// Something outside went wrong or is worth saying (the log, the recovery file, the clipboard).
     Notice(Notice),
     /// Time passed. Needed only while [`super::App::wants_ticks`].
@@ -86,13 +115,32 @@ pub struct Stamp {
     pub len: u64,
 }
 
+/// What a project says about a file; what it does not say follows from the text and the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FileStyle {
+    /// One level of indentation: so many spaces, 0 for a tab.
+    pub indent: Option<usize>,
+    /// Columns from one tab stop to the next.
+    pub tab_width: Option<usize>,
+    /// How lines end.
+    pub line_ending: Option<LineEnding>,
+    /// Whether blanks at the ends of lines are taken away when it is saved.
+    pub trim: Option<bool>,
+    /// Whether it is to end in a line break.
+    pub final_newline: Option<bool>,
+}
+
 /// A document that was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Opened {
     /// Where it is kept; `None` for standard input and for a new document.
     pub path: Option<PathBuf>,
     /// Its text.
     pub text: String,
+    /// What its project says about it.
+    pub style: FileStyle,
+    /// How the file writes it as bytes.
+    pub encoding: Encoding,
     /// The file as it was read; `None` where there is no file yet.
     pub stamp: Option<Stamp>,
     /// Where to put the caret: line and column, 1-based.
@@ -132,4 +180,11 @@ pub struct Recovered {
     pub text: String,
     /// When it was written, in words (`12 minutes ago`).
     pub when: String,
+}
+
+impl Recovered {
+    /// A text that only the journal has.
+    pub fn of_journal(text: String) -> Self {
+        Self { text, when: "its recovery file is gone".to_owned() }
+    }
 }

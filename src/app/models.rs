@@ -43,7 +43,7 @@ pub(crate) fn unload(app: &mut App) {
             }
         }
         Model::Loading(_) => app.inform("The model is still being loaded."),
-        Model::Unavailable(_) => app.inform("There is no model loaded; f2 chooses one."),
+        Model::Unavailable(_) => app.inform("There is no model loaded; {model} chooses one."),
     }
 }
 
@@ -96,9 +96,11 @@ impl App {
         if let Some(warning) = warning {
             self.warn(warning);
         }
-        if self.infill.stage() == Stage::Waiting {
-            self.send_start();
-        }
+        self.with_each(|app| {
+            if app.infill.stage() == Stage::Waiting {
+                app.send_start();
+            }
+        });
     }
 
     pub(crate) fn model_is_not_loaded(&mut self, why: String, kept: Option<ModelInfo>, before: Option<String>) {
@@ -110,7 +112,7 @@ impl App {
             return;
         }
         self.model = Model::Unavailable(why.clone());
-        self.abandon_run();
+        self.with_each(App::abandon_run);
         match before {
             Some(before) if matches!(self.panel, Panel::None) => {
                 self.panel = Panel::Question(Question::ModelLost { why, before });
@@ -120,7 +122,7 @@ impl App {
     }
 
     pub(crate) fn model_is_unloaded(&mut self, name: &str) {
-        self.model = Model::Unavailable(format!("{name} was unloaded; f2 chooses a model."));
-        self.inform(format!("{name} is unloaded and its memory free; f2 chooses a model."));
+        self.model = Model::Unavailable(format!("{name} was unloaded; {{model}} chooses a model."));
+        self.inform(format!("{name} is unloaded and its memory free; {{model}} chooses a model."));
     }
 }

@@ -17,7 +17,7 @@ impl App {
         match (&mut self.panel, mouse.kind) {
             (Panel::Help(top), MouseKind::ScrollUp) => *top = top.saturating_sub(WHEEL),
             (Panel::Help(top), MouseKind::ScrollDown) => {
-                *top = (*top + WHEEL).min(crate::app::help::page().len().saturating_sub(1));
+                *top = (*top + WHEEL).min(crate::app::help::page(&self.settings.keys).len().saturating_sub(1));
             }
             (Panel::None, MouseKind::Down) => self.mouse_down(mouse),
             (Panel::None, MouseKind::Drag) if self.view.dragging => {

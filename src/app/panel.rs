@@ -37,7 +37,11 @@ pub enum Asked {
     Find {
         /// The selection when the prompt opened.
         before: Selection,
+        /// What is found is to be replaced.
+        replace: bool,
     },
+    /// What is to stand in the place of what is found.
+    Replacement,
     /// Which file to open.
     Open,
     /// Where to save.
@@ -57,6 +61,16 @@ pub enum Asked {
     Instruction,
     /// Which model to take.
     Model {
+        /// The entry that Enter takes.
+        selected: usize,
+    },
+    /// Which document to show.
+    Document {
+        /// The entry that Enter takes.
+        selected: usize,
+    },
+    /// Which file to open.
+    File {
         /// The entry that Enter takes.
         selected: usize,
     },
@@ -83,10 +97,8 @@ pub struct Prompt {
 pub enum Then {
     /// End the program.
     Quit,
-    /// Open this file.
-    Open(PathBuf),
-    /// Begin a new document.
-    New,
+    /// Close the document.
+    Close,
 }
 
 /// A question with a few answers, each a key.
@@ -100,6 +112,15 @@ pub enum Question {
     Overwrite(PathBuf),
     /// Somebody else wrote the file.
     ChangedOnDisk(PathBuf),
+    /// Whether this match is to be replaced.
+    Replace {
+        /// What stands there.
+        old: String,
+        /// What would stand there.
+        with: String,
+        /// Where.
+        hit: std::ops::Range<usize>,
+    },
     /// An earlier session left unsaved text.
     Recovery(Recovered),
     /// A model could not be loaded, and the one before had made room for it.
@@ -185,7 +206,9 @@ impl Prompt {
     /// What stands before the input.
     pub fn label(&self) -> &'static str {
         match self.asked {
-            Asked::Find { .. } => "find",
+            Asked::Find { replace: false, .. } => "find",
+            Asked::Find { .. } => "replace",
+            Asked::Replacement => "by",
             Asked::Open => "open file",
             Asked::SaveAs => "save as",
             Asked::Line => "go to line",
@@ -194,6 +217,8 @@ impl Prompt {
             Asked::Seed => "seed of the next run",
             Asked::Instruction => "what to do with the selection (make this warmer)",
             Asked::Model { .. } => "model",
+            Asked::Document { .. } => "document",
+            Asked::File { .. } => "file",
             Asked::Palette { .. } => "command",
         }
     }
@@ -240,6 +265,7 @@ impl Question {
             Self::ChangedOnDisk(path) => {
                 format!("{} was changed by another program since it was read.", path.display())
             }
+            Self::Replace { old, with, .. } => format!("{} → {}", quoted(old), quoted(with)),
             Self::ModelLost { why, .. } => why.clone(),
             Self::Recovery(found) => format!("An earlier session ended before this file was saved ({}).", found.when),
         }
@@ -254,10 +280,21 @@ impl Question {
             Self::ChangedOnDisk(_) => {
                 &[("o", "overwrite it"), ("r", "read it again, losing your changes"), ("esc", "do not save")]
             }
+            Self::Replace { .. } => {
+                &[("y", "replace"), ("n", "pass over"), ("a", "replace all that follow"), ("esc", "stop")]
+            }
             Self::ModelLost { .. } => &[("l", "load the model from before again"), ("esc", "go on without a model")],
             Self::Recovery(_) => &[("r", "restore its text"), ("d", "discard it")],
         }
     }
+}
+
+/// A text as it is shown in a question: in one line, and not too long.
+fn quoted(text: &str) -> String {
+    const MOST: usize = 60;
+    let short: String = text.chars().take(MOST).collect();
+    let more = if short.len() < text.len() { "…" } else { "" };
+    format!("{short:?}{more}")
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::app::App;
-use crate::app::commands::{file, hole, run, view};
+use crate::app::commands::{file, hole, replace, run, view};
 use crate::app::effect::Expect;
 use crate::app::help;
 use crate::app::key::{Key, KeyCode};
@@ -23,7 +23,7 @@ impl App {
                 self.answer(question, key);
             }
             Panel::Help(top) => {
-                let (top, last) = (*top, help::page().len().saturating_sub(1));
+                let (top, last) = (*top, help::page(&self.settings.keys).len().saturating_sub(1));
                 let to = match key.code {
                     KeyCode::Up => top.saturating_sub(1),
                     KeyCode::Down => top + 1,
@@ -54,6 +54,9 @@ impl App {
         match key.code {
             KeyCode::Esc => self.leave_prompt(),
             KeyCode::Enter => self.take_prompt(),
+            KeyCode::Char('r' | 'w' | 'c') if key.alt && matches!(prompt.asked, Asked::Find { .. }) => {
+                self.toggle_find_option(key);
+            }
             KeyCode::Char('q') if key.ctrl => self.leave_prompt(),
             KeyCode::Char('v') if key.ctrl => self.emit(crate::app::effect::Effect::ReadClipboard),
             KeyCode::Char('g') | KeyCode::F(3) if key.ctrl || key.code == KeyCode::F(3) => self.find_from_prompt(key),
@@ -70,7 +73,12 @@ impl App {
     fn up_or_down(&mut self, by: isize) {
         let Panel::Prompt(prompt) = &mut self.panel else { return };
         match &mut prompt.asked {
-            Asked::Palette { selected } | Asked::Model { selected } => *selected = selected.saturating_add_signed(by),
+            Asked::Palette { selected }
+            | Asked::Model { selected }
+            | Asked::Document { selected }
+            | Asked::File { selected } => {
+                *selected = selected.saturating_add_signed(by);
+            }
             Asked::Strength => {
                 let strength = prompt.input.text().trim().parse().unwrap_or(40) - 10 * by.signum();
                 prompt.input = Input::offered(strength.clamp(10, 100).to_string());
@@ -79,17 +87,39 @@ impl App {
             Asked::Find { .. } => view::find_next(self),
             _ => {}
         }
-        if let Panel::Prompt(prompt) = &mut self.panel {
-            let listed = match prompt.asked {
-                Asked::Palette { .. } => prompt.palette().len(),
-                Asked::Model { .. } => self.choice.listed(prompt).len(),
-                _ => 0,
-            };
-            let last = listed.saturating_sub(1);
-            if let Asked::Palette { selected } | Asked::Model { selected } = &mut prompt.asked {
-                *selected = (*selected).min(last);
+        let Panel::Prompt(prompt) = &self.panel else { return };
+        let listed = match prompt.asked {
+            Asked::Palette { .. } => prompt.palette().len(),
+            Asked::Document { .. } => self.listed_for(prompt.input.text()).len(),
+            Asked::File { .. } => self.files.fitting().len(),
+            Asked::Model { .. } => self.choice.listed(prompt).len(),
+            _ => return,
+        };
+        if let Panel::Prompt(Prompt { asked, .. }) = &mut self.panel
+            && let Asked::Palette { selected }
+            | Asked::Model { selected }
+            | Asked::Document { selected }
+            | Asked::File { selected } = asked
+        {
+            *selected = (*selected).min(listed.saturating_sub(1));
+        }
+    }
+
+    /// alt-r, alt-w and alt-c while a search is typed: regular expression, whole words, capitals.
+    fn toggle_find_option(&mut self, key: Key) {
+        let options = &mut self.find.options;
+        match key.code {
+            KeyCode::Char('r') => options.regex = !options.regex,
+            KeyCode::Char('w') => options.words = !options.words,
+            _ => {
+                options.case = match options.case {
+                    search::Case::Smart => search::Case::Sensitive,
+                    search::Case::Sensitive => search::Case::Insensitive,
+                    search::Case::Insensitive => search::Case::Smart,
+                };
             }
         }
+        self.prompt_changed();
     }
 
     fn find_from_prompt(&mut self, key: Key) {
@@ -101,11 +131,20 @@ impl App {
     /// What was typed is another text now.
     pub(crate) fn prompt_changed(&mut self) {
         let Panel::Prompt(prompt) = &mut self.panel else { return };
+        if let Asked::File { selected } = &mut prompt.asked {
+            *selected = 0;
+            let typed = prompt.input.text().to_owned();
+            self.rank_files(&typed);
+            return;
+        }
         match &mut prompt.asked {
-            Asked::Palette { selected } | Asked::Model { selected } => *selected = 0,
-            Asked::Find { before } => {
+            Asked::Palette { selected }
+            | Asked::Model { selected }
+            | Asked::Document { selected }
+            | Asked::File { selected } => *selected = 0,
+            Asked::Find { before, .. } => {
                 let (from, before) = (before.range().start, *before);
-                self.find.set(prompt.input.text(), self.document.buffer());
+                prompt.complaint = self.find.set(prompt.input.text(), self.document.buffer()).err();
                 let hit = self.find.query().and_then(|query| search::find_next(self.document.buffer(), from, query));
                 match hit {
                     Some(hit) => view::select_match(self, hit),
@@ -117,7 +156,7 @@ impl App {
     }
 
     fn leave_prompt(&mut self) {
-        if let Panel::Prompt(Prompt { asked: Asked::Find { before }, .. }) = &self.panel {
+        if let Panel::Prompt(Prompt { asked: Asked::Find { before, .. }, .. }) = &self.panel {
             let before = *before;
             self.document.select(before);
             self.find.hide();
@@ -131,10 +170,24 @@ impl App {
         let Panel::Prompt(prompt) = std::mem::take(&mut self.panel) else { return };
         let typed = prompt.input.text().trim().to_owned();
         let complaint = match &prompt.asked {
+            Asked::Find { .. } if self.find.is_wrong() => {
+                self.panel = Panel::Prompt(prompt);
+                self.prompt_changed();
+                return;
+            }
+            Asked::Find { replace: true, .. } if !prompt.input.text().is_empty() => {
+                let before = self.find.replacing.take().map(|last| last.template).unwrap_or_default();
+                self.panel = Panel::Prompt(Prompt::new(Asked::Replacement, before));
+                None
+            }
             Asked::Find { .. } => None,
+            Asked::Replacement => {
+                replace::begin(self, prompt.input.text());
+                None
+            }
             Asked::Open | Asked::SaveAs if typed.is_empty() => Some("Type the name of a file."),
             Asked::Open => {
-                file::unless_unsaved(self, crate::app::panel::Then::Open(PathBuf::from(typed)));
+                file::open_path(self, PathBuf::from(typed));
                 None
             }
             Asked::SaveAs => {
@@ -164,6 +217,14 @@ impl App {
                 None
             }
             Asked::Model { selected } => self.take_model(&prompt, *selected),
+            Asked::File { selected } => self.take_file(*selected),
+            Asked::Document { selected } => match self.listed_for(&typed).get(*selected) {
+                Some((place, _)) => {
+                    self.show_document(*place);
+                    None
+                }
+                None => Some("There is no such document; esc leaves."),
+            },
             Asked::Palette { selected } => match prompt.palette().get(*selected) {
                 Some(command) => {
                     command.run(self);
@@ -206,11 +267,11 @@ impl App {
                 self.outbox.after_save = Some(then);
                 file::save(self);
             }
-            (Question::Unsaved(then), "d") => {
-                self.forget_recovery();
+            (Question::Unsaved(then), "d") => file::discard(self, then),
+            (Question::Proposal(then), "d") => {
+                self.drop_session();
                 file::go_on(self, then);
             }
-            (Question::Proposal(then), "d") => file::go_on(self, then),
             (Question::Overwrite(path) | Question::ChangedOnDisk(path), "o") => {
                 file::request_save(self, path, Expect::Anything);
             }
@@ -218,6 +279,10 @@ impl App {
                 self.outbox.after_save = None;
                 self.emit(crate::app::effect::Effect::Open(path));
             }
+            (Question::Replace { hit, with, .. }, "y") => replace::replace(self, hit, with),
+            (Question::Replace { hit, .. }, "n") => replace::pass(self, &hit),
+            (Question::Replace { hit, .. }, "a") => replace::replace_rest(self, hit.start),
+            (Question::Replace { .. }, _) => replace::end(self),
             (Question::ModelLost { before, .. }, "l") => self.load_model(before),
             (Question::Recovery(found), "r") => file::restore(self, &found.text),
             (Question::Recovery(_), "d") => self.forget_recovery(),

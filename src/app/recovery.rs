@@ -1,5 +1,6 @@
 //! Keeping unsaved text safe: when to ask for the recovery file to be written, and when it is not needed any more.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::app::App;
@@ -18,6 +19,8 @@ pub struct Recovery {
     /// The text in it, by revision, and when it was written; `None` when there is no file.
     kept: Option<u64>,
     written_at: Option<Duration>,
+    /// When the journal was written.
+    journalled_at: Option<Duration>,
     /// The program ends: what is unsaved now was given up by the user.
     over: bool,
 }
@@ -43,12 +46,38 @@ impl App {
     pub(crate) fn keep_recovery(&mut self) {
         let now = self.outbox.now;
         if self.recovery.is_due(&self.document, now) {
-            self.recovery.kept = Some(self.document.buffer().revision());
-            self.recovery.written_at = Some(now);
-            let path = self.document.path().cloned();
-            self.emit(Effect::WriteRecovery { path, contents: self.document.buffer().clone() });
+            self.write_recovery();
         } else if !self.document.is_dirty() && self.recovery.kept.is_some() {
             self.forget_recovery();
+        }
+        let due = self.recovery.journalled_at.is_none_or(|at| now.saturating_sub(at) >= INTERVAL);
+        if due && !self.recovery.over {
+            self.write_journal(None);
+        }
+    }
+
+    /// Keeps the text safe if it is not yet.
+    pub(crate) fn write_recovery(&mut self) {
+        if self.recovery.is_behind(&self.document) && !self.recovery.over {
+            self.recovery.kept = Some(self.document.buffer().revision());
+            self.recovery.written_at = Some(self.outbox.now);
+            let (document, path) = (self.document.id(), self.document.path().cloned());
+            self.emit(Effect::WriteRecovery { document, path, contents: self.document.buffer().clone() });
+        }
+    }
+
+    /// Adds what was done to the journal: that of the document's file, or of another that it is to be saved as.
+    pub(crate) fn write_journal(&mut self, other: Option<&PathBuf>) {
+        let Some(path) = other.or(self.document.path()).cloned() else { return };
+        if !self.settings.keep_undo {
+            return;
+        }
+        if other.is_some() {
+            self.document.tell_all();
+        }
+        if let Some(entry) = self.document.take_entry() {
+            self.recovery.journalled_at = Some(self.outbox.now);
+            self.emit(Effect::WriteJournal { path, entry });
         }
     }
 
@@ -63,7 +92,7 @@ impl App {
     /// The unsaved text is not wanted any more, or is saved.
     pub(crate) fn forget_recovery(&mut self) {
         self.recovery.kept = None;
-        let path = self.document.path().cloned();
-        self.emit(Effect::RemoveRecovery { path });
+        let (document, path) = (self.document.id(), self.document.path().cloned());
+        self.emit(Effect::RemoveRecovery { document, path });
     }
 }

@@ -48,7 +48,7 @@ impl App {
     /// Runs the task at hand once more with another seed.
     pub(crate) fn run_again(&mut self) {
         match self.infill.stage() {
-            Stage::Idle => self.inform("There is no run to repeat; f5 starts one."),
+            Stage::Idle => self.inform("There is no run to repeat; {run} starts one."),
             Stage::Waiting => self.inform("The run starts as soon as the model is loaded."),
             Stage::Running | Stage::Review => {
                 let instruction = self.infill.session().and_then(Session::instruction).map(str::to_owned);
@@ -112,7 +112,8 @@ impl App {
         }
     }
 
-    pub(crate) fn take_event(&mut self, event: Event) {
+    /// An event that is about the document on the screen, or about none.
+    pub(crate) fn take_own_event(&mut self, event: Event) {
         match event {
             Event::Loading { model } => self.model = Model::Loading(model),
             Event::Ready(info) => self.model_is_ready(info),
@@ -121,7 +122,7 @@ impl App {
             Event::Unloaded { model } => self.model_is_unloaded(&model),
             Event::Unavailable(why) => {
                 self.model = Model::Unavailable(why.clone());
-                self.abandon_run();
+                self.with_each(App::abandon_run);
                 self.complain(why);
             }
             Event::Frame(frame) => self.take_frame(frame),
@@ -293,7 +294,7 @@ impl App {
         let change = Change::new(set, EditKind::Other).selecting(selection).with_holes(holes).from(origin);
         self.document.edit(change, self.outbox.now);
         self.end_session();
-        self.inform("Accepted; ctrl-z takes it back in one step.");
+        self.inform("Accepted; {undo} takes it back in one step.");
     }
 
     /// Types before cell `k` of a hole: the text becomes the user's, and the hole is two.
@@ -344,7 +345,7 @@ impl App {
         self.document.select(Selection::caret(spot.pos));
         self.view.caret_cell = spot.cell;
         self.focus = Context::Text;
-        self.inform("What you type here stays; esc gives the keys back to the run.");
+        self.inform("What you type here stays; {leave} gives the keys back to the run.");
     }
 
     pub(crate) fn pause(&mut self) {

@@ -2,16 +2,17 @@
 
 use crate::app::commands::run::{Target, target};
 use crate::app::infill::{Run, Session, Stage};
-use crate::app::keymap::Context;
+use crate::app::keymap::{Context, Meaning, Scheme, written};
 use crate::app::notice::Notice;
 use crate::app::{App, Model};
 use crate::engine::protocol::{Frame, Phase, Verb};
+use crate::text::encoding::Encoding;
 
 /// A key and what it does, in one or two words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
     /// The key.
-    pub key: &'static str,
+    pub key: String,
     /// What it does.
     pub does: &'static str,
 }
@@ -30,14 +31,20 @@ pub struct Progress {
 pub struct Status {
     /// The file's name.
     pub name: String,
+    /// Which of several documents it is; empty where there is only one.
+    pub documents: String,
     /// There are unsaved changes.
     pub dirty: bool,
     /// The file cannot be written.
     pub read_only: bool,
+    /// How the file is written, where that is not UTF-8.
+    pub encoding: Option<&'static str>,
     /// Line and column of the caret, 1-based, and how much is selected.
     pub place: String,
     /// The model and where it runs, or why there is none.
     pub model: String,
+    /// The mode of a modal keymap, and the keys of a sequence that has begun.
+    pub mode: String,
     /// What is going on in the holes; empty when nothing is.
     pub activity: String,
     /// How far it is.
@@ -56,7 +63,7 @@ pub fn count(n: usize, thing: &str) -> String {
         "{n} {thing}{}",
         if n == 1 {
             ""
-        } else if thing.ends_with("ss") {
+        } else if thing.ends_with("ss") || thing.ends_with("ch") {
             "es"
         } else {
             "s"
@@ -70,10 +77,16 @@ pub fn status(app: &App) -> Status {
     let path = document.path().map(|path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned());
     Status {
         name: path.unwrap_or_else(|| "untitled".to_owned()),
+        documents: match app.documents() {
+            (1, _) => String::new(),
+            (count, current) => format!("{}/{count}", current + 1),
+        },
         dirty: document.is_dirty(),
         read_only: document.is_read_only(),
+        encoding: Some(document.encoding()).filter(|encoding| *encoding != Encoding::Utf8).map(Encoding::name),
         place: place(app),
         model: model(app.model()),
+        mode: mode(app),
         activity: app.infill().session().map_or_else(|| marked(app), |session| activity(app, session)),
         progress: app.infill().run().and_then(Run::frame).map(progress),
         cell: cell(app),
@@ -90,9 +103,22 @@ fn place(app: &App) -> String {
     let column = selection.head - start;
     let place = format!("{}:{}", line + 1, column + 1);
     match selection.range().len() {
+        _ if !app.document().selections().is_one() => {
+            format!("{place} ({} places)", app.document().selections().all().len())
+        }
         0 => place,
         n => format!("{place} ({} selected)", count(n, "character")),
     }
+}
+
+fn mode(app: &App) -> String {
+    let name = match app.context() {
+        Context::Normal => "NORMAL",
+        Context::Select => "SELECT",
+        Context::Text if app.settings().scheme == Scheme::Modal => "INSERT",
+        _ => "",
+    };
+    format!("{name} {}", written(app.pending())).trim().to_owned()
 }
 
 fn model(model: &Model) -> String {
@@ -176,32 +202,58 @@ fn cell(app: &App) -> Option<String> {
 }
 
 fn hints(app: &App) -> Vec<Hint> {
-    let hint = |key, does| Hint { key, does };
-    let help = hint("?", "help");
-    match (app.focus(), app.infill().stage()) {
-        (Context::Run, Stage::Waiting) => vec![hint("esc", "drop"), hint("f6", "to the text"), help],
+    if !app.pending().is_empty() {
+        return continuations(app);
+    }
+    let (run, text) = (Context::Run, Context::Text);
+    let pairs: Vec<(Context, &str, &'static str)> = match (app.focus(), app.infill().stage()) {
+        (Context::Run, Stage::Waiting) => vec![(run, "run-reject", "drop"), (text, "focus", "to the text")],
         (Context::Run, Stage::Running) => {
             let paused = app.infill().run().is_some_and(Run::is_paused);
-            let mut hints = vec![hint("space", if paused { "go on" } else { "pause" })];
-            hints.extend([hint("enter", "keep"), hint("esc", "drop"), hint("r", "again"), hint(".", "step")]);
-            hints.extend([hint("i", "type here"), hint("f6", "to the text"), help]);
-            hints
+            vec![
+                (run, "run-pause", if paused { "go on" } else { "pause" }),
+                (run, "run-accept", "keep"),
+                (run, "run-reject", "drop"),
+                (run, "run-again", "again"),
+                (run, "run-step", "step"),
+                (run, "run-type", "type here"),
+                (text, "focus", "to the text"),
+            ]
         }
         (Context::Run, Stage::Review) => {
-            let mut hints = vec![hint("enter", "accept"), hint("esc", "reject"), hint("r", "again")];
-            if app.infill().session().is_some_and(|session| session.proposals().0 > 1) {
-                hints.extend([hint("[", "previous"), hint("]", "next")]);
+            let several = app.infill().session().is_some_and(|session| session.proposals().0 > 1);
+            let mut pairs =
+                vec![(run, "run-accept", "accept"), (run, "run-reject", "reject"), (run, "run-again", "again")];
+            if several {
+                pairs.extend([(run, "proposal-previous", "previous"), (run, "proposal-next", "next")]);
             }
-            hints.extend([hint("i", "type here"), hint("f6", "to the text"), help]);
-            hints
+            pairs.extend([(run, "run-type", "type here"), (text, "focus", "to the text")]);
+            pairs
         }
         (_, Stage::Idle) => idle_hints(app),
-        (Context::Text, _) => vec![hint("f6", "to the run"), hint("ctrl-s", "save"), hint("f1", "help")],
-    }
+        _ => vec![(text, "focus", "to the run"), (text, "save", "save")],
+    };
+    let here = if app.focus() == run { run } else { app.context() };
+    let keys = &app.settings().keys;
+    let hint = |(context, command, does): (Context, &str, &'static str)| {
+        let key = keys.key_in(context, command).or_else(|| keys.key_of(command))?;
+        Some(Hint { key, does })
+    };
+    pairs.into_iter().chain([(here, "help", "help")]).filter_map(hint).collect()
 }
 
-fn idle_hints(app: &App) -> Vec<Hint> {
-    let hint = |key, does| Hint { key, does };
+/// What the next key of a sequence can be.
+fn continuations(app: &App) -> Vec<Hint> {
+    let (begun, context) = (app.pending(), app.context());
+    let more = app.settings().keys.bound().iter().filter(|bound| {
+        let alike = bound.keys.starts_with(begun) && bound.keys.len() > begun.len();
+        alike && app.settings().keys.meaning(context, &bound.keys) == Meaning::Command(bound.command)
+    });
+    more.map(|bound| Hint { key: written(&bound.keys[begun.len()..]), does: bound.command.name }).collect()
+}
+
+/// What is worth knowing while nothing runs, in the context that the keys are shown of.
+fn idle_hints(app: &App) -> Vec<(Context, &'static str, &'static str)> {
     let in_hole = app.document().holes().at(app.document().caret()).is_some();
     let mark = if in_hole { "unmark hole" } else { "mark hole" };
     let run = match target(app) {
@@ -209,10 +261,16 @@ fn idle_hints(app: &App) -> Vec<Hint> {
         Target::Rewrite => "rewrite",
         Target::Refine => "refine",
     };
-    let mut hints = vec![hint("alt-m", mark)];
+    let here = app.context();
+    let mut hints = match here {
+        Context::Normal => vec![(here, "mode-insert", "type")],
+        Context::Select => vec![(here, "mode-normal", "end selecting")],
+        _ => Vec::new(),
+    };
+    hints.push((here, "hole", mark));
     // Without text or hole there is nothing to run on.
     let runs = !app.document().buffer().is_empty() || !app.document().holes().is_empty();
-    hints.extend(runs.then(|| hint("f5", run)));
-    hints.extend([hint("ctrl-s", "save"), hint("ctrl-q", "quit"), hint("f1", "help")]);
+    hints.extend(runs.then_some((here, "run", run)));
+    hints.extend([(here, "save", "save"), (here, "quit", "quit")]);
     hints
 }

@@ -1,8 +1,12 @@
 //! Tests of the whole floor through [`App::update`], with an engine that says what the test tells it to.
 
+mod buffers;
 mod editing;
 mod layout;
+mod modal;
 mod models;
+mod multi;
+mod prose;
 mod random;
 mod runs;
 
@@ -56,8 +60,7 @@ impl Desk {
             }
         }
         let mut app = App::new(Settings { seed: 7, ..Settings::default() });
-        let opened =
-            Opened { path: Some("a.txt".into()), text, stamp: None, at: None, read_only: false, holes: Vec::new() };
+        let opened = Opened { path: Some("a.txt".into()), text, ..Opened::default() };
         app.update(Duration::ZERO, Message::Opened(Ok(opened)));
         for range in holes {
             app.document.edit_holes(Duration::ZERO, |all| _ = all.add(range, HoleLength::Auto));
@@ -70,7 +73,9 @@ impl Desk {
 
     pub(super) fn send(&mut self, message: Message) -> Vec<Effect> {
         self.now += Duration::from_millis(10);
-        let effects = self.app.update(self.now, message);
+        let mut effects = self.app.update(self.now, message);
+        // What follows every change of the text has tests of its own.
+        effects.retain(|effect| !matches!(effect, Effect::Highlight(_) | Effect::WriteJournal { .. }));
         self.effects.extend(effects.iter().cloned());
         effects
     }

@@ -27,12 +27,21 @@ pub(super) fn run(files: &[String], common: &Common) -> anyhow::Result<()> {
     shell::require_terminal()?;
     let (document, files) = documents(files)?;
     let seed = common.seed();
-    let settings = Settings { seed, run: common.run_options(seed)?, ..Settings::default() };
+    let read = shell::config::of_user();
+    let settings = Settings { seed, run: common.run_options(seed)?, ..read.settings };
     let Chosen { name, path, described, notice } = model(common);
+    let notice = mistakes(&read.mistakes).or(notice);
     // One core stays free, so that a key is drawn while the model computes.
     let load = described.under(common.load_options(Precision::Fast, cores().saturating_sub(1).max(1)));
     let options = EngineOptions { name, path, load };
     shell::run(Start { settings, files, notice, document, connect: Box::new(move || connect(options)) })
+}
+
+/// The first mistake in the settings.
+fn mistakes(all: &[String]) -> Option<String> {
+    let first = all.first()?;
+    let more = if all.len() > 1 { "; `lacuna config` tells the others" } else { "" };
+    Some(format!("The settings are not all heeded: {first}{more}."))
 }
 
 /// The model to begin with.

@@ -7,22 +7,21 @@
 //! doc = "Commits what is nearly certain."
 //! notation = "tau = 0.95; window blocks(16); masked conf above(tau) min=1 write"
 //! ```
-//! Other tables of that file are none of this page's business. Every mistake in this one is told as `file:line`.
+//! Other tables of that file are none of this page's business ([`crate::engine::config`] has the reader they share).
 
 mod check;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::Args;
 use serde_json::{Value, json};
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
 
 use super::{Common, Usage, print};
 use crate::diffusion::expr::{FOLDS, FUNCTIONS, WORDS};
 use crate::diffusion::preset::{self, Preset};
 use crate::diffusion::spec::{COMMON_KEYS, Custom, Registry, nearest};
+use crate::engine::config::{self, Item, Source, Table};
 
 #[derive(Debug, Args)]
 pub(crate) struct SamplersArgs {
@@ -145,92 +144,49 @@ fn custom_json(custom: &Custom) -> Value {
 /// # Errors
 /// `file:line: ` and one sentence.
 pub(crate) fn registry() -> Result<Registry, String> {
-    match file() {
-        Some(file) => read(&file),
+    match config::settings_file() {
+        Some(file) => read(Source { file: &file, text: &config::load(&file)? }),
         None => Ok(Registry::default()),
     }
 }
 
-/// Where the settings are looked for, if the system has such a place.
-fn file() -> Option<PathBuf> {
-    directories::ProjectDirs::from("", "", "lacuna").map(|dirs| dirs.config_dir().join("config.toml"))
-}
-
-/// Reads the table `[samplers]` of a settings file. No file is no samplers.
+/// Reads the table `[samplers]` of a settings file.
 ///
 /// # Errors
 /// `file:line: ` and one sentence.
-pub fn read(file: &Path) -> Result<Registry, String> {
-    match std::fs::read_to_string(file) {
-        Ok(text) => Reader { file, text: &text }.registry(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Registry::default()),
-        Err(error) => Err(format!("cannot read {}: {error}", file.display())),
-    }
-}
-
-struct Reader<'a> {
-    file: &'a Path,
-    text: &'a str,
-}
-
-impl Reader<'_> {
-    fn error(&self, at: usize, why: &str) -> String {
-        let line = self.text.get(..at).unwrap_or(self.text).matches('\n').count() + 1;
-        format!("{}:{line}: {why}", self.file.display())
-    }
-
-    fn registry(&self) -> Result<Registry, String> {
-        let table = DeTable::parse(self.text).map_err(|error| {
-            let why = error.message().lines().next().unwrap_or_default().to_owned();
-            self.error(error.span().map_or(0, |span| span.start), &why)
-        })?;
+pub fn read(source: Source<'_>) -> Result<Registry, String> {
+    source.table("samplers", &config::TABLES, |samplers| {
         let mut registry = Registry::default();
-        let Some((_, samplers)) = table.get_ref().iter().find(|(key, _)| key.get_ref() == "samplers") else {
-            return Ok(registry);
-        };
-        for (name, value) in self.table("samplers", samplers)? {
-            let at = name.span().start;
-            let custom = self.custom(name.get_ref(), value)?;
-            registry.add(custom).map_err(|why| self.error(at, &format!("`{}`: {why}", name.get_ref())))?;
+        for item in samplers.map(Table::items).unwrap_or_default() {
+            let added = registry.add(custom(item)?);
+            added.map_err(|why| item.error_at_key(&format!("`{}`: {why}", item.name())))?;
         }
         Ok(registry)
-    }
+    })
+}
 
-    fn table<'t, 'a>(&self, key: &str, value: &'t Spanned<DeValue<'a>>) -> Result<&'t DeTable<'a>, String> {
-        let why = || self.error(value.span().start, &format!("`{key}` is a table, as in [samplers.careful]"));
-        value.get_ref().as_table().ok_or_else(why)
+fn custom(sampler: Item<'_, '_>) -> Result<Custom, String> {
+    let mut custom = Custom { name: sampler.name().to_owned(), doc: String::new(), notation: String::new() };
+    for item in sampler.table()?.items() {
+        let place = match item.name() {
+            "doc" => &mut custom.doc,
+            "notation" => &mut custom.notation,
+            _ => return Err(item.unknown("key", ["doc", "notation"].into_iter())),
+        };
+        item.text()?.clone_into(place);
     }
-
-    fn custom(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Custom, String> {
-        let mut custom = Custom { name: name.to_owned(), doc: String::new(), notation: String::new() };
-        for (key, value) in self.table(name, value)? {
-            let place = match key.get_ref().as_ref() {
-                "doc" => &mut custom.doc,
-                "notation" => &mut custom.notation,
-                other => {
-                    let near = nearest(other, ["doc", "notation"].into_iter());
-                    return Err(
-                        self.error(key.span().start, &format!("there is no key `{other}`; the nearest is `{near}`"))
-                    );
-                }
-            };
-            let text = value.get_ref().as_str();
-            let why = || self.error(value.span().start, &format!("`{}` is a text in quotes", key.get_ref()));
-            text.ok_or_else(why)?.clone_into(place);
-        }
-        Ok(custom)
-    }
+    Ok(custom)
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use super::Reader;
+    use super::Source;
     use crate::diffusion::spec::{Overrides, Registry, parse_spec};
 
     fn read(text: &str) -> Result<Registry, String> {
-        Reader { file: Path::new("config.toml"), text }.registry()
+        super::read(Source { file: Path::new("config.toml"), text })
     }
 
     #[test]

@@ -162,7 +162,7 @@ fn called(repo: &str) -> String {
 /// # Errors
 /// `file:line: ` and one sentence.
 pub fn described() -> Result<Vec<(String, Described)>, String> {
-    settings::file().map_or_else(|| Ok(Vec::new()), |file| settings::read(&file))
+    settings::read_all()
 }
 
 /// All models in the places where models are looked for, the default one first. Of two with one name the first counts:

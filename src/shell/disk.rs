@@ -12,24 +12,31 @@ use std::time::SystemTime;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::app::effect::SaveRequest;
-use crate::app::message::{Message, SaveError, Stamp};
+use crate::app::message::{Message, Recovered, SaveError, Stamp};
 use crate::app::notice::{Notice, Severity};
+use crate::shell::FileArg;
+use crate::shell::journal::{Journals, Past};
 use crate::shell::recovery::Store;
 use crate::shell::session::Reply;
 use crate::shell::{files, remembered, save};
 use crate::text::buffer::Buffer;
+use crate::text::journal::Entry;
 
 /// Something to be done with files.
 #[derive(Debug)]
 pub(crate) enum Job {
     /// Answered with [`Message::Opened`], and with [`Message::RecoveryFound`] if there is something.
     Open(PathBuf),
+    /// The same for one more file of the command line; the first document stays on the screen.
+    OpenBehind(FileArg),
     /// Answered with [`Message::Saved`].
     Save(SaveRequest),
     /// Answered only if it fails, and then once.
-    WriteRecovery { path: Option<PathBuf>, contents: Buffer },
+    WriteRecovery { document: u64, path: Option<PathBuf>, contents: Buffer },
+    /// Answered only if it fails, and then once.
+    WriteJournal { path: PathBuf, entry: Entry },
     /// Not answered.
-    RemoveRecovery { path: Option<PathBuf> },
+    RemoveRecovery { document: u64, path: Option<PathBuf> },
     /// Answered only if it fails.
     RememberModel(String),
     /// Answered with [`Message::DiskChanged`] if the file is another, once for each other file.
@@ -44,9 +51,14 @@ pub(crate) struct Disk {
 
 impl Disk {
     /// Starts the thread.
-    pub(crate) fn start(store: Store, replies: UnboundedSender<Reply>) -> io::Result<Self> {
+    pub(crate) fn start(
+        store: Store,
+        journals: Journals,
+        keeps_recent: bool,
+        replies: UnboundedSender<Reply>,
+    ) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel();
-        let mut worker = Worker { store, replies, complained: false, told: None };
+        let mut worker = Worker { store, journals, keeps_recent, replies, complained: false, told: None };
         let thread = thread::Builder::new().name("disk".to_owned()).spawn(move || worker.run(&queue))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
@@ -71,6 +83,9 @@ impl Disk {
 
 struct Worker {
     store: Store,
+    journals: Journals,
+    /// Files that were opened are remembered.
+    keeps_recent: bool,
     replies: UnboundedSender<Reply>,
     /// The user was told that recovery files cannot be written.
     complained: bool,
@@ -95,35 +110,70 @@ impl Worker {
 
     fn carry_out(&mut self, job: Job) {
         match job {
-            Job::Open(path) => self.open(&files::expand_home(&path)),
+            Job::Open(path) => self.open(&files::expand_home(&path), None),
+            Job::OpenBehind(file) => {
+                self.open(&file.path, file.at);
+                self.reply(Message::ShowDocument(0));
+            }
             Job::Save(mut request) => {
                 request.path = files::expand_home(&request.path);
                 let saved = save::save(&request, self.store.folder());
-                self.reply(Message::Saved(saved));
-            }
-            Job::WriteRecovery { path, contents } => {
-                let written = self.store.write(path.as_deref(), &contents, SystemTime::now());
-                if let Err(why) = written
-                    && !std::mem::replace(&mut self.complained, true)
-                {
-                    self.reply(Message::Notice(Notice::new(Severity::Warning, why)));
+                if saved.is_ok() {
+                    let marked = self.journals.saved(&request.path, &request.contents);
+                    self.complain(marked.err().map(|error| unjournalled(&error)));
                 }
+                self.reply(Message::Saved { document: request.document, result: saved });
+            }
+            Job::WriteRecovery { document, path, contents } => {
+                let written = self.store.write((document, path.as_deref()), &contents, SystemTime::now());
+                // Where the user wants none kept, that is no failure.
+                self.complain(written.err().filter(|why| !why.is_empty()));
+            }
+            Job::WriteJournal { path, entry } => {
+                let written = self.journals.write(&files::expand_home(&path), &entry);
+                self.complain(written.err().map(|error| unjournalled(&error)));
             }
             Job::RememberModel(name) => {
                 if let Err(why) = remembered::remember_model(&name) {
                     self.reply(Message::Notice(Notice::new(Severity::Warning, why)));
                 }
             }
-            Job::RemoveRecovery { path } => self.store.remove(path.as_deref()),
+            Job::RemoveRecovery { document, path } => {
+                self.store.remove((document, path.as_deref()));
+                let back = path.as_deref().map_or(Ok(()), |path| self.journals.back(path));
+                self.complain(back.err().map(|error| unjournalled(&error)));
+            }
             Job::Compare { path, stamp } => self.compare(&path, stamp),
         }
     }
 
-    fn open(&mut self, path: &Path) {
-        match files::open(path, None) {
+    /// Says what went wrong with keeping text safe, the first time that something does.
+    fn complain(&mut self, why: Option<String>) {
+        if let Some(why) = why
+            && !std::mem::replace(&mut self.complained, true)
+        {
+            self.reply(Message::Notice(Notice::new(Severity::Warning, why)));
+        }
+    }
+
+    fn open(&mut self, path: &Path, at: Option<(usize, usize)>) {
+        match files::open(path, at) {
             Ok(opened) => {
+                let known = opened.path.as_deref().filter(|_| opened.stamp.is_some());
+                if let Some(path) = known.filter(|_| self.keeps_recent) {
+                    remembered::remember_file(path);
+                }
+                let past = known.and_then(|path| self.journals.open(path, &opened.text));
                 let recovered = self.store.find(opened.path.as_deref(), &opened.text, SystemTime::now());
                 self.reply(Message::Opened(Ok(opened)));
+                let mut unsaved = None;
+                if let Some(past) = past {
+                    let Past { steps, applied, unsaved: text } = past;
+                    let path = path.to_owned();
+                    self.reply(Message::HistoryFound { path, steps, applied });
+                    unsaved = text;
+                }
+                let recovered = recovered.or_else(|| unsaved.map(Recovered::of_journal));
                 if let Some(recovered) = recovered {
                     self.reply(Message::RecoveryFound(recovered));
                 }
@@ -140,9 +190,18 @@ impl Worker {
             self.told = None;
         } else if self.told != found {
             self.told = found;
-            self.reply(Message::DiskChanged);
+            self.reply(Message::DiskChanged(path.to_owned()));
         }
     }
+}
+
+fn unjournalled(error: &io::Error) -> String {
+    let why = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "the disk is full; make room".to_owned(),
+        io::ErrorKind::WouldBlock => "another lacuna has this file open".to_owned(),
+        _ => error.to_string(),
+    };
+    format!("Undo will not go back beyond this session: {why}.")
 }
 
 /// What `app` hears when a job panics: it must not wait for an answer for ever.
@@ -151,16 +210,20 @@ fn answer_to_failure(job: &Job) -> Message {
         format!("{} was not {what}: this is a mistake in lacuna; try another name.", path.display())
     };
     match job {
-        Job::Open(path) => Message::Opened(Err(why(path, "opened"))),
-        Job::Save(request) => Message::Saved(Err(SaveError::Failed(why(&request.path, "saved")))),
+        Job::Open(path) | Job::OpenBehind(FileArg { path, .. }) => Message::Opened(Err(why(path, "opened"))),
+        Job::Save(request) => {
+            Message::Saved { document: request.document, result: Err(SaveError::Failed(why(&request.path, "saved"))) }
+        }
         Job::RememberModel(_) => Message::Notice(Notice::new(
             Severity::Warning,
             "The choice of the model is not remembered: this is a mistake in lacuna.",
         )),
-        Job::WriteRecovery { .. } | Job::RemoveRecovery { .. } | Job::Compare { .. } => Message::Notice(Notice::new(
-            Severity::Warning,
-            "The recovery file could not be written: this is a mistake in lacuna; save often.",
-        )),
+        Job::WriteRecovery { .. } | Job::WriteJournal { .. } | Job::RemoveRecovery { .. } | Job::Compare { .. } => {
+            Message::Notice(Notice::new(
+                Severity::Warning,
+                "The recovery file could not be written: this is a mistake in lacuna; save often.",
+            ))
+        }
     }
 }
 
@@ -178,7 +241,7 @@ mod tests {
         let recovery = folder.path().join("recovery");
         fs::create_dir(&recovery).unwrap();
         let (replies, answers) = unbounded_channel();
-        (Disk::start(Store::at(&recovery), replies).unwrap(), answers, folder)
+        (Disk::start(Store::at(&recovery), Journals::default(), false, replies).unwrap(), answers, folder)
     }
 
     fn next(answers: &mut UnboundedReceiver<Reply>) -> Message {
@@ -193,12 +256,18 @@ mod tests {
         let (mut disk, mut answers, folder) = start();
         let path = folder.path().join("a.txt");
         let contents = Buffer::from_text("text");
-        disk.send(Job::WriteRecovery { path: Some(path.clone()), contents: contents.clone() });
-        disk.send(Job::Save(SaveRequest { path: path.clone(), contents, expect: Expect::Nothing }));
-        disk.send(Job::RemoveRecovery { path: Some(path.clone()) });
+        disk.send(Job::WriteRecovery { document: 1, path: Some(path.clone()), contents: contents.clone() });
+        disk.send(Job::Save(SaveRequest {
+            document: 1,
+            path: path.clone(),
+            contents,
+            encoding: crate::text::encoding::Encoding::Utf8,
+            expect: Expect::Nothing,
+        }));
+        disk.send(Job::RemoveRecovery { document: 1, path: Some(path.clone()) });
         disk.send(Job::Open(path.clone()));
         disk.finish();
-        assert!(matches!(next(&mut answers), Message::Saved(Ok(_))));
+        assert!(matches!(next(&mut answers), Message::Saved { document: 1, result: Ok(_) }));
         assert!(matches!(next(&mut answers), Message::Opened(Ok(opened)) if opened.text == "text"));
         assert_eq!(fs::read_dir(folder.path().join("recovery")).unwrap().count(), 0);
     }
@@ -216,7 +285,7 @@ mod tests {
         fs::write(&path, "two, longer").unwrap();
         compare(&disk);
         compare(&disk);
-        assert!(matches!(next(&mut answers), Message::DiskChanged));
+        assert!(matches!(next(&mut answers), Message::DiskChanged(_)));
         disk.finish();
         drop(disk);
         assert!(answers.blocking_recv().is_none());
@@ -227,7 +296,7 @@ mod tests {
         let (mut disk, mut answers, folder) = start();
         fs::remove_dir(folder.path().join("recovery")).unwrap();
         for _ in 0..3 {
-            disk.send(Job::WriteRecovery { path: None, contents: Buffer::from_text("x") });
+            disk.send(Job::WriteRecovery { document: 1, path: None, contents: Buffer::from_text("x") });
         }
         disk.finish();
         assert!(matches!(next(&mut answers), Message::Notice(_)));

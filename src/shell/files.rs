@@ -1,4 +1,4 @@
-//! Reading documents: names as they are typed, bytes that must be UTF-8 text, and what tells a file from a later one.
+//! Reading documents: names as they are typed, bytes that must be a text, and what tells a file from a later one.
 //!
 //! Everything that goes wrong is one sentence: what, where, what to do. A byte order mark, `"\r\n"` and a missing last
 //! newline are text like any other and stay as they are. Saving is in [`super::save`].
@@ -11,7 +11,8 @@ use std::time::UNIX_EPOCH;
 use directories::BaseDirs;
 
 use crate::app::message::{Opened, Stamp};
-use crate::shell::FileArg;
+use crate::shell::{FileArg, style};
+pub(crate) use crate::text::encoding::decode;
 
 /// See [`FileArg::parse`].
 pub(crate) fn parse_argument(text: &str) -> FileArg {
@@ -50,7 +51,7 @@ pub(crate) fn open(path: &Path, at: Option<(usize, usize)>) -> Result<Opened, St
     let name = path.display();
     let metadata = match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Ok(Opened { path: Some(path.to_owned()), at, ..nothing() });
+            return Ok(Opened { style: style::of(path), path: Some(path.to_owned()), at, ..Opened::default() });
         }
         other => other.map_err(|error| unreadable(path, &error))?,
     };
@@ -61,13 +62,19 @@ pub(crate) fn open(path: &Path, at: Option<(usize, usize)>) -> Result<Opened, St
         return Err(format!("{name} is a device or a pipe and not a file; a pipe can be read as standard input"));
     }
     let (bytes, stamp) = read(path).map_err(|error| unreadable(path, &error))?;
-    let text = decode(bytes).map_err(|why| format!("{name} {why}"))?;
+    let (text, encoding) = decode(bytes).map_err(|why| format!("{name} {why}"))?;
+    let known = path.to_owned();
     let (path, read_only) = (Some(path.to_owned()), is_read_only(path));
-    Ok(Opened { path, text, stamp: Some(stamp), at, read_only, ..nothing() })
-}
-
-fn nothing() -> Opened {
-    Opened { path: None, text: String::new(), stamp: None, at: None, read_only: false, holes: Vec::new() }
+    Ok(Opened {
+        style: style::of(&known),
+        path,
+        text,
+        encoding,
+        stamp: Some(stamp),
+        at,
+        read_only,
+        ..Opened::default()
+    })
 }
 
 /// The stamp is taken before reading: what is written in between is then noticed when saving.
@@ -78,22 +85,6 @@ fn read(path: &Path) -> io::Result<(Vec<u8>, Stamp)> {
     bytes.try_reserve_exact(stamp.len as usize).map_err(|_| ErrorKind::OutOfMemory)?;
     file.read_to_end(&mut bytes)?;
     Ok((bytes, stamp))
-}
-
-/// The text of a file; the error says what is wrong with it and goes after the file's name.
-pub(crate) fn decode(bytes: Vec<u8>) -> Result<String, String> {
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let found = match error.as_bytes().get(..2) {
-            Some([0xff, 0xfe] | [0xfe, 0xff]) => "it looks like UTF-16".to_owned(),
-            _ => format!("the byte at offset {at} is 0x{:02x}", error.as_bytes().get(at).copied().unwrap_or_default()),
-        };
-        format!("is not UTF-8 text: {found}; convert it to UTF-8 first")
-    })?;
-    match text.find('\0') {
-        Some(at) => Err(format!("is not a text: there is a zero byte at offset {at}; only text can be edited")),
-        None => Ok(text),
-    }
 }
 
 fn is_read_only(path: &Path) -> bool {
@@ -150,9 +141,7 @@ mod tests {
             assert!(why.starts_with(&path.display().to_string()), "{why}");
             why
         };
-        assert!(refused(b"abc\xffdef").contains("the byte at offset 3 is 0xff"));
-        assert!(refused(b"half a character \xc3").contains("offset 17 is 0xc3"));
-        assert!(refused(b"\xff\xfeh\0i\0").contains("UTF-16"));
+        assert!(refused(b"\xff\xfeh").contains("UTF-16"));
         assert!(refused(b"\x7fELF\0\0").contains("zero byte at offset 4"));
     }
 

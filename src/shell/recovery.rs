@@ -46,9 +46,18 @@ pub(crate) struct Store {
 #[derive(Debug)]
 struct Held {
     key: String,
+    /// The document of ours that it is about; `None` until that is written for the first time.
+    document: Option<u64>,
     file: PathBuf,
     /// Locked; never read, but the lock goes with it.
     _lock: File,
+}
+
+impl Held {
+    /// Whether it is this document's: of documents without a file there can be several.
+    fn is_of(&self, key: &str, document: u64) -> bool {
+        self.key == key && self.document.is_none_or(|known| known == document)
+    }
 }
 
 /// A recovery file that somebody left behind.
@@ -71,6 +80,17 @@ impl Store {
         Self { folder, held: Vec::new() }
     }
 
+    /// Nowhere: the user does not want it.
+    pub(crate) fn nowhere() -> Self {
+        Self { folder: Err(String::new()), held: Vec::new() }
+    }
+
+    /// Another folder of the state folder, whether or not recovery files are kept.
+    pub(crate) fn folder_for(name: &str) -> Option<PathBuf> {
+        let user = ProjectDirs::from("", "", "lacuna")?;
+        Some(user.state_dir().unwrap_or(user.data_local_dir()).join(name))
+    }
+
     /// In this folder, which exists.
     #[cfg(test)]
     pub(crate) fn at(folder: &Path) -> Self {
@@ -83,13 +103,19 @@ impl Store {
     }
 
     /// Keeps this text for this document. The error is a sentence.
-    pub(crate) fn write(&mut self, path: Option<&Path>, contents: &Buffer, now: SystemTime) -> Result<(), String> {
+    pub(crate) fn write(
+        &mut self,
+        (document, path): (u64, Option<&Path>),
+        contents: &Buffer,
+        now: SystemTime,
+    ) -> Result<(), String> {
         let folder = self.folder.clone()?;
         let key = key(path);
-        let at = self.held.iter().position(|held| held.key == key);
+        let at = self.held.iter().position(|held| held.is_of(&key, document));
         let header = Header { path: path.map(absolute), time: seconds(now), pid: std::process::id() };
         let former = at.map(|at| self.held[at].file.as_path());
         let held = write_held(&folder, key, former, &header, contents).map_err(|error| unkept(&folder, &error))?;
+        let held = Held { document: Some(document), ..held };
         match at {
             Some(at) => self.held[at] = held,
             None => self.held.push(held),
@@ -98,11 +124,11 @@ impl Store {
     }
 
     /// The text of this document is safe elsewhere, or not wanted.
-    pub(crate) fn remove(&mut self, path: Option<&Path>) {
+    pub(crate) fn remove(&mut self, (document, path): (u64, Option<&Path>)) {
         let key = key(path);
         self.held.retain(|held| {
             // A file that cannot be removed is at worst offered once too often.
-            held.key != key || fs::remove_file(&held.file).is_err()
+            !held.is_of(&key, document) || fs::remove_file(&held.file).is_err()
         });
     }
 
@@ -144,7 +170,7 @@ impl Store {
     }
 }
 
-fn make_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
@@ -178,12 +204,12 @@ fn write_held(
     drop(out);
     new.as_file().sync_all()?;
     if let Some(file) = former {
-        return Ok(Held { key, file: file.to_owned(), _lock: new.persist(file)? });
+        return Ok(Held { key, document: None, file: file.to_owned(), _lock: new.persist(file)? });
     }
     for number in 1..=u32::MAX {
         let file = folder.join(format!("{key}.{number}{EXTENSION}"));
         match new.persist_noclobber(&file) {
-            Ok(lock) => return Ok(Held { key, file, _lock: lock }),
+            Ok(lock) => return Ok(Held { key, document: None, file, _lock: lock }),
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => new = error.file,
             Err(error) => return Err(error.error),
         }
@@ -192,7 +218,7 @@ fn write_held(
 }
 
 /// Where files cannot be locked, another session's text may be offered while that session lives: better than never.
-fn lock(file: &File) -> io::Result<()> {
+pub(crate) fn lock(file: &File) -> io::Result<()> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
         Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
@@ -209,11 +235,11 @@ fn read_left(key: &str, path: PathBuf) -> Option<Left> {
     let header = serde_json::from_str(&line).ok()?;
     let mut text = String::new();
     reader.read_to_string(&mut text).ok()?;
-    Some(Left { header, text, held: Held { key: key.to_owned(), file: path, _lock: file } })
+    Some(Left { header, text, held: Held { key: key.to_owned(), document: None, file: path, _lock: file } })
 }
 
 /// Names the document: readable, and different for different paths.
-fn key(path: Option<&Path>) -> String {
+pub(crate) fn key(path: Option<&Path>) -> String {
     let Some(path) = path else { return "untitled".to_owned() };
     let path = absolute(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -235,8 +261,16 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// FNV-1a: the name must be the same in every build, which the standard library's hasher does not promise.
-fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
+    hash_on(HASH_START, bytes)
+}
+
+/// The hash of nothing.
+pub(crate) const HASH_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// The hash of what was hashed and these bytes.
+pub(crate) fn hash_on(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn seconds(time: SystemTime) -> u64 {
@@ -290,7 +324,7 @@ mod tests {
     }
 
     fn write(store: &mut Store, path: Option<&Path>, text: &str, now: SystemTime) {
-        store.write(path, &Buffer::from_text(text), now).unwrap();
+        store.write((1, path), &Buffer::from_text(text), now).unwrap();
     }
 
     fn text_of(found: Option<Recovered>) -> Option<String> {
@@ -312,7 +346,7 @@ mod tests {
         let found = next.find(Some(&path), "on disk", later(12)).unwrap();
         assert_eq!((found.text.as_str(), found.when.as_str()), ("two\r\nwith {\"json\"}\n", "12 minutes ago"));
         assert_eq!(place.session().find(Some(&path), "", NOW), None, "it is taken");
-        next.remove(Some(&path));
+        next.remove((1, Some(&path)));
         assert_eq!(place.count(), 0);
     }
 
@@ -346,7 +380,7 @@ mod tests {
         write(&mut dying, Some(&a), "a", NOW);
         write(&mut dying, Some(&b), "b", NOW);
         write(&mut dying, None, "none", NOW);
-        dying.remove(Some(&a));
+        dying.remove((1, Some(&a)));
         drop(dying);
         let mut next = place.session();
         assert_eq!(next.find(Some(&a), "", NOW), None);
@@ -364,8 +398,20 @@ mod tests {
         drop((one, two));
         let mut next = place.session();
         assert_eq!(text_of(next.find(None, "", NOW)).as_deref(), Some("two"));
-        next.remove(None);
+        next.remove((1, None));
         assert_eq!(text_of(place.session().find(None, "", NOW)).as_deref(), Some("one more"));
+    }
+
+    #[test]
+    fn documents_without_a_file_are_kept_apart() {
+        let place = Place::new();
+        let mut store = place.session();
+        store.write((1, None), &Buffer::from_text("one"), NOW).unwrap();
+        store.write((2, None), &Buffer::from_text("two"), later(1)).unwrap();
+        assert_eq!(place.count(), 2);
+        store.remove((1, None));
+        drop(store);
+        assert_eq!(text_of(place.session().find(None, "", NOW)).as_deref(), Some("two"));
     }
 
     #[test]
@@ -406,7 +452,7 @@ mod tests {
     fn a_place_that_is_gone_is_a_sentence() {
         let place = Place::new();
         let mut store = Store::at(&place.path("gone"));
-        let why = store.write(None, &Buffer::from_text("x"), NOW).unwrap_err();
+        let why = store.write((1, None), &Buffer::from_text("x"), NOW).unwrap_err();
         assert!(why.starts_with("Unsaved text is not kept safe in "), "{why}");
     }
 

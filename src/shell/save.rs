@@ -18,6 +18,7 @@ use crate::app::effect::{Expect, SaveRequest};
 use crate::app::message::{SaveError, SavedFile};
 use crate::shell::files;
 use crate::text::buffer::Buffer;
+use crate::text::encoding::encode;
 
 /// Links that are followed before we call it a circle, as Linux does.
 const MOST_LINKS: usize = 40;
@@ -35,7 +36,15 @@ pub(crate) fn save(request: &SaveRequest, safety: Option<&Path>) -> Result<Saved
         return Err(failed(ErrorKind::IsADirectory.into()));
     }
     check(request, found.as_ref())?;
-    let contents = &request.contents;
+    let encoded = encode(&request.contents, request.encoding).map_err(|why| {
+        let (name, line) = (request.path.display(), why.line + 1);
+        SaveError::Failed(format!(
+            "{name} was not saved: {} has no {:?}, which is on line {line}; the command utf-8 saves it as UTF-8.",
+            request.encoding.name(),
+            why.character
+        ))
+    })?;
+    let contents = &Contents { buffer: &request.contents, encoded };
     match &found {
         None => create(&target, contents, request.expect),
         Some(found) if !found.is_file() => {
@@ -53,7 +62,27 @@ pub(crate) fn save(request: &SaveRequest, safety: Option<&Path>) -> Result<Saved
         _ => failed(error),
     })?;
     let stamp = files::stamp(&fs::metadata(&target).map_err(failed)?);
-    Ok(SavedFile { path: request.path.clone(), stamp, revision: contents.revision() })
+    Ok(SavedFile { path: request.path.clone(), stamp, revision: request.contents.revision() })
+}
+
+/// What is to stand in the file.
+struct Contents<'a> {
+    buffer: &'a Buffer,
+    /// Its bytes, where they are not the buffer's own.
+    encoded: Option<Vec<u8>>,
+}
+
+impl Contents<'_> {
+    fn len(&self) -> u64 {
+        self.encoded.as_ref().map_or(self.buffer.rope().len_bytes(), Vec::len) as u64
+    }
+
+    fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        match &self.encoded {
+            Some(bytes) => out.write_all(bytes),
+            None => self.buffer.rope().chunks().try_for_each(|chunk| out.write_all(chunk.as_bytes())),
+        }
+    }
 }
 
 fn check(request: &SaveRequest, found: Option<&Metadata>) -> Result<(), SaveError> {
@@ -101,7 +130,7 @@ impl Unreplaced {
 }
 
 /// A file where there is none.
-fn create(target: &Path, contents: &Buffer, expect: Expect) -> io::Result<()> {
+fn create(target: &Path, contents: &Contents<'_>, expect: Expect) -> io::Result<()> {
     let folder = folder_of(target);
     // What the user's mask leaves of this, as for any new file.
     let new = Builder::new().prefix(".lacuna-").permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
@@ -115,7 +144,7 @@ fn create(target: &Path, contents: &Buffer, expect: Expect) -> io::Result<()> {
 }
 
 /// Another file in the place of this one.
-fn replace(target: &Path, contents: &Buffer, found: &Metadata) -> Result<(), Unreplaced> {
+fn replace(target: &Path, contents: &Contents<'_>, found: &Metadata) -> Result<(), Unreplaced> {
     // Renaming over a file needs no leave to write it, but the user took that leave away for a reason.
     drop(OpenOptions::new().write(true).open(target).map_err(Unreplaced::Failed)?);
     let folder = folder_of(target);
@@ -138,7 +167,7 @@ fn sync_folder(folder: &Path) {
 }
 
 /// Writes the file itself.
-fn overwrite(target: &Path, contents: &Buffer, safety: Option<&Path>) -> io::Result<()> {
+fn overwrite(target: &Path, contents: &Contents<'_>, safety: Option<&Path>) -> io::Result<()> {
     let mut file = OpenOptions::new().read(true).write(true).open(target)?;
     let safety = safety.ok_or_else(|| io::Error::other("there is no folder for a copy to be safe"))?;
     let name = target.file_name().unwrap_or_default().to_string_lossy();
@@ -150,9 +179,9 @@ fn overwrite(target: &Path, contents: &Buffer, safety: Option<&Path>) -> io::Res
 }
 
 /// Takes the room that a longer text needs, or leaves the file as it was.
-fn make_room(file: &mut File, contents: &Buffer) -> io::Result<()> {
+fn make_room(file: &mut File, contents: &Contents<'_>) -> io::Result<()> {
     let len = file.metadata()?.len();
-    let more = (contents.rope().len_bytes() as u64).saturating_sub(len);
+    let more = (contents.len()).saturating_sub(len);
     file.seek(SeekFrom::End(0))?;
     // Zeros are written rather than the length set: that would take no room.
     let taken = io::copy(&mut io::Read::take(io::repeat(0), more), file).and_then(|_| file.sync_all());
@@ -162,10 +191,10 @@ fn make_room(file: &mut File, contents: &Buffer) -> io::Result<()> {
     taken
 }
 
-fn rewrite(file: &mut File, contents: &Buffer) -> io::Result<()> {
+fn rewrite(file: &mut File, contents: &Contents<'_>) -> io::Result<()> {
     file.rewind()?;
     write(&*file, contents)?;
-    file.set_len(contents.rope().len_bytes() as u64)?;
+    file.set_len(contents.len())?;
     file.sync_all()
 }
 
@@ -187,11 +216,9 @@ fn put_back(file: &mut File, mut copy: NamedTempFile, error: io::Error) -> io::R
     }
 }
 
-fn write(file: impl Write + Syncable, contents: &Buffer) -> io::Result<()> {
+fn write(file: impl Write + Syncable, contents: &Contents<'_>) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(1 << 16, file);
-    for chunk in contents.rope().chunks() {
-        out.write_all(chunk.as_bytes())?;
-    }
+    contents.write_to(&mut out)?;
     out.into_inner()?.sync()
 }
 

@@ -14,14 +14,15 @@ use crate::app::effect::Effect;
 use crate::app::message::{Message, Opened};
 use crate::app::settings::Settings;
 use crate::engine::protocol::{Command, Event};
-use crate::shell::EngineLink;
 use crate::shell::clipboard::Clipboard;
 use crate::shell::disk::{Disk, Job};
+use crate::shell::highlight::Highlighter;
 use crate::shell::input::{Keys, Translator};
 use crate::shell::signals::{Signal, Signals};
 use crate::shell::terminal::Terminal;
+use crate::shell::{EngineLink, FileArg, listing};
 use crate::ui;
-use crate::ui::theme::Theme;
+use crate::ui::theme::{self, Ground, Theme};
 
 /// The least time between two frames that only the engine asks for.
 const FRAME: Duration = Duration::from_millis(16);
@@ -56,6 +57,7 @@ pub(crate) enum Ending {
 pub(crate) struct Parts {
     pub(crate) terminal: Terminal,
     pub(crate) disk: Disk,
+    pub(crate) highlighter: Highlighter,
     pub(crate) signals: Signals,
     pub(crate) keys: Keys,
     pub(crate) replies: UnboundedSender<Reply>,
@@ -68,9 +70,11 @@ pub(crate) struct Session {
     theme: Theme,
     terminal: Terminal,
     disk: Disk,
+    highlighter: Highlighter,
     signals: Signals,
     keys: Keys,
     from_outside: UnboundedReceiver<Reply>,
+    replies: UnboundedSender<Reply>,
     clipboard: Clipboard,
     translator: Translator,
     engine: Option<EngineLink>,
@@ -105,15 +109,19 @@ impl Session {
     pub(crate) fn new(settings: Settings, parts: Parts) -> Self {
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let true_color = std::env::var("COLORTERM").is_ok_and(|value| value == "truecolor" || value == "24bit");
-        let theme = Theme::choose(settings.color, is_set("NO_COLOR"), true_color);
+        let ground = std::env::var("COLORFGBG").ok().and_then(|value| Ground::of_variable(&value));
+        let known = theme::Terminal { no_color: is_set("NO_COLOR"), truecolor: true_color, ground };
+        let theme = Theme::choose(&settings, known);
         Self {
             app: App::new(settings),
             theme,
             terminal: parts.terminal,
             disk: parts.disk,
+            highlighter: parts.highlighter,
             signals: parts.signals,
             keys: parts.keys,
             from_outside: parts.from_outside,
+            replies: parts.replies.clone(),
             clipboard: Clipboard::new(is_set, parts.replies),
             translator: Translator::default(),
             engine: None,
@@ -129,6 +137,11 @@ impl Session {
     pub(crate) fn begin(&mut self, opened: Opened) {
         self.measure();
         self.update(Message::Opened(Ok(opened)));
+    }
+
+    /// Has one more file opened, behind the one on the screen.
+    pub(crate) fn open(&self, file: &FileArg) {
+        self.disk.send(Job::OpenBehind(file.clone()));
     }
 
     /// The loop. The engine is started when the first frame is on the screen.
@@ -274,18 +287,31 @@ impl Session {
             Effect::Engine(command) => self.tell_engine(command),
             Effect::Open(path) => self.disk.send(Job::Open(path)),
             Effect::Save(request) => self.disk.send(Job::Save(request)),
+            Effect::Highlight(request) => self.highlighter.send(request),
+            Effect::ListFiles => self.list_files(),
             Effect::SetClipboard(text) => {
                 if let Some(text) = self.clipboard.set(text) {
                     self.copy_through_terminal(&text);
                 }
             }
             Effect::ReadClipboard => self.clipboard.read(),
-            Effect::WriteRecovery { path, contents } => self.disk.send(Job::WriteRecovery { path, contents }),
-            Effect::RemoveRecovery { path } => self.disk.send(Job::RemoveRecovery { path }),
+            Effect::WriteRecovery { document, path, contents } => {
+                self.disk.send(Job::WriteRecovery { document, path, contents });
+            }
+            Effect::WriteJournal { path, entry } => self.disk.send(Job::WriteJournal { path, entry }),
+            Effect::RemoveRecovery { document, path } => self.disk.send(Job::RemoveRecovery { document, path }),
             Effect::RememberModel(name) => self.disk.send(Job::RememberModel(name)),
             Effect::Suspend => self.suspend(),
             Effect::Quit => self.ending = Some(Ending::Quit),
         }
+    }
+
+    /// On a thread of its own: a large folder takes its time.
+    fn list_files(&self) {
+        let replies = self.replies.clone();
+        let list = move || drop(replies.send(Reply::Message(listing::list())));
+        // Without a thread there is no list, and the path can still be typed.
+        let _ = std::thread::Builder::new().name("files".to_owned()).spawn(list);
     }
 
     fn tell_engine(&self, command: Command) {
@@ -346,7 +372,7 @@ impl Session {
         let document = self.app.document();
         if document.is_dirty() {
             let (path, contents) = (document.path().cloned(), document.buffer().clone());
-            self.disk.send(Job::WriteRecovery { path, contents });
+            self.disk.send(Job::WriteRecovery { document: document.id(), path, contents });
         }
         document.is_dirty()
     }

@@ -7,9 +7,10 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::text::change::ChangeSet;
+use crate::text::change::{ChangeSet, Edit};
 use crate::text::holes::Holes;
-use crate::text::selection::Selection;
+use crate::text::journal::Entry;
+use crate::text::selection::Selections;
 
 /// The longest pause between two edits of one undo step.
 pub const GROUP_PAUSE: Duration = Duration::from_secs(1);
@@ -17,8 +18,8 @@ pub const GROUP_PAUSE: Duration = Duration::from_secs(1);
 /// What undo and redo bring back besides the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The selection at that moment.
-    pub selection: Selection,
+    /// The selections at that moment.
+    pub selection: Selections,
     /// The holes at that moment. Put them back with [`Holes::restore`], which keeps identities unique.
     pub holes: Holes,
 }
@@ -78,16 +79,56 @@ struct Revision {
 pub struct History {
     revisions: Vec<Revision>,
     applied: usize,
-    /// Where the last record of the newest step ended, while the step may still grow.
-    open: Option<Range<usize>>,
+    /// Where the edits of the newest step's last record ended, while the step may still grow.
+    open: Option<Vec<Range<usize>>>,
     saved_text: u64,
     last_text: u64,
+    /// The first step that [`History::take_entry`] has not told yet as it is, and how many steps it said are applied.
+    changed_from: Option<usize>,
+    told_applied: usize,
 }
 
 impl History {
     /// No steps; the text is as it was saved.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A history that was kept: these steps, of which so many lead to the text as it is saved.
+    pub fn restored(steps: Vec<Record>, applied: usize) -> Self {
+        let last_text = steps.len() as u64;
+        let revisions: Vec<Revision> =
+            steps.into_iter().zip(1..).map(|(record, text)| Revision { record, text }).collect();
+        let applied = applied.min(revisions.len());
+        let mut history = Self { revisions, applied, last_text, told_applied: applied, ..Self::default() };
+        history.saved_text = history.current_text();
+        history
+    }
+
+    /// What changed since the last call, for a journal; `None` if nothing did.
+    pub fn take_entry(&mut self) -> Option<Entry> {
+        if !self.has_entry() {
+            return None;
+        }
+        let from = self.changed_from.take().unwrap_or(self.revisions.len());
+        let steps = self.revisions.iter().skip(from).map(|revision| revision.record.clone()).collect();
+        self.told_applied = self.applied;
+        Some(Entry { from, steps, applied: self.applied })
+    }
+
+    /// Whether nothing was done yet.
+    pub fn is_new(&self) -> bool {
+        self.revisions.is_empty()
+    }
+
+    /// Whether there is something to tell.
+    pub fn has_entry(&self) -> bool {
+        self.changed_from.is_some() || self.told_applied != self.applied
+    }
+
+    /// The next entry tells everything: it goes to another journal.
+    pub fn tell_all(&mut self) {
+        self.changed_from = Some(0);
     }
 
     /// Adds an edit that has just been applied.
@@ -114,6 +155,8 @@ impl History {
                 self.applied += 1;
             }
         }
+        let changed = self.applied - 1;
+        self.changed_from = Some(self.changed_from.map_or(changed, |known| known.min(changed)));
     }
 
     /// Goes one step back; `None` if there is none.
@@ -162,17 +205,17 @@ impl History {
     }
 
     fn joins(&self, record: &Record) -> bool {
-        let (Some(end), Some(last), Some(edit)) = (&self.open, self.revisions.last(), only_edit(&record.forward))
-        else {
-            return false;
-        };
-        let continues = match record.kind {
-            EditKind::Typing => edit.start == end.end,
-            EditKind::Deleting => edit.start == end.start || edit.end == end.start,
+        let (Some(ends), Some(last)) = (&self.open, self.revisions.last()) else { return false };
+        let continues = |(end, edit): (&Range<usize>, &Edit)| match record.kind {
+            EditKind::Typing => edit.range.start == end.end,
+            EditKind::Deleting => edit.range.start == end.start || edit.range.end == end.start,
             EditKind::Other => false,
         };
+        let edits = record.forward.edits();
         let last = &last.record;
-        continues
+        !edits.is_empty()
+            && edits.len() == ends.len()
+            && ends.iter().zip(edits).all(continues)
             && last.kind == record.kind
             && last.origin == record.origin
             && last.after.selection == record.before.selection
@@ -190,19 +233,10 @@ impl History {
     }
 }
 
-fn only_edit(change: &ChangeSet) -> Option<&Range<usize>> {
-    match change.edits() {
-        [edit] => Some(&edit.range),
-        _ => None,
-    }
-}
-
-/// Where the next edit must go on to join this one: behind what was typed, or where something was deleted.
-fn growing_end(record: &Record) -> Option<Range<usize>> {
-    match (record.kind, record.forward.placed()) {
-        (EditKind::Typing | EditKind::Deleting, [placed]) => Some(placed.clone()),
-        _ => None,
-    }
+/// Where the next edits must go on to join this one: behind what was typed, or where something was deleted.
+fn growing_end(record: &Record) -> Option<Vec<Range<usize>>> {
+    let grows = matches!(record.kind, EditKind::Typing | EditKind::Deleting) && !record.forward.is_identity();
+    grows.then(|| record.forward.placed().to_vec())
 }
 
 fn take(change: &mut ChangeSet) -> ChangeSet {
@@ -217,6 +251,7 @@ mod tests {
     use crate::text::buffer::Buffer;
     use crate::text::holes::HoleLength;
     use crate::text::samples;
+    use crate::text::selection::Selection;
 
     /// The least document: what the floor above does with these types.
     struct Document {
@@ -235,18 +270,18 @@ mod tests {
             let inverse = self.buffer.apply(&forward).expect("the change fits");
             self.snapshot.holes.map(&forward);
             self.snapshot.selection =
-                forward.placed().last().map_or(before.selection, |placed| Selection::caret(placed.end));
+                forward.placed().last().map_or(before.selection.clone(), |placed| Selection::caret(placed.end).into());
             let (after, at) = (self.snapshot.clone(), Duration::from_millis(millis));
             self.history.commit(Record { forward, inverse, before, after, kind, origin: None, at });
         }
 
         fn type_at(&mut self, pos: usize, text: &str, millis: u64) {
-            self.snapshot.selection = Selection::caret(pos);
+            self.snapshot.selection = Selection::caret(pos).into();
             self.edit(ChangeSet::insert(self.buffer.len(), pos, text), EditKind::Typing, millis);
         }
 
         fn delete(&mut self, range: Range<usize>, millis: u64) {
-            self.snapshot.selection = Selection::caret(range.end);
+            self.snapshot.selection = Selection::caret(range.end).into();
             self.edit(ChangeSet::delete(self.buffer.len(), range), EditKind::Deleting, millis);
         }
 
@@ -312,7 +347,7 @@ mod tests {
     fn deleting_towards_the_end_is_one_step_as_well() {
         let mut document = Document::new("xyz");
         for _ in 0..2 {
-            document.snapshot.selection = Selection::caret(1);
+            document.snapshot.selection = Selection::caret(1).into();
             document.edit(ChangeSet::delete(document.buffer.len(), 1..2), EditKind::Deleting, 0);
         }
         assert_eq!(document.buffer.text(), "x");
@@ -424,11 +459,11 @@ mod tests {
                 document.history.commit(Record { forward, inverse, before, after, kind, origin: None, at });
             }
             Op::Type(back) => {
-                let pos = document.snapshot.selection.head.saturating_sub(back / 2).min(len);
+                let pos = document.snapshot.selection.primary().head.saturating_sub(back / 2).min(len);
                 document.edit(ChangeSet::insert(len, pos, "t"), kinds[0], millis);
             }
             Op::Delete => {
-                let end = document.snapshot.selection.head.min(len);
+                let end = document.snapshot.selection.primary().head.min(len);
                 document.edit(ChangeSet::delete(len, end.saturating_sub(1)..end), kinds[1], millis);
             }
             Op::Undo | Op::Redo => {

@@ -37,6 +37,13 @@ pub fn word_right(buffer: &Buffer, pos: usize) -> usize {
     buffer.grapheme_at_or_after(run_end(buffer, pos, |next| Some(next) == class))
 }
 
+/// Over the rest of the word and then over white space, to the start of the next word, towards the end.
+pub fn next_word(buffer: &Buffer, pos: usize) -> usize {
+    let class = class_at(buffer, pos);
+    let word_end = run_end(buffer, pos, |next| Some(next) == class && !next.is_blank());
+    buffer.grapheme_at_or_after(run_end(buffer, word_end, Class::is_blank))
+}
+
 /// The start of the line.
 pub fn line_start(buffer: &Buffer, pos: usize) -> usize {
     buffer.line_start(buffer.line_of(pos))

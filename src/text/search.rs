@@ -39,7 +39,31 @@ enum Matcher {
 /// Longer literals (in bytes) are compared exactly: an automaton for one is slow to build and slower to run.
 const LONGEST_FOLDED: usize = 2000;
 
+/// How a pattern is to be taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// As a regular expression.
+    pub regex: bool,
+    /// Only where no word goes on at its ends.
+    pub words: bool,
+    /// Whether capitals count.
+    pub case: Case,
+}
+
 impl Query {
+    /// Searches for `pattern` as the options say. The error is one sentence for the user.
+    pub fn new(pattern: &str, options: Options) -> Result<Query, String> {
+        let Options { regex, words, case } = options;
+        if !words || pattern.is_empty() {
+            return if regex { Self::regex(pattern, case) } else { Ok(Self::literal(pattern, case)) };
+        }
+        let inside = if regex { pattern.to_owned() } else { regex::escape(pattern) };
+        // A pattern that is wrong by itself is told of as it was typed.
+        Self::regex(&inside, case)?;
+        let query = Self::regex(&format!(r"\b{{start-half}}(?:{inside})\b{{end-half}}"), case)?;
+        Ok(Query { pattern: pattern.to_owned(), ..query })
+    }
+
     /// Searches for `pattern` as it stands. An empty pattern matches nothing; one of more than 2000 bytes is always
     /// [`Case::Sensitive`].
     pub fn literal(pattern: &str, case: Case) -> Query {
@@ -111,6 +135,33 @@ pub fn find_prev(buffer: &Buffer, from: usize, query: &Query) -> Option<Range<us
 pub fn find_all(buffer: &Buffer, query: &Query, limit: usize) -> Vec<Range<usize>> {
     let text = buffer.text();
     matches(&text, query).take(limit).map(|found| to_positions(buffer, found)).collect()
+}
+
+/// All matches from position `from` on, each with what replaces it. With `captures`, `$1` and `$name` in the template stand
+/// for what the groups of a regular expression matched, and `$$` for a dollar.
+pub fn replacements(
+    buffer: &Buffer,
+    (from, limit): (usize, usize),
+    query: &Query,
+    (template, captures): (&str, bool),
+) -> Vec<(Range<usize>, String)> {
+    let text = buffer.text();
+    let from = buffer.byte_of(from);
+    let with_groups = match &query.matcher {
+        Matcher::Regex(regex) if captures => Some(regex),
+        _ => None,
+    };
+    let Some(regex) = with_groups else {
+        let found = matches(&text, query).filter(|found| found.start >= from).take(limit);
+        return found.map(|found| (to_positions(buffer, found), template.to_owned())).collect();
+    };
+    let found = regex.captures_iter(&text).filter_map(|groups| {
+        let whole = groups.get(0).filter(|whole| whole.start() >= from && !whole.is_empty())?.range();
+        let mut with = String::new();
+        groups.expand(template, &mut with);
+        Some((to_positions(buffer, whole), with))
+    });
+    found.take(limit).collect()
 }
 
 fn matches<'t>(text: &'t str, query: &'t Query) -> impl Iterator<Item = Range<usize>> + 't {
@@ -211,6 +262,26 @@ mod tests {
         assert_eq!(error, "This is not a regular expression: unclosed group.");
         let error = Query::regex("(((a{999}){999}){999})", Case::Smart).expect_err("too large");
         assert_eq!(error.lines().count(), 1);
+    }
+
+    #[test]
+    fn whole_words_and_groups() {
+        let words =
+            |pattern: &str, regex| Query::new(pattern, Options { regex, words: true, case: Case::Smart }).unwrap();
+        check("cat concat cat's category", &words("cat", false), &[0..3, 11..14]);
+        check("f(x) f(xy)", &words("f(x", false), &[0..3]);
+        check("cat cot cats", &words("c.t", true), &[0..3, 4..7]);
+        assert!(
+            Query::new("a(b", Options { regex: true, words: true, case: Case::Smart })
+                .unwrap_err()
+                .contains("unclosed")
+        );
+        let buffer = Buffer::from_text("ä1 b2 c3");
+        let replaced = |from, captures| replacements(&buffer, (from, 9), &regex(r"(\w)(\d)"), ("$2-${1}", captures));
+        let all = [(0..2, "1-ä"), (3..5, "2-b"), (6..8, "3-c")].map(|(range, with)| (range, with.to_owned()));
+        assert_eq!(replaced(0, true), all);
+        assert_eq!(replaced(1, true), all[1..]);
+        assert_eq!(replaced(6, false), [(6..8, "$2-${1}".to_owned())]);
     }
 
     #[test]

@@ -24,12 +24,17 @@ pub struct WrapItem {
 /// a row stay on it, past the edge if need be; the rest fits `width` (0 counts as 1), except an item wider than that,
 /// which is alone with such spaces. There is always a row, and every item is in exactly one. O(items).
 pub fn wrap(items: &[WrapItem], width: usize) -> Vec<Range<usize>> {
-    let width = width.max(1);
-    let mut rows = Vec::new();
+    wrap_hanging(items, width, 0)
+}
+
+/// The same, with rows behind the first that are narrower by `indent`.
+pub fn wrap_hanging(items: &[WrapItem], width: usize, indent: usize) -> Vec<Range<usize>> {
+    let mut rows: Vec<Range<usize>> = Vec::new();
     let (mut start, mut col) = (0, 0);
     let mut last_break = None;
     for (i, item) in items.iter().enumerate() {
-        while !item.is_space && i > start && col + item.width > width {
+        let room = |rows: &[Range<usize>]| width.saturating_sub(if rows.is_empty() { 0 } else { indent }).max(1);
+        while !item.is_space && i > start && col + item.width > room(&rows) {
             let end = last_break.take().unwrap_or(i);
             rows.push(start..end);
             start = end;

@@ -5,6 +5,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::style::Style;
 
+use crate::app::App;
 use crate::app::help::{Line, page};
 use crate::app::layout::{Look, Marks};
 use crate::app::view::Area;
@@ -21,11 +22,11 @@ const WIDE: usize = 60;
 const MOST: usize = 90;
 
 /// Draws the page from line `top` on, over the text and its margin.
-pub(crate) fn draw(top: usize, theme: &Theme, area: Area, buffer: &mut Buffer) {
+pub(crate) fn draw(app: &App, top: usize, (theme, area): (&Theme, Area), buffer: &mut Buffer) {
     let columns = usize::from(area.x) + usize::from(area.width);
     let end = area.y.saturating_add(area.height);
     let mut y = area.y;
-    for line in page().iter().skip(top) {
+    for line in page(&app.settings().keys).iter().skip(top) {
         if y >= end {
             return;
         }
@@ -34,8 +35,8 @@ pub(crate) fn draw(top: usize, theme: &Theme, area: Area, buffer: &mut Buffer) {
 }
 
 /// What the status row says while the page is open.
-pub(crate) fn place(top: usize) -> String {
-    let lines = page().len();
+pub(crate) fn place(app: &App, top: usize) -> String {
+    let lines = page(&app.settings().keys).len();
     format!("help   line {} of {lines}", top.min(lines - 1) + 1)
 }
 

@@ -4,9 +4,9 @@
 //! window cuts in two leaves blanks.
 
 use ratatui::buffer::Buffer;
+use ratatui::style::Style;
 
 use crate::app::App;
-use crate::app::keymap::{self, Context};
 use crate::app::layout::{Row, Screen};
 use crate::app::view::Area;
 use crate::ui::pen;
@@ -20,12 +20,18 @@ pub(crate) fn draw(app: &App, theme: &Theme, screen: &Screen, buffer: &mut Buffe
     let area = screen.geometry.text;
     let document = app.document();
     let here = document.buffer().line_of(document.caret());
+    let (caret, caret_line_end) = (document.buffer().line_start(here), document.buffer().line_end(here));
     for (row, y) in screen.rows.iter().zip(area.y..area.y.saturating_add(area.height)) {
         if area.x > 0 {
             margin(row, row.line == Some(here), (theme, area.x, y), buffer);
         }
         let left = app.view().left();
-        text(row, (area, y, left), theme, buffer);
+        let is_current = row.range.start <= caret && caret_line_end >= row.range.end;
+        let ground = if app.settings().current_line && is_current { theme.page.line_here } else { Style::new() };
+        if ground.bg.is_some() {
+            pen::blank(buffer, (area.x, y), usize::from(area.width), ground);
+        }
+        text(row, (area, y, left), (theme, ground), buffer);
         if !app.settings().soft_wrap && area.width >= SIGNS_FROM {
             if left > 0 && row.width() > 0 {
                 pen::glyph(buffer, (area.x, y), theme.glyphs.beyond_left, 1, theme.page.aside);
@@ -37,7 +43,7 @@ pub(crate) fn draw(app: &App, theme: &Theme, screen: &Screen, buffer: &mut Buffe
         }
     }
     if document.buffer().is_empty() && !document.is_dirty() && document.holes().is_empty() {
-        welcome(theme, area, buffer);
+        welcome(app, theme, area, buffer);
     }
 }
 
@@ -64,9 +70,9 @@ fn margin(row: &Row, is_here: bool, (theme, width, y): (&Theme, u16, u16), buffe
     }
 }
 
-fn text(row: &Row, (area, y, left): (Area, u16, usize), theme: &Theme, buffer: &mut Buffer) {
+fn text(row: &Row, (area, y, left): (Area, u16, usize), (theme, ground): (&Theme, Style), buffer: &mut Buffer) {
     let right = left + usize::from(area.width);
-    let mut column = 0;
+    let mut column = row.indent;
     let x = |column: usize| area.x + (column - left) as u16;
     for glyph in &row.glyphs {
         let (start, end) = (column, column + glyph.width);
@@ -75,24 +81,22 @@ fn text(row: &Row, (area, y, left): (Area, u16, usize), theme: &Theme, buffer: &
         if from >= to {
             continue;
         }
-        let style = theme.glyph(glyph.look, glyph.marks);
+        let style = ground.patch(theme.glyph(glyph.look, glyph.marks));
         if (from, to) == (start, end) {
             pen::glyph(buffer, (x(start), y), &glyph.text, glyph.width, style);
         } else {
             pen::blank(buffer, (x(from), y), to - from, style);
         }
     }
-    if row.break_selected && (left..right).contains(&column) {
-        pen::blank(buffer, (x(column), y), 1, theme.page.selected);
+    if (row.break_selected || row.caret_at_end) && (left..right).contains(&column) {
+        let style = if row.caret_at_end { theme.page.caret } else { theme.page.selected };
+        pen::blank(buffer, (x(column), y), 1, style);
     }
 }
 
 /// Tells a newcomer what to do, below the caret's row, while there is nothing else to see.
-fn welcome(theme: &Theme, area: Area, buffer: &mut Buffer) {
-    let key = |command| {
-        let mut keys = keymap::keys_of(command).filter(|binding| binding.context == Context::Text);
-        keys.next().map_or("", |binding| binding.key)
-    };
+fn welcome(app: &App, theme: &Theme, area: Area, buffer: &mut Buffer) {
+    let key = |command: &str| app.settings().keys.key_of(command).unwrap_or_else(|| command.to_owned());
     let lines = [
         format!("Type or paste a text, or open a file with {}.", key("open")),
         format!("{} puts a hole where words are missing; {} fills it.", key("hole"), key("run")),

@@ -8,7 +8,6 @@ use ratatui::buffer::Buffer;
 use crate::app::App;
 use crate::app::command::Command;
 use crate::app::find::Find;
-use crate::app::keymap;
 use crate::app::panel::{Asked, Prompt, Question};
 use crate::app::view::Geometry;
 use crate::text::measure;
@@ -56,7 +55,8 @@ pub(crate) fn prompt(
     let x = if label.is_empty() { 0 } else { after + 2 };
     let count = match prompt.asked {
         Asked::Find { .. } if !prompt.input.text().is_empty() && Find::is_counted(app.document().buffer()) => {
-            app.find().count(app.document().selection())
+            let (count, options) = (app.find().count(app.document().selection()), app.find().options());
+            if options.is_empty() { count } else { format!("{options}   {count}") }
         }
         _ => String::new(),
     };
@@ -69,11 +69,23 @@ pub(crate) fn prompt(
     let place = (theme, geometry.text.y, y.saturating_sub(1));
     match prompt.asked {
         Asked::Palette { selected } if y > 0 => {
-            let key_of = |command: &Command| keymap::keys_of(command.name).next().map_or("", |binding| binding.key);
             let commands = prompt.palette();
+            let key_of = |command: &&Command| app.settings().keys.key_of(command.name).unwrap_or_default();
+            let keys: Vec<String> = commands.iter().map(key_of).collect();
             let entries: Vec<[&str; 3]> =
-                commands.iter().map(|command| [command.name, key_of(command), command.doc]).collect();
+                commands.iter().zip(&keys).map(|(command, key)| [command.name, key, command.doc]).collect();
             list("command", &entries, selected, place, buffer);
+        }
+        Asked::Document { selected } if y > 0 => {
+            let documents = app.listed_for(prompt.input.text());
+            let entries: Vec<[&str; 3]> =
+                documents.iter().map(|(_, one)| [one.name.as_str(), one.state, one.folder.as_str()]).collect();
+            list("document", &entries, selected, place, buffer);
+        }
+        Asked::File { selected } if y > 0 => {
+            let entries: Vec<[&str; 3]> =
+                app.files().fitting().into_iter().map(|(path, word)| [path, word, ""]).collect();
+            list("file", &entries, selected, place, buffer);
         }
         Asked::Model { selected } if y > 0 => {
             let models = app.choice().listed(prompt);

@@ -41,7 +41,7 @@ pub(crate) fn draw(app: &App, words: &Status, (theme, geometry): (&Theme, Geomet
     let Some(y) = geometry.status else { return };
     match (app.panel(), &words.notice) {
         (Panel::Help(top), _) => {
-            let text = help::place(*top);
+            let text = help::place(app, *top);
             pen::put(buffer, (1, y), &text, usize::from(buffer.area.width).saturating_sub(2), theme.words.plain);
         }
         (_, Some(notice)) => {
@@ -59,8 +59,12 @@ pub(crate) fn draw(app: &App, words: &Status, (theme, geometry): (&Theme, Geomet
 /// Name on the left, place and model on the right.
 fn header(words: &Status, theme: &Theme, y: u16, buffer: &mut Buffer) {
     let columns = usize::from(buffer.area.width);
-    let flag = if words.read_only { "  read only" } else { "" };
-    let extra = pen::width(flag) + 2 * usize::from(words.dirty);
+    let documents = if words.documents.is_empty() { String::new() } else { format!("  {}", words.documents) };
+    let mut flag = documents + &words.encoding.map_or_else(String::new, |name| format!("  {name}"));
+    if words.read_only {
+        flag += "  read only";
+    }
+    let extra = pen::width(&flag) + 2 * usize::from(words.dirty);
     let least = pen::width(&words.name).min(14) + extra + 4;
     let brief = words.place.split(' ').next().unwrap_or_default();
     let [whole, shorter] = [words.place.as_str(), brief].map(|place| format!("{place}   {}", words.model));
@@ -73,7 +77,7 @@ fn header(words: &Status, theme: &Theme, y: u16, buffer: &mut Buffer) {
     if words.dirty {
         x = pen::put(buffer, (x + 1, y), theme.glyphs.dirty, 1, theme.words.progress);
     }
-    pen::put(buffer, (x, y), flag, columns, theme.words.quiet);
+    pen::put(buffer, (x, y), &flag, columns, theme.words.quiet);
     let at = columns.saturating_sub(pen::width(right) + 1) as u16;
     if !right.is_empty() {
         pen::put(buffer, (at, y), right, columns, theme.words.quiet);
@@ -84,6 +88,11 @@ fn rule(words: &Status, theme: &Theme, y: u16, buffer: &mut Buffer) {
     let columns = usize::from(buffer.area.width);
     pen::fill(buffer, (0, y), theme.glyphs.rule, columns, theme.words.rule);
     let mut right = columns;
+    let mut left = 2;
+    if !words.mode.is_empty() {
+        let said = format!(" {} ", words.mode);
+        left = 1 + pen::put(buffer, (left, y), &said, columns.saturating_sub(3), theme.words.key);
+    }
     if let Some(Progress { done, of }) = words.progress {
         let bar = BAR[usize::from(columns < WIDE)];
         let percent = format!(" {:>3} % ", done * 100 / of.max(1));
@@ -98,10 +107,11 @@ fn rule(words: &Status, theme: &Theme, y: u16, buffer: &mut Buffer) {
         }
     }
     if let Some(cell) = &words.cell
-        && right > 16
+        && right > 14 + usize::from(left)
     {
-        let said = format!(" {} ", pen::shorten(cell, right - 6));
-        pen::put(buffer, (2, y), &said, right - 4, theme.words.plain);
+        let room = right - usize::from(left);
+        let said = format!(" {} ", pen::shorten(cell, room - 4));
+        pen::put(buffer, (left, y), &said, room - 2, theme.words.plain);
     }
 }
 
@@ -141,15 +151,27 @@ fn condensed(activity: &str, columns: usize) -> String {
 
 /// The keys of a panel; none where there is no panel.
 fn panel_hints(panel: &Panel) -> Vec<Hint> {
-    let hints = |pairs: &[(&'static str, &'static str)]| pairs.iter().map(|&(key, does)| Hint { key, does }).collect();
+    let hints = |pairs: &[(&'static str, &'static str)]| {
+        pairs.iter().map(|&(key, does)| Hint { key: key.to_owned(), does }).collect()
+    };
     match panel {
         Panel::None => Vec::new(),
         Panel::Question(question) => hints(question.choices()),
         Panel::Help(_) => hints(&[("esc", "close"), ("up down", "scroll"), ("pageup pagedown", "by pages")]),
-        Panel::Prompt(prompt) => match prompt.asked {
-            Asked::Find { .. } => hints(&[("enter", "stay there"), ("esc", "go back"), ("up down", "other matches")]),
+        Panel::Prompt(prompt) => match &prompt.asked {
+            Asked::Find { replace, .. } => hints(&[
+                ("enter", if *replace { "go on" } else { "stay there" }),
+                ("esc", "go back"),
+                ("up down", "other matches"),
+                ("alt-r", "regex"),
+                ("alt-w", "words"),
+                ("alt-c", "capitals"),
+            ]),
+            Asked::Replacement => hints(&[("enter", "show the first match"), ("esc", "leave")]),
             Asked::Palette { .. } => hints(&[("enter", "do it"), ("esc", "leave"), ("up down", "choose")]),
             Asked::Strength => hints(&[("enter", "rewrite"), ("esc", "leave"), ("up down", "more or less")]),
+            Asked::File { .. } => hints(&[("enter", "open it"), ("esc", "leave"), ("up down", "choose")]),
+            Asked::Document { .. } => hints(&[("enter", "show it"), ("esc", "leave"), ("up down", "choose")]),
             Asked::Open => hints(&[("enter", "open"), ("esc", "leave")]),
             Asked::SaveAs => hints(&[("enter", "save"), ("esc", "leave")]),
             Asked::Line => hints(&[("enter", "go there"), ("esc", "leave")]),
@@ -164,7 +186,7 @@ fn panel_hints(panel: &Panel) -> Vec<Hint> {
 /// stands at the right edge when something is missing.
 fn draw_hints(hints: &[Hint], last: Option<&Hint>, (theme, y): (&Theme, u16), buffer: &mut Buffer) {
     let columns = usize::from(buffer.area.width);
-    let width = |hint: &Hint| pen::width(hint.key) + 1 + pen::width(hint.does);
+    let width = |hint: &Hint| pen::width(&hint.key) + 1 + pen::width(hint.does);
     let whole: usize = hints.iter().chain(last).map(|hint| width(hint) + 3).sum();
     let gap = if whole < columns { 3 } else { 2 };
     let mut room = columns.saturating_sub(2);
@@ -172,7 +194,7 @@ fn draw_hints(hints: &[Hint], last: Option<&Hint>, (theme, y): (&Theme, u16), bu
     room = room.saturating_sub(kept.map_or(0, |hint| width(hint) + gap));
     let mut x = 1;
     let mut draw = |x: u16, hint: &Hint| {
-        let x = pen::put(buffer, (x, y), hint.key, columns, theme.words.key);
+        let x = pen::put(buffer, (x, y), &hint.key, columns, theme.words.key);
         pen::put(buffer, (x + 1, y), hint.does, columns, theme.words.quiet)
     };
     let mut all = true;

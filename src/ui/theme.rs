@@ -6,11 +6,17 @@
 //! text colour comes with it. Hues are near those of Okabe and Ito, which most colour-blind readers can tell apart: orange
 //! for holes, blue for what a run is writing, green for what waits for a decision, grey for noise.
 
+pub(crate) mod palette;
+pub mod tones;
+
 use ratatui::style::{Color as Hue, Modifier, Style};
 
+use crate::app::highlight::TONES;
 use crate::app::layout::{Look, Marks};
-use crate::app::settings::Color;
+use crate::app::settings::{Color, Settings};
 use crate::engine::protocol::CellState;
+use crate::ui::theme::palette::{FULL, Palette, SIXTEEN};
+use crate::ui::theme::tones::{Hues, Tones, parse_style};
 
 /// Ends words that are cut.
 pub(crate) const ELLIPSIS: &str = "…";
@@ -21,6 +27,7 @@ pub struct Theme {
     pub(crate) page: Page,
     pub(crate) cells: Cells,
     pub(crate) words: Words,
+    pub(crate) tones: Tones,
     pub(crate) glyphs: Glyphs,
 }
 
@@ -37,8 +44,14 @@ pub(crate) struct Page {
     pub(crate) hole: Style,
     pub(crate) empty_hole: Style,
     pub(crate) selected: Style,
+    /// Carets besides the terminal's own, and the brackets of a pair.
+    pub(crate) caret: Style,
+    pub(crate) pair: Style,
     pub(crate) matched: Style,
     pub(crate) current_match: Style,
+    /// The ground of the caret's line, and white space made visible.
+    pub(crate) line_here: Style,
+    pub(crate) blank: Style,
     /// What an empty document says, and the signs of lines that go on beyond the window.
     pub(crate) aside: Style,
 }
@@ -108,63 +121,55 @@ const GLYPHS: Glyphs = Glyphs {
     beyond_right: "›",
 };
 
-/// The hues of a theme, without modifiers.
-struct Palette {
-    hole: Style,
-    just_committed: Style,
-    committed: Style,
-    proposed: Style,
-    remasked: Style,
-    pinned: Style,
-    matched: Style,
-    current_match: Style,
-    run: Style,
-    warning: Style,
-    error: Style,
+/// What the ground of a terminal is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ground {
+    /// Nearly black.
+    Dark,
+    /// Nearly white.
+    Light,
 }
 
-const fn ink(hue: Hue) -> Style {
-    Style::new().fg(hue)
+impl Ground {
+    /// What the variable `COLORFGBG` says: the last of its numbers is that of the ground's colour.
+    pub fn of_variable(value: &str) -> Option<Self> {
+        match value.rsplit(';').next()?.trim().parse::<u8>().ok()? {
+            7 | 9..=15 => Some(Self::Light),
+            0..=6 | 8 => Some(Self::Dark),
+            _ => None,
+        }
+    }
 }
 
-const fn on(ground: Hue, hue: Hue) -> Style {
-    Style::new().fg(hue).bg(ground)
+/// What is known about the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Terminal {
+    /// The environment asks for no colours.
+    pub no_color: bool,
+    /// It says that it has 24 bits.
+    pub truecolor: bool,
+    /// What its ground is like, if it says so.
+    pub ground: Option<Ground>,
 }
 
-const BLACK: Hue = Hue::Rgb(0, 0, 0);
-const WHITE: Hue = Hue::Rgb(255, 255, 255);
-const ORANGE: Hue = Hue::Rgb(179, 107, 0);
-const VERMILLION: Hue = Hue::Rgb(213, 94, 0);
-const BLUE: Hue = Hue::Rgb(0, 114, 178);
+/// The themes that the program comes with, by the names that the settings have for them.
+pub const THEMES: [&str; 4] = ["auto", "dark", "light", "middle"];
 
-const FULL: Palette = Palette {
-    hole: ink(ORANGE),
-    just_committed: on(Hue::Rgb(86, 180, 233), BLACK),
-    committed: on(Hue::Rgb(11, 92, 138), WHITE),
-    proposed: on(Hue::Rgb(0, 102, 75), WHITE),
-    remasked: ink(VERMILLION),
-    pinned: ink(Hue::Rgb(168, 87, 143)),
-    matched: on(Hue::Rgb(240, 228, 66), BLACK),
-    current_match: on(Hue::Rgb(230, 159, 0), BLACK),
-    run: ink(BLUE),
-    warning: ink(ORANGE),
-    error: ink(VERMILLION),
-};
-
-// Yellow on white and blue on black cannot be read in many palettes of sixteen, so neither is used as ink.
-const SIXTEEN: Palette = Palette {
-    hole: ink(Hue::Magenta),
-    just_committed: on(Hue::Cyan, Hue::Black),
-    committed: on(Hue::Blue, Hue::White),
-    proposed: on(Hue::Green, Hue::Black),
-    remasked: ink(Hue::Red),
-    pinned: ink(Hue::LightBlue),
-    matched: on(Hue::Yellow, Hue::Black),
-    current_match: on(Hue::LightYellow, Hue::Black),
-    run: ink(Hue::LightBlue),
-    warning: ink(Hue::Magenta),
-    error: ink(Hue::Red),
-};
+/// The parts that a theme of the user's may set besides the tones of words.
+pub const OWN_PARTS: [&str; 12] = [
+    "text",
+    "number-margin",
+    "current-line",
+    "selection",
+    "match",
+    "whitespace",
+    "hole",
+    "written",
+    "proposed",
+    "key",
+    "warning",
+    "error",
+];
 
 impl Theme {
     /// Without colour. No style sets a colour at all: a terminal library that is told not to use colours would wipe the
@@ -183,8 +188,12 @@ impl Theme {
                 hole: with(underlined),
                 empty_hole: with(bold),
                 selected: with(reversed),
+                caret: with(reversed | underlined),
+                pair: with(bold | underlined),
                 matched: with(bold | underlined),
                 current_match: with(bold | underlined | reversed),
+                line_here: Style::new(),
+                blank: with(dim),
                 aside: with(dim),
             },
             cells: Cells {
@@ -208,31 +217,90 @@ impl Theme {
                 error: with(bold),
                 chosen: with(reversed),
             },
+            tones: tones::plain(),
             glyphs: GLYPHS,
         }
     }
 
     /// In the sixteen colours of every terminal.
     pub fn sixteen() -> Self {
-        Self::plain().tinted(&SIXTEEN)
+        Self::plain().tinted(&SIXTEEN).toned(&tones::SIXTEEN)
     }
 
     /// In 24 bits.
     pub fn full() -> Self {
-        Self::plain().tinted(&FULL)
+        Self::plain().tinted(&FULL).toned(&tones::MIDDLE)
     }
 
-    /// The theme for a setting and a terminal. `no_color`: the environment asks for none; `truecolor`: the terminal says
-    /// that it has 24 bits. Both count only where the setting leaves it open.
-    pub fn choose(color: Color, no_color: bool, truecolor: bool) -> Self {
-        match color {
-            Color::None => Self::plain(),
-            Color::Sixteen => Self::sixteen(),
-            Color::True => Self::full(),
-            Color::Auto if no_color => Self::plain(),
-            Color::Auto if truecolor => Self::full(),
-            Color::Auto => Self::sixteen(),
+    /// In 24 bits, on a ground that is known.
+    pub fn on(ground: Ground) -> Self {
+        let (hues, here) = match ground {
+            Ground::Dark => (&tones::DARK, Hue::Rgb(38, 41, 48)),
+            Ground::Light => (&tones::LIGHT, Hue::Rgb(236, 239, 243)),
+        };
+        let mut theme = Self::plain().tinted(&FULL).toned(hues);
+        theme.page.line_here = Style::new().bg(here);
+        theme
+    }
+
+    /// The theme for the settings and a terminal. What the environment says counts where the setting leaves it open.
+    pub fn choose(settings: &Settings, terminal: Terminal) -> Self {
+        let color = match settings.color {
+            Color::Auto if terminal.no_color => Color::None,
+            Color::Auto if terminal.truecolor => Color::True,
+            Color::Auto => Color::Sixteen,
+            color => color,
+        };
+        let base = settings.theme_parts.iter().rev().find(|(part, _)| part == "base");
+        let ground = match base.map_or(settings.theme.as_str(), |(_, name)| name.as_str()) {
+            "dark" => Some(Ground::Dark),
+            "light" => Some(Ground::Light),
+            "middle" => None,
+            _ => terminal.ground,
+        };
+        let mut theme = match (color, ground) {
+            (Color::None, _) => return Self::plain(),
+            (Color::Sixteen | Color::Auto, _) => Self::sixteen(),
+            (Color::True, Some(ground)) => Self::on(ground),
+            (Color::True, None) => Self::full(),
+        };
+        for (part, style) in &settings.theme_parts {
+            // The reader of the settings has told what cannot be read.
+            if let (Some(place), Ok(style)) = (theme.part(part), parse_style(style)) {
+                *place = place.patch(style);
+            }
         }
+        theme
+    }
+
+    /// A part that a theme of the user's may set.
+    fn part(&mut self, name: &str) -> Option<&mut Style> {
+        if let Some(at) = TONES.iter().position(|(_, tone)| *tone == name) {
+            return Some(&mut self.tones[at]);
+        }
+        let Self { page, cells, words, .. } = self;
+        let parts: [(&str, &mut Style); OWN_PARTS.len()] = [
+            ("text", &mut page.text),
+            ("number-margin", &mut page.number),
+            ("current-line", &mut page.line_here),
+            ("selection", &mut page.selected),
+            ("match", &mut page.matched),
+            ("whitespace", &mut page.blank),
+            ("hole", &mut page.hole),
+            ("written", &mut cells.committed),
+            ("proposed", &mut cells.proposed),
+            ("key", &mut words.key),
+            ("warning", &mut words.warning),
+            ("error", &mut words.error),
+        ];
+        parts.into_iter().find(|(known, _)| *known == name).map(|(_, style)| style)
+    }
+
+    fn toned(mut self, hues: &Hues) -> Self {
+        for (style, (tone, _)) in self.tones.iter_mut().zip(TONES) {
+            *style = style.patch(hues.of(tone));
+        }
+        self
     }
 
     fn tinted(mut self, hues: &Palette) -> Self {
@@ -260,10 +328,15 @@ impl Theme {
     /// How a glyph of the page looks.
     pub(crate) fn glyph(&self, look: Look, marks: Marks) -> Style {
         let mut style = self.look(look, marks.proposed);
+        if let Some(tone) = marks.tone {
+            style = style.patch(self.tones[tone as usize]);
+        }
         for (is_on, over) in [
+            (marks.pair, self.page.pair),
             (marks.selected, self.page.selected),
             (marks.matched, self.page.matched),
             (marks.current_match, self.page.current_match),
+            (marks.caret, self.page.caret),
         ] {
             if is_on {
                 style = style.patch(over);
@@ -275,6 +348,7 @@ impl Theme {
     fn look(&self, look: Look, proposed: bool) -> Style {
         match look {
             Look::Text => self.page.text,
+            Look::Blank => self.page.blank,
             Look::Hole => self.page.hole,
             Look::EmptyHole => self.page.empty_hole,
             Look::Cell { state, .. } => self.cell(state, proposed),
@@ -308,6 +382,8 @@ impl Theme {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::highlight::Tone;
+    use crate::ui::theme::palette::{BLACK, WHITE};
 
     const STATES: [CellState; 7] = [
         CellState::Masked,
@@ -343,15 +419,76 @@ mod tests {
 
     #[test]
     fn the_setting_goes_before_the_environment() {
-        for (color, no_color, truecolor, theme) in [
-            (Color::Auto, true, true, Theme::plain()),
-            (Color::Auto, false, true, Theme::full()),
-            (Color::Auto, false, false, Theme::sixteen()),
-            (Color::True, true, false, Theme::full()),
-            (Color::Sixteen, true, true, Theme::sixteen()),
-            (Color::None, false, true, Theme::plain()),
+        let bare = Terminal::default();
+        let (none, full) = (Terminal { no_color: true, ..bare }, Terminal { truecolor: true, ..bare });
+        let both = Terminal { no_color: true, ..full };
+        let dark = Terminal { ground: Some(Ground::Dark), ..full };
+        for (color, name, terminal, theme) in [
+            (Color::Auto, "auto", both, Theme::plain()),
+            (Color::Auto, "light", none, Theme::plain()),
+            (Color::Auto, "auto", full, Theme::full()),
+            (Color::Auto, "auto", dark, Theme::on(Ground::Dark)),
+            (Color::Auto, "middle", dark, Theme::full()),
+            (Color::Auto, "light", dark, Theme::on(Ground::Light)),
+            (Color::Auto, "auto", bare, Theme::sixteen()),
+            (Color::True, "auto", none, Theme::full()),
+            (Color::Sixteen, "dark", both, Theme::sixteen()),
+            (Color::None, "dark", full, Theme::plain()),
         ] {
-            assert_eq!(Theme::choose(color, no_color, truecolor), theme, "{color:?}");
+            let settings = Settings { color, theme: name.into(), ..Settings::default() };
+            assert_eq!(Theme::choose(&settings, terminal), theme, "{color:?} {name}");
+        }
+        assert_eq!(Ground::of_variable("15;0"), Some(Ground::Dark));
+        assert_eq!(Ground::of_variable("0;default;15"), Some(Ground::Light));
+        assert_eq!(Ground::of_variable("x"), None);
+    }
+
+    #[test]
+    fn a_theme_of_the_users_own_sets_parts_of_another() {
+        let parts = [("base", "light"), ("keyword", "#ff0000"), ("selection", "on yellow")];
+        let theme_parts = parts.map(|(part, style)| (part.to_owned(), style.to_owned())).to_vec();
+        let settings = Settings { theme: "mine".into(), theme_parts, color: Color::True, ..Settings::default() };
+        let theme = Theme::choose(&settings, Terminal::default());
+        let light = Theme::on(Ground::Light);
+        assert_eq!(theme.tones[Tone::Keyword as usize].fg, Some(Hue::Rgb(255, 0, 0)));
+        assert_eq!(theme.page.selected.bg, Some(Hue::Yellow));
+        assert_eq!(theme.page.line_here, light.page.line_here);
+        for part in OWN_PARTS {
+            assert!(Theme::plain().part(part).is_some(), "{part}");
+        }
+    }
+
+    #[test]
+    fn no_word_of_a_language_looks_like_a_cell_or_a_hole() {
+        for theme in [Theme::plain(), Theme::sixteen(), Theme::full(), Theme::on(Ground::Dark)] {
+            // Masked cells are shade, which is no word.
+            let cells =
+                STATES.iter().filter(|state| **state != CellState::Masked).map(|state| theme.cell(*state, false));
+            let others: Vec<Modifier> = cells
+                .chain([theme.cells.proposed, theme.page.hole, theme.page.matched])
+                .map(|s| s.add_modifier)
+                .collect();
+            for (style, (_, name)) in theme.tones.iter().zip(TONES) {
+                assert!(style.bg.is_none() && !others.contains(&style.add_modifier), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn tones_can_be_read_on_their_ground() {
+        let dark = Hue::Rgb(38, 41, 48);
+        let light = Hue::Rgb(236, 239, 243);
+        for (theme, grounds, least) in [
+            (Theme::full(), &[BLACK, WHITE][..], 3.6),
+            (Theme::on(Ground::Dark), &[BLACK, dark], 4.5),
+            (Theme::on(Ground::Light), &[WHITE, light], 4.5),
+        ] {
+            for (style, (_, name)) in theme.tones.iter().zip(TONES) {
+                let Some(hue) = style.fg else { continue };
+                for ground in grounds {
+                    assert!(contrast(hue, *ground) > least, "{name}: {:.2}", contrast(hue, *ground));
+                }
+            }
         }
     }
 

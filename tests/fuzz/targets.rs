@@ -15,6 +15,7 @@ use lacuna::cli::{markers, samplers};
 use lacuna::diffusion::preset;
 use lacuna::diffusion::spec::{Overrides as Knobs, parse_spec};
 use lacuna::engine::catalog::settings;
+use lacuna::engine::config::Source;
 use lacuna::model::export::BlockType;
 use lacuna::model::{Checkpoint, Overrides};
 use tempfile::TempDir;
@@ -221,28 +222,29 @@ fn sampler_notation() {
 
 #[test]
 fn descriptors_of_models() {
-    let folder = TempDir::new().unwrap();
-    let file = folder.path().join("models.toml");
     let seeds = [
         "[models.\"my-coder\"]\npath = \"/data/models/coder\"\nmask_id = 151665\nshift = 1\n",
         "[models.a]\nattention = \"block:32\"\nfamily = \"sdar\"\ntokenizer = \"t.json\"\nchat = true\n[models.b]\n",
     ];
     fuzz_text("descriptors_of_models", &seeds, |text| {
-        fs::write(&file, text).unwrap();
-        settings::read(&file).map(drop)
+        settings::entries_of(Source { file: Path::new("models.toml"), text }, &["models"]).map(drop)
     });
 }
 
 #[test]
 fn settings_files() {
-    let folder = TempDir::new().unwrap();
-    let file = folder.path().join("config.toml");
+    let file = Path::new("config.toml");
     let seeds = [
+        "[editor]\nwrap = false\ntab-width = 3\n[keys]\nf2 = \"save\"\n[themes.mine]\nbase = \"dark\"\n",
         "[samplers.careful]\ndoc = \"Mine.\"\nnotation = \"masked conf best(1) write\"\n",
         "[samplers.a]\nnotation = \"\"\"masked conf above(0.9) min=1 write\n\"\"\"\n[other]\nkey = 3\n",
     ];
     fuzz_text("settings_files", &seeds, |text| {
-        fs::write(&file, text).unwrap();
-        samplers::read(&file).map(drop)
+        let source = Source { file, text };
+        // The editor goes on with what it can read, and tells every mistake in a line.
+        for mistake in lacuna::shell::config::read(source).mistakes {
+            assert!(!mistake.is_empty() && mistake.lines().count() == 1, "{mistake:?}");
+        }
+        samplers::read(source).map(drop)
     });
 }

@@ -30,6 +30,9 @@ mod fuzz {
 mod gguf;
 /// A hub on this machine.
 mod hub;
+/// Undo after a restart, encodings, several carets, colours.
+#[cfg(unix)]
+mod keeping;
 /// Models listed, fetched, removed, packed, described, asked to follow instructions.
 #[cfg(unix)]
 mod models;
@@ -42,6 +45,9 @@ mod picker;
 mod readme;
 /// Passes that compute some rows only: exact where nothing is stale, bounded where something is.
 mod rows;
+/// The settings file.
+#[cfg(unix)]
+mod settings;
 /// What every module here needs.
 mod support;
 /// A pseudo-terminal with the built program in it.

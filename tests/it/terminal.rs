@@ -69,6 +69,23 @@ impl Place {
         std::fs::read_to_string(self.file(name)).unwrap()
     }
 
+    /// Writes the user's settings.
+    pub(crate) fn configure(&self, text: &str) {
+        let folder = self.config().join("lacuna");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("config.toml"), text).unwrap();
+    }
+
+    /// The folder of the user's settings.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.home.path().join("config")
+    }
+
+    /// The folder in which programs keep their state.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.home.path().join("state")
+    }
+
     /// Where the user's own models are looked for.
     pub(crate) fn models(&self) -> PathBuf {
         self.home.path().join("data/lacuna/models")

@@ -3,60 +3,119 @@
 use std::ops::Range;
 
 use crate::app::App;
+use crate::app::commands::lines::{self, blocks};
 use crate::app::document::{Change, Walked};
 use crate::app::effect::Effect;
 use crate::app::keymap::Context;
+use crate::app::language;
 use crate::app::layout::moves::{Side, Spot, covered};
-use crate::text::change::{ChangeSet, Edit};
+use crate::text::brackets;
+use crate::text::buffer::Buffer;
+use crate::text::change::{Bias, ChangeSet, Edit};
 use crate::text::history::EditKind;
 use crate::text::measure;
 use crate::text::motion;
-use crate::text::selection::Selection;
+use crate::text::selection::{Selection, Selections};
 
 /// So many lines are looked at to tell whether a file indents with tabs.
 const INDENT_SAMPLE: usize = 400;
 
-/// Types a text where the caret is: over the selection, or into a hole that is being denoised.
+/// Types a text where the carets are: over what is selected, or into a hole that is being denoised.
 pub(crate) fn type_text(app: &mut App, text: &str) {
     insert(app, text, EditKind::Typing);
+    if let Some(c) = text.chars().next().filter(|c| matches!(c, ')' | ']' | '}')) {
+        align_closing(app, c);
+    }
 }
 
 fn insert(app: &mut App, text: &str, kind: EditKind) {
-    if text.is_empty() {
-        return;
+    if !text.is_empty() {
+        insert_each(app, kind, |_, _| (text.to_owned(), 0));
     }
+}
+
+/// Puts a text in the place of each selection, or at each caret. `text` gives it for a place, and how many of its
+/// characters the caret is to stand before its end.
+fn insert_each(app: &mut App, kind: EditKind, text: impl Fn(&App, Range<usize>) -> (String, usize)) {
     app.view.goal = None;
-    let selection = app.document.selection();
-    if let (Some((id, k)), true) = (app.view.caret_cell, selection.is_caret()) {
-        app.type_in_hole(id, k, text);
+    let all = app.document.selections();
+    if let (Some((id, k)), true) = (app.view.caret_cell, all.primary().is_caret()) {
+        let (text, _) = text(app, all.primary().range());
+        app.type_in_hole(id, k, &text);
         return;
     }
-    let mut range = selection.range();
-    if range.is_empty() {
+    let place = |selection: &Selection| {
+        if !selection.is_caret() {
+            return selection.range();
+        }
         let pos = Spot::at(selection.head).out_of_holes(app, Side::Before).pos;
-        range = pos..pos;
+        pos..pos
+    };
+    let places: Vec<Range<usize>> = all.all().iter().map(place).collect();
+    let kind = if places.iter().all(Range::is_empty) { kind } else { EditKind::Other };
+    let texts: Vec<(String, usize)> = places.iter().map(|place| text(app, place.clone())).collect();
+    let back: Vec<usize> = texts.iter().map(|(_, back)| *back).collect();
+    let replacements = places.into_iter().zip(texts).map(|(place, (text, _))| (place, text)).collect();
+    replace_each(app, replacements, Then::Caret { kind, back });
+}
+
+/// What is selected after each selection has got its new text.
+pub(crate) enum Then {
+    /// Nothing: a caret so many characters before the end of each.
+    Caret { kind: EditKind, back: Vec<usize> },
+    /// The new text.
+    Select,
+}
+
+/// Replaces the text of each selection, given in their order, as one edit.
+pub(crate) fn replace_each(app: &mut App, replacements: Vec<(Range<usize>, String)>, then: Then) {
+    let (mut selections, mut edits, mut shift) = (Vec::new(), Vec::new(), 0_isize);
+    for (i, (range, text)) in replacements.into_iter().enumerate() {
+        let start = range.start.saturating_add_signed(shift);
+        let len = text.chars().count();
+        shift += len as isize - range.len() as isize;
+        selections.push(match &then {
+            Then::Caret { back, .. } => Selection::caret(start + len - back.get(i).copied().unwrap_or(0)),
+            Then::Select => Selection::new(start, start + len),
+        });
+        edits.push(Edit { range, text });
     }
-    let kind = if range.is_empty() { kind } else { EditKind::Other };
-    let set = ChangeSet::replace(app.document.buffer().len(), range.clone(), text);
-    let caret = Selection::caret(range.start + text.chars().count());
-    app.document.edit(Change::new(set, kind).selecting(caret), app.outbox.now);
+    let primary = app.document.selections().primary_index();
+    let set = ChangeSet::new(app.document.buffer().len(), edits);
+    let kind = if let Then::Caret { kind, .. } = then { kind } else { EditKind::Other };
+    let change = Change::new(set, kind).selecting_all(Selections::new(selections, primary));
+    app.document.edit(change, app.outbox.now);
 }
 
 /// Pastes: line breaks become those of the document.
 pub(crate) fn paste_text(app: &mut App, text: &str) {
     if app.focus == Context::Run && app.infill.session().is_some() {
-        app.inform("Keys steer the run: f6 goes back to the text, then paste again.");
+        app.inform("Keys steer the run: {focus} goes back to the text, then paste again.");
         return;
     }
     let ending = app.document.buffer().line_ending().as_str();
     let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', ending);
     app.document.break_group();
+    let pieces: Vec<&str> = text.strip_suffix(ending).unwrap_or(&text).split(ending).collect();
+    let all = app.document.selections().all();
+    if all.len() > 1 && pieces.len() == all.len() {
+        // What was copied from as many places goes to one each.
+        let replacements = all.iter().zip(pieces).map(|(s, piece)| (s.range(), piece.to_owned())).collect();
+        replace_each(app, replacements, Then::Caret { kind: EditKind::Other, back: Vec::new() });
+        return;
+    }
     insert(app, &text, EditKind::Other);
 }
 
 pub(crate) fn paste(app: &mut App) {
     app.focus = Context::Text;
     app.emit(Effect::ReadClipboard);
+}
+
+pub(crate) fn paste_after(app: &mut App) {
+    let ends = app.document.selections().each(|s| Selection::caret(s.range().end));
+    app.document.select_all(&ends);
+    paste(app);
 }
 
 /// The system's clipboard, or ours where it has none.
@@ -66,20 +125,27 @@ pub(crate) fn pasted(app: &mut App, text: Option<String>) {
 }
 
 pub(crate) fn copy(app: &mut App) {
-    let range = selection_or_line(app);
-    app.clipboard = app.document.buffer().slice(range);
+    let buffer = app.document.buffer();
+    let pieces: Vec<String> = selections_or_lines(app).into_iter().map(|range| buffer.slice(range)).collect();
+    let lines = app.document.selections().all().iter().all(Selection::is_caret);
+    app.clipboard = pieces.join(if lines { "" } else { buffer.line_ending().as_str() });
     app.emit(Effect::SetClipboard(app.clipboard.clone()));
 }
 
 pub(crate) fn cut(app: &mut App) {
     copy(app);
-    let range = selection_or_line(app);
-    delete(app, range, EditKind::Other);
+    let ranges = selections_or_lines(app);
+    delete(app, ranges, EditKind::Other);
 }
 
-fn selection_or_line(app: &App) -> Range<usize> {
-    let selection = app.document.selection();
-    if selection.is_caret() { motion::line_range_at(app.document.buffer(), selection.head) } else { selection.range() }
+/// What is selected; of a caret, its line.
+fn selections_or_lines(app: &App) -> Vec<Range<usize>> {
+    let buffer = app.document.buffer();
+    let range = |s: &Selection| if s.is_caret() { motion::line_range_at(buffer, s.head) } else { s.range() };
+    let mut ranges: Vec<Range<usize>> = app.document.selections().all().iter().map(range).collect();
+    // Two carets on a line mean it once.
+    ranges.dedup();
+    ranges
 }
 
 pub(crate) fn undo(app: &mut App) {
@@ -101,42 +167,100 @@ pub(crate) fn redo(app: &mut App) {
 }
 
 pub(crate) fn newline(app: &mut App) {
+    insert_each(app, EditKind::Typing, line_break);
+}
+
+/// A line break with the indentation of the line that it ends, one level deeper behind an opening bracket. Between two
+/// brackets, the closing one gets a line of its own, and the caret is to stand before that.
+fn line_break(app: &App, place: Range<usize>) -> (String, usize) {
     let buffer = app.document.buffer();
-    let caret = app.document.selection().range().start;
-    let start = buffer.line_start(buffer.line_of(caret));
-    let before = buffer.slice(start..caret.min(start + 256));
+    let ending = app.document.line_ending().as_str();
+    let start = buffer.line_start(buffer.line_of(place.start));
+    let before = buffer.slice(start..place.start.min(start + 256));
     let indent: String = before.chars().take_while(|c| matches!(c, ' ' | '\t')).collect();
-    let text = format!("{}{indent}", buffer.line_ending().as_str());
-    type_text(app, &text);
+    let path = app.document.path().map(std::path::PathBuf::as_path);
+    let last = before.trim_end().chars().next_back().filter(|_| place.start <= start + 256);
+    let closes = last.and_then(brackets::closing_of);
+    let opens = closes.is_some() || last == Some(':') && language::indents_after_colon(path);
+    if !opens {
+        return (format!("{ending}{indent}"), 0);
+    }
+    let inner = format!("{ending}{indent}{}", indent_unit(app));
+    if closes.is_some() && buffer.char_at(place.end) == closes {
+        let outer = format!("{ending}{indent}");
+        let back = outer.chars().count();
+        return (inner + &outer, back);
+    }
+    (inner, 0)
+}
+
+/// A closing bracket typed as the first of its line goes under the line of its partner.
+pub(crate) fn align_closing(app: &mut App, c: char) {
+    let buffer = app.document.buffer();
+    let caret = app.document.caret();
+    let line = buffer.line_of(caret);
+    let start = buffer.line_start(line);
+    let alone = app.document.selections().is_one() && buffer.slice(start..caret).trim() == c.to_string();
+    if !alone || app.view.caret_cell.is_some() {
+        return;
+    }
+    let Some((_, opener)) = brackets::pair_at(buffer, caret - 1).filter(|(at, partner)| partner < at) else { return };
+    let from = buffer.line_start(buffer.line_of(opener));
+    let indent: String = buffer.slice(from..opener).chars().take_while(|c| matches!(c, ' ' | '\t')).collect();
+    if buffer.line_of(opener) == line || indent == buffer.slice(start..caret - 1) {
+        return;
+    }
+    let set = ChangeSet::replace(buffer.len(), start..caret - 1, &indent);
+    let after = Selection::caret(start + indent.chars().count() + 1);
+    app.document.edit(Change::new(set, EditKind::Other).selecting(after), app.outbox.now);
 }
 
 /// What one level of indentation is in this file.
 fn indent_unit(app: &App) -> String {
+    match app.document.style().indent {
+        Some(0) => return "\t".to_owned(),
+        Some(spaces) => return " ".repeat(spaces),
+        None => {}
+    }
     let buffer = app.document.buffer();
     let first = |line: usize| buffer.char_at(buffer.line_start(line));
     let tabs = (0..buffer.line_count().min(INDENT_SAMPLE)).any(|line| first(line) == Some('\t'));
-    if tabs { "\t".to_owned() } else { " ".repeat(app.settings.tab_width.max(1)) }
+    if tabs { "\t".to_owned() } else { " ".repeat(app.tab_width()) }
 }
 
+/// Goes to the next indentation stop at each caret; where a selection spans lines, moves those right.
 pub(crate) fn indent(app: &mut App) {
-    let (unit, lines) = (indent_unit(app), selected_lines(app));
+    let all = app.document.selections().all();
     let buffer = app.document.buffer();
-    if lines.len() < 2 {
-        let column = measure::column_of(buffer, app.document.selection().range().start, app.settings.tab_width.max(1));
-        let width = unit.len() - column % unit.len();
-        type_text(app, &unit[unit.len() - width..]);
+    let spans = |s: &Selection| !s.is_caret() && buffer.line_of(s.range().start) != buffer.line_of(s.range().end);
+    if all.iter().any(spans) {
+        indent_lines(app);
         return;
     }
-    let insert = |line: usize| buffer.line_start(line);
-    let full = lines.filter(|&line| buffer.line_end(line) > buffer.line_start(line)).map(insert);
-    let edits: Vec<Edit> = full.map(|at| Edit { range: at..at, text: unit.clone() }).collect();
-    change_lines(app, edits);
+    let (unit, tab) = (indent_unit(app), app.tab_width());
+    insert_each(app, EditKind::Typing, |app, place| {
+        let column = measure::column_of(app.document.buffer(), place.start, tab);
+        let width = unit.len() - column % unit.len();
+        (unit[unit.len() - width..].to_owned(), 0)
+    });
+}
+
+/// Moves the lines right, also where there is only one.
+pub(crate) fn indent_lines(app: &mut App) {
+    let unit = indent_unit(app);
+    let buffer = app.document.buffer();
+    let full = |line: &usize| buffer.line_end(*line) > buffer.line_start(*line);
+    let starts = blocks(app).into_iter().flatten().filter(full).map(|line| buffer.line_start(line));
+    let edits = starts.map(|at| Edit { range: at..at, text: unit.clone() }).collect();
+    lines::change(app, edits, None);
 }
 
 pub(crate) fn outdent(app: &mut App) {
     let buffer = app.document.buffer();
-    let width = app.settings.tab_width.max(1);
-    let edits: Vec<Edit> = selected_lines(app)
+    let width = app.tab_width();
+    let edits: Vec<Edit> = blocks(app)
+        .into_iter()
+        .flatten()
         .filter_map(|line| {
             let start = buffer.line_start(line);
             let spaces = (start..start + width).take_while(|pos| buffer.char_at(*pos) == Some(' ')).count();
@@ -144,24 +268,7 @@ pub(crate) fn outdent(app: &mut App) {
             (gone > 0).then(|| Edit { range: start..start + gone, text: String::new() })
         })
         .collect();
-    change_lines(app, edits);
-}
-
-/// The lines that the selection touches; one that it only reaches the start of is none.
-fn selected_lines(app: &App) -> Range<usize> {
-    let (buffer, range) = (app.document.buffer(), app.document.selection().range());
-    let (first, last) = (buffer.line_of(range.start), buffer.line_of(range.end));
-    let only_reached = last > first && buffer.line_start(last) == range.end;
-    first..if only_reached { last } else { last + 1 }
-}
-
-fn change_lines(app: &mut App, edits: Vec<Edit>) {
-    if edits.is_empty() {
-        return;
-    }
-    let set = ChangeSet::new(app.document.buffer().len(), edits);
-    app.document.break_group();
-    app.document.edit(Change::new(set, EditKind::Other), app.outbox.now);
+    lines::change(app, edits, None);
 }
 
 pub(crate) fn delete_left(app: &mut App) {
@@ -181,18 +288,30 @@ pub(crate) fn delete_word_right(app: &mut App) {
 }
 
 pub(crate) fn delete_line(app: &mut App) {
-    let range = motion::line_range_at(app.document.buffer(), app.document.caret());
-    delete(app, range, EditKind::Other);
+    let buffer = app.document.buffer();
+    let mut ranges: Vec<Range<usize>> =
+        app.document.selections().all().iter().map(|s| motion::line_range_at(buffer, s.head)).collect();
+    ranges.dedup();
+    delete(app, ranges, EditKind::Other);
 }
 
-/// Deletes the selection, or from the caret to where the motion leads. What a run shows there is not deleted with it.
-fn delete_by(app: &mut App, to: fn(&crate::text::buffer::Buffer, usize) -> usize) {
-    let selection = app.document.selection();
-    if !selection.is_caret() {
-        delete(app, selection.range(), EditKind::Other);
+/// Deletes what is selected, or from each caret to where the motion leads. What a run shows there is not deleted with it.
+fn delete_by(app: &mut App, to: fn(&Buffer, usize) -> usize) {
+    let all = app.document.selections();
+    let kind = if all.all().iter().all(Selection::is_caret) { EditKind::Deleting } else { EditKind::Other };
+    let ranges: Vec<(Range<usize>, bool)> =
+        all.all().iter().map(|s| if s.is_caret() { reach(app, s.head, to) } else { (s.range(), false) }).collect();
+    let in_cells = app.view.caret_cell.is_some() && all.primary().is_caret();
+    if in_cells || ranges.iter().all(|(range, held)| range.is_empty() && *held) {
+        app.inform("These words are the run's and not in the text: type to keep something here, or drop the run.");
         return;
     }
-    let caret = Spot::at(selection.head).out_of_holes(app, Side::Before).pos;
+    delete(app, ranges.into_iter().map(|(range, _)| range).collect(), kind);
+}
+
+/// From the caret to where the motion leads, but not over holes with cells; and whether one held it up.
+fn reach(app: &App, caret: usize, to: fn(&Buffer, usize) -> usize) -> (Range<usize>, bool) {
+    let caret = Spot::at(caret).out_of_holes(app, Side::Before).pos;
     let target = to(app.document.buffer(), caret);
     let mut range = caret.min(target)..caret.max(target);
     for cells in app.infill.overlay() {
@@ -203,19 +322,20 @@ fn delete_by(app: &mut App, to: fn(&crate::text::buffer::Buffer, usize) -> usize
             range.end = range.end.min(hole.range.start);
         }
     }
-    if app.view.caret_cell.is_some() || range.is_empty() && target != caret {
-        app.inform("These words are the run's and not in the text: type to keep something here, or drop the run.");
-        return;
-    }
-    delete(app, range, EditKind::Deleting);
+    (range.clone(), range.is_empty() && target != caret)
 }
 
-fn delete(app: &mut App, range: Range<usize>, kind: EditKind) {
-    if range.is_empty() {
+/// Deletes these and leaves a caret at each.
+fn delete(app: &mut App, ranges: Vec<Range<usize>>, kind: EditKind) {
+    if ranges.iter().all(Range::is_empty) {
         return;
     }
     app.view.goal = None;
     app.view.caret_cell = None;
-    let set = ChangeSet::delete(app.document.buffer().len(), range.clone());
-    app.document.edit(Change::new(set, kind).selecting(Selection::caret(range.start)), app.outbox.now);
+    let primary = app.document.selections().primary_index().min(ranges.len() - 1);
+    let edits = ranges.iter().map(|range| Edit { range: range.clone(), text: String::new() }).collect();
+    let set = ChangeSet::new(app.document.buffer().len(), edits);
+    let carets = ranges.iter().map(|range| Selection::caret(set.map(range.start, Bias::Left))).collect();
+    let change = Change::new(set, kind).selecting_all(Selections::new(carets, primary));
+    app.document.edit(change, app.outbox.now);
 }

@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use crate::app::App;
+use crate::app::commands;
 use crate::app::document::{Change, Document};
 use crate::app::effect::{Effect, Expect, SaveRequest};
 use crate::app::infill::Stage;
 use crate::app::message::{Opened, SaveError, SavedFile};
 use crate::app::panel::{Asked, Panel, Prompt, Question, Then};
-use crate::app::view::{Top, View};
-use crate::text::change::ChangeSet;
+use crate::text::change::{Bias, ChangeSet, Edit};
+use crate::text::encoding::Encoding;
 use crate::text::history::EditKind;
+use crate::text::lines;
 use crate::text::selection::Selection;
 
 pub(crate) fn save(app: &mut App) {
@@ -38,12 +40,39 @@ pub(crate) fn save_to(app: &mut App, path: PathBuf) {
 
 pub(crate) fn request_save(app: &mut App, path: PathBuf, expect: Expect) {
     app.document.break_group();
-    let contents = app.document.buffer().clone();
-    app.emit(Effect::Save(SaveRequest { path, contents, expect }));
+    tidy(app);
+    // The journal has what was done before it is told that this was saved.
+    app.write_journal(Some(&path).filter(|path| app.document.path() != Some(path)));
+    let (contents, encoding) = (app.document.buffer().clone(), app.document.encoding());
+    app.emit(Effect::Save(SaveRequest { document: app.document.id(), path, contents, encoding, expect }));
+}
+
+/// What is to be done to a text before it is saved, as one undo step: blanks at the ends of lines, a last line break. What
+/// stands in a hole is left alone.
+fn tidy(app: &mut App) {
+    let style = app.document.style();
+    let trim = style.trim.unwrap_or(app.settings.trim);
+    let last = style.final_newline.unwrap_or(app.settings.final_newline);
+    let buffer = app.document.buffer();
+    let mut edits = if trim { lines::trim(buffer) } else { Vec::new() };
+    edits.retain(|edit| app.document.holes().in_range(edit.range.clone()).next().is_none());
+    let ends = buffer.is_empty() || buffer.char_at(buffer.len() - 1) == Some('\n');
+    if last && !ends {
+        edits.push(Edit { range: buffer.len()..buffer.len(), text: buffer.line_ending().as_str().to_owned() });
+    }
+    commands::lines::change(app, edits, Some(Bias::Left));
 }
 
 /// The shell saved, or did not.
-pub(crate) fn saved(app: &mut App, saved: Result<SavedFile, SaveError>) {
+pub(crate) fn saved(app: &mut App, document: u64, saved: Result<SavedFile, SaveError>) {
+    // A question about it is asked with it on the screen.
+    if let (Err(SaveError::ChangedOnDisk(_) | SaveError::Exists(_)), Some(place)) = (&saved, app.place_of(document)) {
+        app.show_document(place);
+    }
+    app.with_document(document, |app| take_saved(app, saved));
+}
+
+fn take_saved(app: &mut App, saved: Result<SavedFile, SaveError>) {
     match saved {
         Ok(file) => {
             // A recovery file is named after the document's former path.
@@ -64,6 +93,7 @@ pub(crate) fn saved(app: &mut App, saved: Result<SavedFile, SaveError>) {
         Err(SaveError::ChangedOnDisk(path)) => app.panel = Panel::Question(Question::ChangedOnDisk(path)),
         Err(SaveError::Exists(path)) => app.panel = Panel::Question(Question::Overwrite(path)),
         Err(SaveError::Failed(why)) => {
+            app.document.tell_all();
             app.outbox.after_save = None;
             app.complain(why);
         }
@@ -75,7 +105,42 @@ pub(crate) fn open(app: &mut App) {
 }
 
 pub(crate) fn new(app: &mut App) {
-    unless_unsaved(app, Then::New);
+    app.put_document(Document::empty());
+}
+
+/// Opens a file, or shows it if it is open.
+pub(crate) fn open_path(app: &mut App, path: PathBuf) {
+    match app.place_of_file(&path) {
+        Some(place) => app.show_document(place),
+        None => app.emit(Effect::Open(path)),
+    }
+}
+
+pub(crate) fn close(app: &mut App) {
+    unless_unsaved(app, Then::Close);
+}
+
+pub(crate) fn next(app: &mut App) {
+    step(app, 1);
+}
+
+pub(crate) fn previous(app: &mut App) {
+    step(app, -1);
+}
+
+fn step(app: &mut App, by: isize) {
+    let (count, current) = app.documents();
+    if count == 1 {
+        app.inform("There is no other document; {open} opens one.");
+        return;
+    }
+    app.show_document((current as isize + by).rem_euclid(count as isize) as usize);
+}
+
+/// Lists the documents.
+pub(crate) fn choose(app: &mut App) {
+    let (_, current) = app.documents();
+    app.panel = Panel::Prompt(Prompt::new(Asked::Document { selected: current }, ""));
 }
 
 pub(crate) fn quit(app: &mut App) {
@@ -97,17 +162,49 @@ pub(crate) fn unless_unsaved(app: &mut App, then: Then) {
     }
 }
 
-/// Does it, whatever is unsaved.
+/// Does it, whatever is unsaved in this document.
 pub(crate) fn go_on(app: &mut App, then: Then) {
     match then {
+        Then::Close => {
+            if !app.drop_document() {
+                app.drop_session();
+                app.discard_document();
+            }
+        }
+        Then::Quit => match app.place_of_unsaved() {
+            Some(place) => {
+                app.show_document(place);
+                unless_unsaved(app, Then::Quit);
+            }
+            None => end(app),
+        },
+    }
+}
+
+/// Gives up what is unsaved in this document, and goes on.
+pub(crate) fn discard(app: &mut App, then: Then) {
+    app.forget_recovery();
+    if app.drop_document() {
+        if then == Then::Quit {
+            go_on(app, then);
+        }
+        return;
+    }
+    app.drop_session();
+    match then {
         Then::Quit => {
-            app.drop_session();
             app.end_recovery();
             app.emit(Effect::Quit);
         }
-        Then::Open(path) => app.emit(Effect::Open(path)),
-        Then::New => put(app, Document::empty(), None),
+        Then::Close => app.discard_document(),
     }
+}
+
+fn end(app: &mut App) {
+    app.drop_session();
+    app.write_journal(None);
+    app.end_recovery();
+    app.emit(Effect::Quit);
 }
 
 /// The shell read a file, or did not.
@@ -115,13 +212,18 @@ pub(crate) fn opened(app: &mut App, opened: Result<Opened, String>) {
     match opened {
         Err(why) => app.complain(why),
         Ok(file) => {
+            let foreign = (file.encoding != Encoding::Utf8).then(|| file.encoding.name());
             let is_new = file.path.is_some() && file.stamp.is_none();
             let name = file.path.as_ref().map(|path| path.display().to_string());
             put(app, Document::opened(&file), file.at);
             match name {
                 Some(name) if is_new => app.inform(format!("{name} is a new file; it is made when you save.")),
                 Some(name) if file.read_only => {
-                    app.inform(format!("{name} is read-only; alt-s saves under another name."));
+                    app.inform(format!("{name} is read-only; {{save-as}} saves under another name."));
+                }
+                Some(name) if foreign.is_some() => {
+                    let encoding = foreign.unwrap_or_default();
+                    app.inform(format!("{name} is in {encoding} and stays so; the command utf-8 changes that."));
                 }
                 _ => {}
             }
@@ -129,19 +231,23 @@ pub(crate) fn opened(app: &mut App, opened: Result<Opened, String>) {
     }
 }
 
+/// From now on the document is written as UTF-8.
+pub(crate) fn to_utf8(app: &mut App) {
+    app.document.set_encoding(Encoding::Utf8);
+    app.inform("The document will be saved as UTF-8.");
+}
+
 /// Puts another document on the screen.
 fn put(app: &mut App, document: Document, at: Option<(usize, usize)>) {
-    app.drop_session();
-    // The former document was saved, or the user let its changes go.
-    if app.recovery.is_kept() {
-        app.forget_recovery();
-    }
-    app.document = document;
-    app.view = View { width: app.view.width, height: app.view.height, ..View::default() };
-    app.view.top = Top::default();
-    app.find.hide();
+    app.put_document(document);
     let Some((line, column)) = at else { return };
     go_to(app, line, column);
+}
+
+/// Another program wrote this file.
+pub(crate) fn changed_on_disk(app: &mut App, path: &std::path::Path) {
+    let name = path.display();
+    app.warn(format!("{name} was changed on disk by another program; saving will ask before it overwrites that."));
 }
 
 /// Puts the caret at a line and a column, both 1-based, or as near as there is.
@@ -160,5 +266,5 @@ pub(crate) fn restore(app: &mut App, text: &str) {
     let change = Change::new(ChangeSet::replace(len, 0..len, text), EditKind::Other);
     let change = change.selecting(Selection::caret(0)).from("recovered text".to_owned());
     app.document.edit(change, app.outbox.now);
-    app.inform("Restored; save to keep it, ctrl-z goes back to what is on disk.");
+    app.inform("Restored; save to keep it, {undo} goes back to what is on disk.");
 }

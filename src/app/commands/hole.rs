@@ -10,6 +10,20 @@ pub(crate) fn toggle(app: &mut App) {
     let selection = app.document.selection();
     let marked = touched(app);
     let now = app.outbox.now;
+    let selected: Vec<_> = app.document.selections().all().iter().map(Selection::range).collect();
+    if marked.is_empty() && selected.len() > 1 {
+        // Several places at once: one hole each, filled together.
+        app.document.edit_holes(now, |holes| {
+            for range in selected {
+                if holes.in_range(range.clone()).next().is_none() {
+                    holes.add(range, HoleLength::Auto);
+                }
+            }
+        });
+        let ends = app.document.selections().each(|s| Selection::caret(s.range().end));
+        app.document.select_all(&ends);
+        return;
+    }
     if marked.is_empty() {
         app.document.edit_holes(now, |holes| {
             holes.add(selection.range(), HoleLength::Auto);
@@ -64,7 +78,7 @@ pub(crate) fn ask_length(app: &mut App) {
         holes = app.document.holes().iter().map(|hole| hole.id).collect();
     }
     let Some(first) = holes.first().and_then(|id| app.document.holes().get(*id)) else {
-        app.inform("There is no hole yet; alt-m marks one.");
+        app.inform("There is no hole yet; {hole} marks one.");
         return;
     };
     let length = in_words(first.length);
@@ -112,7 +126,7 @@ pub(crate) fn previous(app: &mut App) {
 
 fn go(app: &mut App, to: Option<usize>) {
     let Some(to) = to else {
-        app.inform("There is no hole yet; alt-m marks one.");
+        app.inform("There is no hole yet; {hole} marks one.");
         return;
     };
     app.view.caret_cell = None;

@@ -6,7 +6,7 @@ use crate::app::layout;
 use crate::app::layout::moves::{Side, Spot, by_rows, covered_at};
 use crate::app::mouse::to_selection;
 use crate::text::motion;
-use crate::text::selection::Selection;
+use crate::text::selection::{Selection, Selections};
 
 /// Where to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub(crate) enum Motion {
     Down,
     WordLeft,
     WordRight,
+    NextWord,
     LineStart,
     LineEnd,
     PageUp,
@@ -34,39 +35,71 @@ pub(crate) enum Reach {
     Move,
     /// The anchor stays.
     Select,
+    /// What the caret passes is selected, and nothing else.
+    Take,
 }
 
 /// Moves the caret. Looking at the cells of a run leaves the keys with the run; going anywhere else gives them to the text.
 pub(crate) fn go(app: &mut App, motion: Motion, reach: Reach) {
     let selection = app.document.selection();
     app.document.break_group();
+    let others: Vec<Selection> = app.document.selections().others().map(|s| moved(app, s, motion, reach)).collect();
     let collapses = reach == Reach::Move && !selection.is_caret();
+    let rows = |rows: isize| keeping_column(by_rows(app, Spot::caret(app), app.view().goal, rows));
     let (spot, goal) = match motion {
         Motion::Left if collapses => (Spot::at(selection.range().start), None),
         Motion::Right if collapses => (Spot::at(selection.range().end), None),
         Motion::Left if reach == Reach::Move => (Spot::caret(app).left(app), None),
         Motion::Right if reach == Reach::Move => (Spot::caret(app).right(app), None),
-        Motion::Up => keeping_column(by_rows(app, -1)),
-        Motion::Down => keeping_column(by_rows(app, 1)),
-        Motion::PageUp => keeping_column(by_rows(app, -page(app))),
-        Motion::PageDown => keeping_column(by_rows(app, page(app))),
-        _ => (through_text(app, motion), None),
+        _ => by(app, motion).map_or_else(|| (through_text(app, motion, selection.head), None), rows),
     };
     app.view.goal = goal;
-    match reach {
+    let primary = match reach {
         Reach::Move => {
-            app.document.select(Selection::caret(spot.pos));
             app.view.caret_cell = spot.cell;
             let touches = |range: &std::ops::Range<usize>| range.start <= spot.pos && spot.pos <= range.end;
             if covered_at(app, touches).is_none() {
                 app.focus = Context::Text;
             }
+            Selection::caret(spot.pos)
         }
-        Reach::Select => {
-            app.document.select(selection.extend_to(spot.pos));
+        Reach::Select | Reach::Take => {
+            let anchor = if reach == Reach::Take { selection.head } else { selection.anchor };
             app.view.caret_cell = None;
             app.focus = Context::Text;
+            Selection::new(anchor, spot.pos)
         }
+    };
+    let all: Vec<Selection> = [primary].into_iter().chain(others).collect();
+    app.document.select_all(&Selections::new(all, 0));
+}
+
+/// Where a selection besides the primary one goes.
+fn moved(app: &App, selection: Selection, motion: Motion, reach: Reach) -> Selection {
+    let range = selection.range();
+    let head = match motion {
+        Motion::Left if reach == Reach::Move && !range.is_empty() => range.start,
+        Motion::Right if reach == Reach::Move && !range.is_empty() => range.end,
+        _ => match by(app, motion) {
+            Some(rows) => by_rows(app, Spot::at(selection.head), None, rows).0.pos,
+            None => through_text(app, motion, selection.head).pos,
+        },
+    };
+    match reach {
+        Reach::Move => Selection::caret(head),
+        Reach::Select => selection.extend_to(head),
+        Reach::Take => Selection::new(selection.head, head),
+    }
+}
+
+/// How many rows down a motion goes, if it goes by rows.
+fn by(app: &App, motion: Motion) -> Option<isize> {
+    match motion {
+        Motion::Up => Some(-1),
+        Motion::Down => Some(1),
+        Motion::PageUp => Some(-page(app)),
+        Motion::PageDown => Some(page(app)),
+        _ => None,
     }
 }
 
@@ -80,13 +113,14 @@ fn page(app: &App) -> isize {
 }
 
 /// A motion of the text, out of what cells hide.
-fn through_text(app: &App, motion: Motion) -> Spot {
-    let (buffer, head) = (app.document.buffer(), app.document.caret());
+fn through_text(app: &App, motion: Motion, head: usize) -> Spot {
+    let buffer = app.document.buffer();
     let (pos, side) = match motion {
         Motion::Left => (motion::left(buffer, head), Side::Before),
         Motion::Right => (motion::right(buffer, head), Side::After),
         Motion::WordLeft => (motion::word_left(buffer, head), Side::Before),
         Motion::WordRight => (motion::word_right(buffer, head), Side::After),
+        Motion::NextWord => (motion::next_word(buffer, head), Side::After),
         Motion::LineStart => (smart_line_start(app, head), Side::Before),
         Motion::LineEnd => (motion::line_end(buffer, head), Side::After),
         Motion::ParagraphUp => (motion::paragraph_up(buffer, head), Side::Before),
@@ -119,6 +153,22 @@ pub(crate) fn select_word(app: &mut App) {
 pub(crate) fn select_line(app: &mut App) {
     let range = motion::line_range_at(app.document.buffer(), app.document.caret());
     select(app, to_selection(range));
+}
+
+/// Selects whole lines: those that the selection touches, or one more if they are selected already.
+pub(crate) fn select_line_below(app: &mut App) {
+    let (buffer, range) = (app.document.buffer(), app.document.selection().range());
+    let start = motion::line_start(buffer, range.start);
+    let last =
+        if range.is_empty() || motion::line_start(buffer, range.end) != range.end { range.end } else { range.end - 1 };
+    let end = motion::line_range_at(buffer, last).end;
+    let whole = start == range.start && end == range.end;
+    let end = if whole { motion::line_range_at(buffer, end).end } else { end };
+    select(app, Selection::new(start, end));
+}
+
+pub(crate) fn collapse(app: &mut App) {
+    select(app, Selection::caret(app.document.caret()));
 }
 
 pub(crate) fn select_paragraph(app: &mut App) {

@@ -64,7 +64,7 @@ fn has_words_selected(app: &mut App) -> bool {
     if app.document.buffer().slice(range.clone()).trim().is_empty() {
         app.inform("Select the text that is to be rewritten first.");
     } else if app.document.holes().in_range(range).next().is_some() {
-        app.inform("There is a hole in the selection; f5 fills it, alt-m unmarks it.");
+        app.inform("There is a hole in the selection; {run} fills it, {hole} unmarks it.");
     } else {
         return true;
     }
@@ -114,9 +114,9 @@ pub(crate) fn refine(app: &mut App) {
     let text = app.document.buffer().slice(range.clone());
     let range = range.start..range.end - (text.chars().count() - text.trim_end().chars().count());
     if range.is_empty() {
-        app.inform("There is nothing to refine here: put the caret into a paragraph, or mark a hole with alt-m.");
+        app.inform("There is nothing to refine here: put the caret into a paragraph, or mark a hole with {hole}.");
     } else if app.document.holes().in_range(range.clone()).next().is_some() {
-        app.inform("There is a hole in this paragraph; f5 fills it, alt-m unmarks it.");
+        app.inform("There is a hole in this paragraph; {run} fills it, {hole} unmarks it.");
     } else {
         let id = app.document.add_temporary(range);
         app.begin_run(Verb::Refine, vec![HoleId(id)]);
@@ -125,6 +125,10 @@ pub(crate) fn refine(app: &mut App) {
 
 /// Whether no other run or proposal is in the way; if one is, it gets the keys.
 pub(crate) fn may_start(app: &mut App) -> bool {
+    if let Some(name) = app.runs_elsewhere() {
+        app.inform(format!("A run is going on in {name}; one runs at a time."));
+        return false;
+    }
     let notice = match app.infill.stage() {
         Stage::Idle => return true,
         Stage::Waiting => "The run starts as soon as the model is loaded; esc drops it.",
@@ -180,10 +184,7 @@ pub(crate) fn type_inside(app: &mut App) {
 
 pub(crate) fn toggle_focus(app: &mut App) {
     if has_session(app) {
-        app.focus = match app.focus {
-            Context::Text => Context::Run,
-            Context::Run => Context::Text,
-        };
+        app.focus = if app.focus == Context::Run { Context::Text } else { Context::Run };
     }
 }
 
@@ -194,7 +195,7 @@ pub(crate) fn ask_seed(app: &mut App) {
 fn has_session(app: &mut App) -> bool {
     let there = app.infill.session().is_some();
     if !there {
-        app.inform("There is no run and no proposal; f5 starts one.");
+        app.inform("There is no run and no proposal; {run} starts one.");
     }
     there
 }

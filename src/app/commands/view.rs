@@ -3,16 +3,28 @@
 use std::ops::Range;
 
 use crate::app::App;
+use crate::app::commands::multi;
 use crate::app::keymap::Context;
 use crate::app::layout;
 use crate::app::mouse::to_selection;
 use crate::app::panel::{Asked, Panel, Prompt};
-use crate::app::settings::Motion;
+use crate::app::settings::{Blanks, Motion};
+use crate::app::status::count;
 use crate::text::buffer::Buffer;
+use crate::text::prose;
 use crate::text::search;
 use crate::text::selection::Selection;
 
 pub(crate) fn find(app: &mut App) {
+    ask_what(app, false);
+}
+
+/// Asks what to look for, and then what to put in its place.
+pub(crate) fn replace(app: &mut App) {
+    ask_what(app, true);
+}
+
+fn ask_what(app: &mut App, replace: bool) {
     let before = app.document.selection();
     let selected = app.document.buffer().slice(before.range());
     let text = match app.find.query() {
@@ -20,8 +32,9 @@ pub(crate) fn find(app: &mut App) {
         Some(query) => query.pattern().to_owned(),
         None => String::new(),
     };
-    app.find.set(&text, app.document.buffer());
-    app.panel = Panel::Prompt(Prompt::new(Asked::Find { before }, text));
+    let wrong = app.find.set(&text, app.document.buffer()).err();
+    let prompt = Prompt::new(Asked::Find { before, replace }, text);
+    app.panel = Panel::Prompt(Prompt { complaint: wrong, ..prompt });
 }
 
 pub(crate) fn find_next(app: &mut App) {
@@ -32,6 +45,25 @@ pub(crate) fn find_next(app: &mut App) {
 pub(crate) fn find_previous(app: &mut App) {
     let from = app.document.selection().range().start;
     go_to_match(app, from, search::find_prev);
+}
+
+/// Goes to the first match in one of the documents behind this one, in their order.
+pub(crate) fn find_elsewhere(app: &mut App) {
+    let Some(query) = app.find.query().cloned() else {
+        find(app);
+        return;
+    };
+    let (count, current) = app.documents();
+    for place in (1..count).map(|by| (current + by) % count) {
+        let hit = app.buffer_of(place).and_then(|buffer| search::find_next(buffer, 0, &query));
+        if let Some(hit) = hit {
+            app.show_document(place);
+            app.find.show(app.document.buffer());
+            select_match(app, hit);
+            return;
+        }
+    }
+    app.inform(format!("{:?} is in no other open document.", query.pattern()));
 }
 
 type Search = fn(&Buffer, usize, &search::Query) -> Option<Range<usize>>;
@@ -82,6 +114,41 @@ pub(crate) fn toggle_line_numbers(app: &mut App) {
     app.settings.line_numbers = !app.settings.line_numbers;
 }
 
+/// Says how many words the selection or the document has, and how long reading it takes.
+pub(crate) fn count_words(app: &mut App) {
+    let buffer = app.document.buffer();
+    let selection = app.document.selection();
+    let (range, what) = if selection.is_caret() { (0..buffer.len(), "") } else { (selection.range(), "Selected: ") };
+    let found = prose::count(buffer, range);
+    let minutes = count(found.minutes(), "minute");
+    app.inform(format!(
+        "{what}{}, {}, {}; about {minutes} to read.",
+        count(found.words, "word"),
+        count(found.characters, "character"),
+        count(found.lines, "line"),
+    ));
+}
+
+/// Shows white space: that at the ends of lines, then all, then none.
+pub(crate) fn toggle_whitespace(app: &mut App) {
+    let (next, said) = match app.settings.blanks {
+        Blanks::None => (Blanks::Trailing, "White space at the ends of lines is shown."),
+        Blanks::Trailing => (Blanks::All, "All white space is shown."),
+        Blanks::All => (Blanks::None, "White space is not shown."),
+    };
+    app.settings.blanks = next;
+    app.inform(said);
+}
+
+pub(crate) fn toggle_syntax(app: &mut App) {
+    app.settings.syntax = !app.settings.syntax;
+    app.inform(if app.settings.syntax {
+        "Words have the colours of their language."
+    } else {
+        "Words have no colours."
+    });
+}
+
 pub(crate) fn toggle_motion(app: &mut App) {
     app.settings.motion = match app.settings.motion {
         Motion::Full => Motion::Reduced,
@@ -97,7 +164,9 @@ pub(crate) fn toggle_motion(app: &mut App) {
 pub(crate) fn leave(app: &mut App) {
     let selection = app.document.selection();
     app.find.hide();
-    if !selection.is_caret() {
+    if !app.document.selections().is_one() {
+        multi::keep_primary(app);
+    } else if !selection.is_caret() {
         app.document.select(Selection::caret(selection.head));
     } else if app.infill.session().is_some() {
         app.focus = Context::Run;

@@ -129,7 +129,7 @@ pub(crate) fn column_in(app: &App, row: &Row, pos: usize, cell: Option<(HoleId, 
 
 /// The spot at a column of a row; the nearest one left of it where the column is in the middle of something.
 pub(crate) fn spot_at(app: &App, row: &Row, column: usize) -> Spot {
-    let mut passed = 0;
+    let mut passed = row.indent;
     let found = row.glyphs.iter().find(|glyph| {
         passed += glyph.width;
         column < passed
@@ -170,7 +170,11 @@ impl<'a> Walker<'a> {
 
     /// Begins at the caret's row.
     pub(crate) fn at_caret(app: &'a App) -> Self {
-        let spot = Spot::caret(app);
+        Self::at(app, Spot::caret(app))
+    }
+
+    /// Begins at the row of a spot.
+    pub(crate) fn at(app: &'a App, spot: Spot) -> Self {
         let mut walker = Self::new(app, Top { pos: spot.pos, row: 0 });
         let holds = |row: &Row| column_in(app, row, spot.pos, spot.cell).is_some();
         walker.at = walker.rows.iter().position(holds).unwrap_or(0);
@@ -217,13 +221,12 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// Where the caret gets by so many rows down (negative: up), and the column it tries to keep. Past the first row is the
-/// start of the document, past the last its end.
-pub(crate) fn by_rows(app: &App, rows: isize) -> (Spot, usize) {
-    let spot = Spot::caret(app);
-    let mut walker = Walker::at_caret(app);
+/// Where a spot gets by so many rows down (negative: up), and the column it tries to keep, which may be given. Past the
+/// first row is the start of the document, past the last its end.
+pub(crate) fn by_rows(app: &App, spot: Spot, goal: Option<usize>, rows: isize) -> (Spot, usize) {
+    let mut walker = Walker::at(app, spot);
     let column = column_in(app, walker.row(), spot.pos, spot.cell).unwrap_or(0);
-    let goal = app.view().goal.unwrap_or(column);
+    let goal = goal.unwrap_or(column);
     for moved in 0..rows.unsigned_abs() {
         let more = if rows < 0 { walker.up() } else { walker.down() };
         if !more && moved == 0 {

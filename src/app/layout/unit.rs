@@ -5,10 +5,11 @@ use std::ops::Range;
 use crate::app::App;
 use crate::app::infill::overlay::HoleCells;
 use crate::app::layout::{GUESS_SHOWN, Glyph, Look, Marks, Row, SEGMENT, Style};
+use crate::app::settings::Blanks;
 use crate::engine::protocol::{Cell, CellState, HoleId};
 use crate::text::holes::Hole;
 use crate::text::measure;
-use crate::text::wrap::{WrapItem, is_breaking_space, may_break_between, wrap};
+use crate::text::wrap::{WrapItem, is_breaking_space, may_break_between, wrap_hanging};
 
 /// The cells over a hole together with the hole.
 type Laid<'a> = (&'a Hole, &'a HoleCells);
@@ -144,15 +145,44 @@ impl Line<'_> {
         for grapheme in measure::graphemes(&text, range.start, self.column, self.style.tab) {
             while holes.next_if(|hole| hole.range.end <= grapheme.pos).is_some() {}
             let in_hole = holes.peek().is_some_and(|hole| hole.range.contains(&grapheme.pos));
+            let sign = if in_hole { None } else { self.blank_sign(&grapheme, &range) };
             self.push(Glyph {
-                text: grapheme.text,
+                look: if in_hole {
+                    Look::Hole
+                } else if sign.is_some() {
+                    Look::Blank
+                } else {
+                    Look::Text
+                },
+                text: sign.unwrap_or(grapheme.text),
                 width: grapheme.width,
                 pos: grapheme.pos,
                 cell: None,
-                look: if in_hole { Look::Hole } else { Look::Text },
                 marks: Marks::default(),
             });
         }
+    }
+
+    /// What stands for white space that is to be seen; `text_end` tells what is at the end of a line.
+    fn blank_sign(&self, grapheme: &measure::Grapheme, range: &Range<usize>) -> Option<String> {
+        let buffer = self.app.document().buffer();
+        let sign = match buffer.char_at(grapheme.pos)? {
+            ' ' => '·',
+            '\t' => '→',
+            '\u{a0}' => '⍽',
+            _ => return None,
+        };
+        let trailing = || {
+            let rest = buffer.rope().chars_at(grapheme.pos).take(range.end - grapheme.pos);
+            range.end == buffer.line_end(buffer.line_of(grapheme.pos))
+                && rest.into_iter().all(|c| matches!(c, ' ' | '\t'))
+        };
+        let shown = match self.style.blanks {
+            Blanks::None => false,
+            Blanks::Trailing => trailing(),
+            Blanks::All => true,
+        };
+        shown.then(|| format!("{sign}{}", " ".repeat(grapheme.width.saturating_sub(1))))
     }
 
     fn push_cells(&mut self, pos: usize, cells: &HoleCells) {
@@ -226,31 +256,47 @@ impl Line<'_> {
         }
     }
 
+    /// Columns by which rows behind the first of these glyphs are indented: as many as the first, if that leaves room.
+    fn hanging(&self, glyphs: Range<usize>) -> usize {
+        let is_blank = |glyph: &&Glyph| match glyph.look {
+            Look::Text => glyph.text.chars().all(|c| c == ' '),
+            Look::Blank => true,
+            _ => false,
+        };
+        let indent: usize = self.glyphs[glyphs].iter().take_while(is_blank).map(|glyph| glyph.width).sum();
+        if self.style.hanging && indent <= self.style.width / 2 { indent } else { 0 }
+    }
+
     fn into_rows(self, range: Range<usize>) -> Vec<Row> {
-        let mut ends: Vec<usize> = self.breaks;
+        let mut ends: Vec<usize> = self.breaks.clone();
         ends.push(self.glyphs.len());
         let mut cuts = Vec::new();
         let mut start = 0;
         for end in ends {
             if self.style.wrap {
                 let items: Vec<WrapItem> = (start..end).map(|i| wrap_item(&self.glyphs, i)).collect();
-                cuts.extend(wrap(&items, self.style.width).into_iter().map(|row| row.start + start..row.end + start));
+                let indent = self.hanging(start..end);
+                let rows = wrap_hanging(&items, self.style.width, indent).into_iter();
+                cuts.extend(rows.map(|row| {
+                    let is_first = row.start == 0;
+                    (row.start + start..row.end + start, if is_first { 0 } else { indent })
+                }));
             } else {
-                cuts.push(start..end);
+                cuts.push((start..end, 0));
             }
             start = end;
         }
         let mut glyphs = self.glyphs.into_iter();
         let mut rows: Vec<Row> = cuts
             .into_iter()
-            .map(|cut| Row { glyphs: glyphs.by_ref().take(cut.len()).collect(), ..Row::default() })
+            .map(|(cut, indent)| Row { glyphs: glyphs.by_ref().take(cut.len()).collect(), indent, ..Row::default() })
             .collect();
         let mut pos = range.start;
         for row in &mut rows {
             let start = row.glyphs.first().map_or(pos, |glyph| glyph.pos);
             pos = row.glyphs.last().map_or(pos, |glyph| glyph.pos);
             row.range = start..pos;
-            let in_hole = |glyph: &Glyph| !matches!(glyph.look, Look::Text);
+            let in_hole = |glyph: &Glyph| !matches!(glyph.look, Look::Text | Look::Blank);
             row.holds_hole = row.glyphs.iter().any(in_hole);
         }
         for i in 1..rows.len() {
@@ -272,12 +318,14 @@ fn wrap_item(glyphs: &[Glyph], i: usize) -> WrapItem {
     let glyph = &glyphs[i];
     let is_space = match glyph.look {
         Look::Text | Look::Hole | Look::Cell { .. } => glyph.text.chars().all(is_breaking_space),
+        Look::Blank => !glyph.text.starts_with('⍽'),
         Look::Padding { .. } => true,
         _ => false,
     };
     let after = glyphs.get(i + 1).and_then(|next| next.text.chars().next());
     let may_break_after = match glyph.look {
         Look::Shade { .. } => true,
+        Look::Blank => !glyph.text.starts_with('⍽'),
         _ => glyph.text.chars().next_back().is_some_and(|before| may_break_between(before, after)),
     };
     WrapItem { width: glyph.width, is_space, may_break_after }

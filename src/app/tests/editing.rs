@@ -116,7 +116,7 @@ fn quit_asks_about_unsaved_changes() {
     assert_eq!((request.contents.text(), request.expect), ("x".into(), Expect::Nothing));
     let stamp = Stamp { modified: None, len: 1 };
     let file = SavedFile { path: request.path, stamp, revision: request.contents.revision() };
-    let effects = desk.send(Message::Saved(Ok(file)));
+    let effects = desk.send(Message::Saved { document: desk.app.document().id(), result: Ok(file) });
     assert!(matches!(&effects[..], [Effect::RemoveRecovery { .. }, Effect::Quit]), "{effects:?}");
 }
 
@@ -148,10 +148,16 @@ fn recovered_text_is_offered_and_undone_as_one_step() {
 fn a_file_that_another_program_wrote_is_not_overwritten_unasked() {
     let mut desk = Desk::new("[|]");
     desk.keys("x ctrl-s");
-    desk.send(Message::Saved(Err(SaveError::ChangedOnDisk("a.txt".into()))));
+    desk.send(Message::Saved {
+        document: desk.app.document().id(),
+        result: Err(SaveError::ChangedOnDisk("a.txt".into())),
+    });
     desk.keys("o");
     assert!(matches!(desk.effects.last(), Some(Effect::Save(request)) if request.expect == Expect::Anything));
-    desk.send(Message::Saved(Err(SaveError::Failed("the disk is full".into()))));
+    desk.send(Message::Saved {
+        document: desk.app.document().id(),
+        result: Err(SaveError::Failed("the disk is full".into())),
+    });
     assert_eq!(desk.notice(), "the disk is full");
     assert!(desk.app.document().is_dirty());
 }

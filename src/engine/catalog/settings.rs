@@ -1,4 +1,4 @@
-//! The user's own descriptors of models: `models.toml` in the config folder.
+//! The user's own descriptors of models: the table `[models]` of the settings file, or a file `models.toml` beside it.
 //!
 //! ```toml
 //! [models."my-coder"]
@@ -10,12 +10,9 @@
 //! An entry with a `path` names a model of the user's; one without says more about a model of that name that is found
 //! elsewhere. What is given on the command line wins over both. Every mistake is told as `file:line`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
-
-use crate::diffusion::spec;
+use crate::engine::config::{self, Item, Source, Table};
 use crate::model::{Attention, LoadOptions, Overrides};
 
 /// What the user says about a model.
@@ -48,124 +45,59 @@ impl Described {
     }
 }
 
-/// All entries, by name, in the order of the file. No file is no entries.
+/// All entries of the settings file and of the file that held them once, by name, in the order of the files.
 ///
 /// # Errors
 /// `file:line: ` and one sentence.
-pub fn read(file: &Path) -> Result<Vec<(String, Described)>, String> {
-    match std::fs::read_to_string(file) {
-        Ok(text) => Reader { file, text: &text }.entries(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(format!("cannot read {}: {error}", file.display())),
+pub fn read_all() -> Result<Vec<(String, Described)>, String> {
+    let mut entries = Vec::new();
+    for (name, known) in [("config.toml", &config::TABLES[..]), ("models.toml", &["models"])] {
+        if let Some(file) = config::file(name) {
+            entries.extend(entries_of(Source { file: &file, text: &config::load(&file)? }, known)?);
+        }
     }
+    Ok(entries)
 }
 
-/// Where the file is looked for, if the system has such a place.
-pub fn file() -> Option<PathBuf> {
-    directories::ProjectDirs::from("", "", "lacuna").map(|dirs| dirs.config_dir().join("models.toml"))
+/// The models of one settings file that may hold the tables `known`.
+///
+/// # Errors
+/// As for [`read_all`].
+pub fn entries_of(source: Source<'_>, known: &[&str]) -> Result<Vec<(String, Described)>, String> {
+    source.table("models", known, |models| {
+        let models = models.map(Table::items).unwrap_or_default();
+        models.into_iter().map(|item| Ok((item.name().to_owned(), described(item)?))).collect()
+    })
 }
 
-struct Reader<'a> {
-    file: &'a Path,
-    text: &'a str,
-}
-
-type Entry<'a, 'v> = (&'v str, &'v Spanned<DeValue<'a>>);
-
-impl Reader<'_> {
-    fn error(&self, at: usize, why: &str) -> String {
-        let line = self.text.get(..at).unwrap_or(self.text).matches('\n').count() + 1;
-        format!("{}:{line}: {why}", self.file.display())
-    }
-
-    fn entries(&self) -> Result<Vec<(String, Described)>, String> {
-        let table = DeTable::parse(self.text).map_err(|error| {
-            let why = error.message().lines().next().unwrap_or_default().to_owned();
-            self.error(error.span().map_or(0, |span| span.start), &why)
-        })?;
-        let mut entries = Vec::new();
-        for (key, value) in table.get_ref() {
-            if key.get_ref() != "models" {
-                return Err(self.unknown(key.span().start, key.get_ref(), &["models"]));
+fn described(model: Item<'_, '_>) -> Result<Described, String> {
+    let mut entry = Described::default();
+    for item in model.table()?.items() {
+        match item.name() {
+            "path" => entry.path = Some(item.path()?),
+            "tokenizer" => entry.tokenizer = Some(item.path()?),
+            "mask_id" => entry.overrides.mask = Some(item.number(u32::MAX)?),
+            "shift" => entry.overrides.shift = Some(item.number(1)? as usize),
+            "family" => entry.overrides.family = Some(item.text()?.to_owned()),
+            "attention" => {
+                let attention = Attention::parse(item.text()?);
+                entry.overrides.attention = Some(attention.map_err(|why| item.error(&why))?);
             }
-            let models = self.table("models", value)?;
-            for (name, value) in models {
-                let entry = self.described(name.get_ref(), value)?;
-                entries.push((value.span().start, name.get_ref().to_string(), entry));
-            }
+            "chat" => entry.chat = Some(item.flag()?),
+            _ => return Err(item.unknown("key", KEYS.into_iter())),
         }
-        entries.sort_by_key(|(at, ..)| *at);
-        Ok(entries.into_iter().map(|(_, name, entry)| (name, entry)).collect())
     }
-
-    fn table<'t, 'a>(&self, key: &str, value: &'t Spanned<DeValue<'a>>) -> Result<&'t DeTable<'a>, String> {
-        let why = || self.error(value.span().start, &format!("`{key}` is a table, as in [models.\"my-model\"]"));
-        value.get_ref().as_table().ok_or_else(why)
-    }
-
-    fn described(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Described, String> {
-        let mut entry = Described::default();
-        for (key, value) in self.table(name, value)? {
-            let said = (key.get_ref().as_ref(), value);
-            match key.get_ref().as_ref() {
-                "path" => entry.path = Some(self.path(said)?),
-                "tokenizer" => entry.tokenizer = Some(self.path(said)?),
-                "mask_id" => entry.overrides.mask = Some(self.number(said, u32::MAX)?),
-                "shift" => entry.overrides.shift = Some(self.number(said, 1)? as usize),
-                "family" => entry.overrides.family = Some(self.text(said)?.to_owned()),
-                "attention" => {
-                    let attention = Attention::parse(self.text(said)?);
-                    entry.overrides.attention = Some(attention.map_err(|why| self.error(value.span().start, &why))?);
-                }
-                "chat" => {
-                    let flag = value.get_ref().as_bool();
-                    entry.chat = Some(flag.ok_or_else(|| self.wrong(said, "true or false"))?);
-                }
-                other => return Err(self.unknown(key.span().start, other, &KEYS)),
-            }
-        }
-        Ok(entry)
-    }
-
-    fn unknown(&self, at: usize, key: &str, known: &[&'static str]) -> String {
-        let nearest = spec::nearest(key, known.iter().copied());
-        self.error(at, &format!("there is no key `{key}`; the nearest is `{nearest}`"))
-    }
-
-    fn wrong(&self, (key, value): Entry<'_, '_>, what: &str) -> String {
-        self.error(value.span().start, &format!("`{key}` is {what}"))
-    }
-
-    fn text<'v>(&self, (key, value): Entry<'_, 'v>) -> Result<&'v str, String> {
-        value.get_ref().as_str().ok_or_else(|| self.wrong((key, value), "a text in quotes"))
-    }
-
-    fn number(&self, (key, value): Entry<'_, '_>, most: u32) -> Result<u32, String> {
-        let number = value.get_ref().as_integer().and_then(|number| {
-            let digits = number.as_str().replace('_', "");
-            u32::from_str_radix(&digits, number.radix()).ok()
-        });
-        let wrong = || self.wrong((key, value), &format!("a whole number from 0 to {most}"));
-        number.filter(|number| *number <= most).ok_or_else(wrong)
-    }
-
-    /// A path; `~/` is the user's home, and what is relative is so to the folder of the file.
-    fn path(&self, said: Entry<'_, '_>) -> Result<PathBuf, String> {
-        let text = self.text(said)?;
-        let home = || directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
-        if let Some((rest, home)) = text.strip_prefix("~/").zip(home()) {
-            return Ok(home.join(rest));
-        }
-        Ok(self.file.parent().unwrap_or(Path::new(".")).join(text))
-    }
+    Ok(entry)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn parse(text: &str) -> Result<Vec<(String, Described)>, String> {
-        Reader { file: Path::new("/config/models.toml"), text }.entries()
+        entries_of(Source { file: Path::new("/config/models.toml"), text }, &["models"])
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 
 use super::*;
 use crate::app::message::Stamp;
+use crate::text::encoding::Encoding;
 
 struct Place {
     folder: tempfile::TempDir,
@@ -27,7 +28,13 @@ impl Place {
     }
 
     fn save(&self, path: &Path, text: &str, expect: Expect) -> Result<SavedFile, SaveError> {
-        let request = SaveRequest { path: path.to_owned(), contents: Buffer::from_text(text), expect };
+        let request = SaveRequest {
+            document: 1,
+            path: path.to_owned(),
+            contents: Buffer::from_text(text),
+            encoding: Encoding::Utf8,
+            expect,
+        };
         save(&request, Some(self.safety.path()))
     }
 
@@ -52,6 +59,31 @@ fn why(result: Result<SavedFile, SaveError>) -> String {
         Err(SaveError::Failed(why)) => why,
         other => panic!("expected a sentence, got {other:?}"),
     }
+}
+
+#[test]
+fn encodings_are_written_as_they_were_read_and_what_they_lack_is_told() {
+    let place = Place::new();
+    let path = place.file("a.txt", "");
+    for bytes in [&b"caf\xe9\r\n"[..], b"\xff\xfea\0\n\0", b"\xfe\xff\0a", b"\xef\xbb\xbfa"] {
+        fs::write(&path, bytes).unwrap();
+        let opened = files::open(&path, None).unwrap();
+        let contents = Buffer::from_text(&opened.text);
+        let request = SaveRequest {
+            document: 1,
+            path: path.clone(),
+            contents,
+            encoding: opened.encoding,
+            expect: Expect::Anything,
+        };
+        save(&request, None).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+    let contents = Buffer::from_text("a\n字");
+    let request =
+        SaveRequest { document: 1, path, contents, encoding: Encoding::Windows1252, expect: Expect::Anything };
+    let why = why(save(&request, None));
+    assert!(why.contains("Windows-1252") && why.contains("'字'") && why.contains("line 2"), "{why}");
 }
 
 #[test]
@@ -148,7 +180,13 @@ fn without_a_safe_copy_nothing_is_overwritten() {
     let place = Place::new();
     let one = place.file("one", "old");
     fs::hard_link(&one, place.path("two")).unwrap();
-    let request = SaveRequest { path: one.clone(), contents: Buffer::from_text("new"), expect: Expect::Anything };
+    let request = SaveRequest {
+        document: 1,
+        path: one.clone(),
+        contents: Buffer::from_text("new"),
+        encoding: Encoding::Utf8,
+        expect: Expect::Anything,
+    };
     assert!(why(save(&request, None)).contains("no folder for a copy"));
     assert_eq!(fs::read_to_string(&one).unwrap(), "old");
 }

@@ -36,14 +36,7 @@ impl Scene {
     pub(crate) fn with(text: &str, at: (usize, usize)) -> Self {
         let mut scene = Self::empty();
         let path = Some("lighthouse.md".into());
-        scene.send(Message::Opened(Ok(Opened {
-            path,
-            text: text.into(),
-            holes: Vec::new(),
-            stamp: None,
-            at: Some(at),
-            read_only: false,
-        })));
+        scene.send(Message::Opened(Ok(Opened { path, text: text.into(), at: Some(at), ..Opened::default() })));
         scene
     }
 
@@ -192,10 +185,13 @@ pub(crate) fn marks() -> Scene {
 }
 
 pub(crate) fn error() -> Scene {
-    text().sent(Message::Saved(Err(SaveError::Failed(
-        "lighthouse.md could not be saved: no space is left on the disk; free some, or save elsewhere with alt-s."
-            .into(),
-    ))))
+    text().sent(Message::Saved {
+        document: 1,
+        result: Err(SaveError::Failed(
+            "lighthouse.md could not be saved: no space is left on the disk; free some, or save elsewhere with alt-s."
+                .into(),
+        )),
+    })
 }
 
 pub(crate) fn recovery() -> Scene {

@@ -1,0 +1,128 @@
+//! Commands that change whole lines, or the selected text as a whole, at all selections at once.
+
+use std::ops::Range;
+
+use crate::app::App;
+use crate::app::commands::edit;
+use crate::app::document::Change;
+use crate::app::language;
+use crate::app::mouse::to_selection;
+use crate::text::brackets;
+use crate::text::buffer::Buffer;
+use crate::text::change::{Bias, ChangeSet, Edit};
+use crate::text::history::EditKind;
+use crate::text::lines::{self, Way};
+use crate::text::motion;
+use crate::text::selection::Selection;
+
+/// The lines that the selections touch, as sorted blocks; neighbouring ones are one block. A line of which a selection only
+/// reaches the start is none of it.
+pub(crate) fn blocks(app: &App) -> Vec<Range<usize>> {
+    let buffer = app.document.buffer();
+    let mut blocks: Vec<Range<usize>> = Vec::new();
+    for selection in app.document.selections().all() {
+        let range = selection.range();
+        let (first, last) = (buffer.line_of(range.start), buffer.line_of(range.end));
+        let only_reached = last > first && buffer.line_start(last) == range.end;
+        let end = if only_reached { last } else { last + 1 };
+        match blocks.last_mut() {
+            Some(block) if first <= block.end => block.end = block.end.max(end),
+            _ => blocks.push(first..end),
+        }
+    }
+    blocks
+}
+
+/// Makes a change of lines, after which the selections are where their text went; at an edit they go to this side of it.
+pub(crate) fn change(app: &mut App, edits: Vec<Edit>, bias: Option<Bias>) {
+    if edits.is_empty() {
+        return;
+    }
+    let set = ChangeSet::new(app.document.buffer().len(), edits);
+    let all = app.document.selections();
+    let after = match bias {
+        Some(bias) => all.each(|s| Selection::new(set.map(s.anchor, bias), set.map(s.head, bias))),
+        None => all.map(&set),
+    };
+    app.view.goal = None;
+    app.view.caret_cell = None;
+    app.document.break_group();
+    app.document.edit(Change::new(set, EditKind::Other).selecting_all(after), app.outbox.now);
+}
+
+pub(crate) fn duplicate(app: &mut App) {
+    let edits = lines::duplicate(app.document.buffer(), &blocks(app));
+    change(app, edits, Some(Bias::Right));
+}
+
+pub(crate) fn move_up(app: &mut App) {
+    let edits = lines::move_blocks(app.document.buffer(), &blocks(app), Way::Up);
+    change(app, edits, Some(Bias::Left));
+}
+
+pub(crate) fn move_down(app: &mut App) {
+    let edits = lines::move_blocks(app.document.buffer(), &blocks(app), Way::Down);
+    change(app, edits, Some(Bias::Right));
+}
+
+pub(crate) fn join(app: &mut App) {
+    let edits = lines::join(app.document.buffer(), &blocks(app));
+    change(app, edits, Some(Bias::Left));
+}
+
+/// Sorts the selected lines; the paragraph's where nothing is selected.
+pub(crate) fn sort(app: &mut App) {
+    let buffer = app.document.buffer();
+    let mut blocks = blocks(app);
+    if let ([block], true) = (blocks.as_slice(), app.document.selection().is_caret()) {
+        let paragraph = motion::paragraph_range_at(buffer, buffer.line_start(block.start));
+        blocks.clear();
+        blocks.push(buffer.line_of(paragraph.start)..buffer.line_of(paragraph.end) + 1);
+    }
+    let edits = lines::sort(buffer, &blocks);
+    change(app, edits, None);
+}
+
+pub(crate) fn toggle_comment(app: &mut App) {
+    let path = app.document.path().map(std::path::PathBuf::as_path);
+    let Some(marks) = language::comment_marks(path) else {
+        app.inform("How a comment is written in this kind of file is not known; the name of the file tells it.");
+        return;
+    };
+    let edits = lines::toggle_comment(app.document.buffer(), &blocks(app), marks);
+    change(app, edits, None);
+}
+
+pub(crate) fn upper_case(app: &mut App) {
+    recase(app, |text| text.to_uppercase());
+}
+
+pub(crate) fn lower_case(app: &mut App) {
+    recase(app, |text| text.to_lowercase());
+}
+
+/// Changes what is selected, or the word at a caret.
+fn recase(app: &mut App, case: fn(&str) -> String) {
+    let buffer = app.document.buffer();
+    let all = app.document.selections().each(|selection| word_or_selection(buffer, selection));
+    let replacements = all.all().iter().map(|s| (s.range(), case(&buffer.slice(s.range())))).collect();
+    app.document.break_group();
+    edit::replace_each(app, replacements, edit::Then::Select);
+}
+
+/// The selection, or the word at a caret.
+pub(crate) fn word_or_selection(buffer: &Buffer, selection: &Selection) -> Selection {
+    if selection.is_caret() { to_selection(motion::word_range_at(buffer, selection.head)) } else { *selection }
+}
+
+/// Goes to the partner of the bracket at the caret.
+pub(crate) fn matching_bracket(app: &mut App) {
+    match brackets::pair_at(app.document.buffer(), app.document.caret()) {
+        Some((_, partner)) => {
+            app.view.caret_cell = None;
+            app.document.break_group();
+            app.document.select(Selection::caret(partner));
+        }
+        None => app.inform("There is no bracket here that has a partner."),
+    }
+}

@@ -1,0 +1,218 @@
+//! The user's settings: one file, `config.toml` in the config folder, and the one reader of such files.
+//!
+//! Each floor reads the tables that are its own: the catalogue `[models]`, the command line `[samplers]`, the editor
+//! `[editor]`, `[keys]` and `[themes]`. What they share is here: where the file is, which tables there are, and how a mistake
+//! is told, as `file:line: ` and one sentence that names the nearest known word.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::diffusion::spec::nearest;
+
+/// The tables of the settings file.
+pub const TABLES: [&str; 5] = ["editor", "keys", "themes", "samplers", "models"];
+
+/// A file of the config folder, if the system has such a place.
+pub fn file(name: &str) -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "lacuna").map(|dirs| dirs.config_dir().join(name))
+}
+
+/// The settings file.
+pub fn settings_file() -> Option<PathBuf> {
+    file("config.toml")
+}
+
+/// Of these names the one most like what was written.
+pub fn nearest_of<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> &'a str {
+    nearest(written, names)
+}
+
+/// The text of a settings file; a file that is not there is empty.
+///
+/// # Errors
+/// One sentence.
+pub fn load(file: &Path) -> Result<String, String> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(format!("cannot read {}: {error}", file.display())),
+    }
+}
+
+/// A path as it stands in a settings file: `~/` is the user's home, and what is relative is so to the folder of the file.
+fn path_in(file: &Path, text: &str) -> PathBuf {
+    let home = || directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
+    match text.strip_prefix("~/").zip(home()) {
+        Some((rest, home)) => home.join(rest),
+        None => file.parent().unwrap_or(Path::new(".")).join(text),
+    }
+}
+
+/// A file and its text, for telling where something stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'s> {
+    /// What the file is called.
+    pub file: &'s Path,
+    /// What stands in it.
+    pub text: &'s str,
+}
+
+impl Source<'_> {
+    /// A sentence about what stands at a byte of the file.
+    pub fn error(self, at: usize, why: &str) -> String {
+        let line = self.text.get(..at).unwrap_or(self.text).matches('\n').count() + 1;
+        format!("{}:{line}: {why}", self.file.display())
+    }
+
+    /// Hands one of the file's tables to its reader; the file has no others than `known`. `None` where it is missing.
+    ///
+    /// # Errors
+    /// `file:line: ` and one sentence.
+    pub fn table<T>(
+        self,
+        name: &str,
+        known: &[&str],
+        read: impl FnOnce(Option<Table<'_, '_>>) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let parsed = DeTable::parse(self.text).map_err(|error| {
+            let why = error.message().lines().next().unwrap_or_default().to_owned();
+            self.error(error.span().map_or(0, |span| span.start), &why)
+        })?;
+        let root = Table { source: self, table: parsed.get_ref() };
+        if let Some(item) = root.items().into_iter().find(|item| !known.contains(&item.name())) {
+            return Err(item.unknown("key", known.iter().copied()));
+        }
+        match root.items().into_iter().find(|item| item.name() == name) {
+            Some(item) => read(Some(item.table()?)),
+            None => read(None),
+        }
+    }
+}
+
+/// A table of the file.
+#[derive(Debug, Clone, Copy)]
+pub struct Table<'t, 'a> {
+    source: Source<'t>,
+    table: &'t DeTable<'a>,
+}
+
+impl<'t, 'a> Table<'t, 'a> {
+    /// What stands in it, in the order of the file.
+    pub fn items(self) -> Vec<Item<'t, 'a>> {
+        let mut items: Vec<Item<'t, 'a>> =
+            self.table.iter().map(|(key, value)| Item { source: self.source, key, value }).collect();
+        items.sort_by_key(|item| item.key.span().start);
+        items
+    }
+}
+
+/// A key and its value.
+#[derive(Debug, Clone, Copy)]
+pub struct Item<'t, 'a> {
+    source: Source<'t>,
+    key: &'t Spanned<Cow<'a, str>>,
+    value: &'t Spanned<DeValue<'a>>,
+}
+
+impl<'t, 'a> Item<'t, 'a> {
+    /// The key.
+    pub fn name(self) -> &'t str {
+        self.key.get_ref()
+    }
+
+    /// The line that it stands on, from 1.
+    pub fn line(self) -> usize {
+        self.source.text.get(..self.key.span().start).unwrap_or_default().matches('\n').count() + 1
+    }
+
+    /// A sentence about the key.
+    pub fn error_at_key(self, why: &str) -> String {
+        self.source.error(self.key.span().start, why)
+    }
+
+    /// A sentence about the value.
+    pub fn error(self, why: &str) -> String {
+        self.source.error(self.value.span().start, why)
+    }
+
+    /// The key is none of those there are.
+    pub fn unknown<'k>(self, thing: &str, known: impl Iterator<Item = &'k str>) -> String {
+        let name = self.name();
+        self.error_at_key(&format!("there is no {thing} `{name}`; the nearest is `{}`", nearest(name, known)))
+    }
+
+    /// The value is a text that names nothing known.
+    pub fn unknown_value<'k>(self, thing: &str, known: impl Iterator<Item = &'k str>) -> String {
+        let text = self.value.get_ref().as_str().unwrap_or_default();
+        self.error(&format!("there is no {thing} `{text}`; the nearest is `{}`", nearest(text, known)))
+    }
+
+    /// The value is not what it should be.
+    pub fn wrong(self, what: &str) -> String {
+        self.error(&format!("`{}` is {what}", self.name()))
+    }
+
+    /// The value, a table.
+    pub fn table(self) -> Result<Table<'t, 'a>, String> {
+        let table = self.value.get_ref().as_table();
+        table
+            .map(|table| Table { source: self.source, table })
+            .ok_or_else(|| self.wrong("a table, with lines of its own"))
+    }
+
+    /// The value, a text.
+    pub fn text(self) -> Result<&'t str, String> {
+        self.value.get_ref().as_str().ok_or_else(|| self.wrong("a text in quotes"))
+    }
+
+    /// The value, yes or no.
+    pub fn flag(self) -> Result<bool, String> {
+        self.value.get_ref().as_bool().ok_or_else(|| self.wrong("true or false"))
+    }
+
+    /// The value, a whole number of at most `most`.
+    pub fn number(self, most: u32) -> Result<u32, String> {
+        self.integer()
+            .filter(|number| *number <= most)
+            .ok_or_else(|| self.wrong(&format!("a whole number from 0 to {most}")))
+    }
+
+    /// The value if it is a whole number, not negative.
+    pub fn integer(self) -> Option<u32> {
+        let number = self.value.get_ref().as_integer()?;
+        u32::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok()
+    }
+
+    /// The value, a path.
+    pub fn path(self) -> Result<PathBuf, String> {
+        Ok(path_in(self.source.file, self.text()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_told_by_line_and_the_nearest_word() {
+        let table = |text: &str| {
+            let source = Source { file: Path::new("config.toml"), text };
+            source.table("editor", &TABLES, |table| {
+                let items = table.map(Table::items).unwrap_or_default();
+                items.into_iter().try_for_each(|item| item.number(9).map(|_| ()))
+            })
+        };
+        assert_eq!(table(""), Ok(()));
+        assert_eq!(table("[editor]\na = 0x7\n"), Ok(()));
+        assert_eq!(
+            table("\n[editer]").unwrap_err(),
+            "config.toml:2: there is no key `editer`; the nearest is `editor`"
+        );
+        assert_eq!(table("editor = 1").unwrap_err(), "config.toml:1: `editor` is a table, with lines of its own");
+        assert_eq!(table("[editor]\na = 1\nb = 12").unwrap_err(), "config.toml:3: `b` is a whole number from 0 to 9");
+        assert!(table("[editor").unwrap_err().starts_with("config.toml:1: "));
+    }
+}

@@ -1,0 +1,532 @@
+//! Histories on disk, so that undo survives a restart and unsaved text a power cut: one file a document, appended to.
+//!
+//! A file is lines, each a checksum and a piece of JSON: what the text was when it was read ([`Line::Base`]), what was done
+//! to it ([`Line::Entry`]), what was saved ([`Line::Saved`]), and that the unsaved part was given up ([`Line::Back`]). A line
+//! that is cut or damaged ends the journal; what stands before it still means something. A history is taken up only where
+//! the file on disk has the length and hash of a text that the journal knows: undo never runs over another's changes.
+//!
+//! Files are the user's alone (0600), locked while they are used, and bounded: over [`COMPACT`] the oldest steps go when the
+//! document is opened next, and over [`LONGEST`] no more is written, nor for a text longer than that.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::shell::recovery;
+use crate::text::buffer::Buffer;
+use crate::text::change::{ChangeSet, Edit};
+use crate::text::history::{EditKind, Record, Snapshot};
+use crate::text::holes::{HoleLength, Holes};
+use crate::text::journal::{Entry, Replay};
+use crate::text::selection::{Selection, Selections};
+
+/// A journal longer than this, in bytes, is made shorter when its document is opened.
+const COMPACT: u64 = 4 << 20;
+
+/// So many steps are kept then, and about so many bytes.
+const KEPT: usize = 1000;
+
+/// A journal does not grow beyond this.
+const LONGEST: u64 = 64 << 20;
+
+/// What stands in a line.
+#[derive(Debug, Serialize, Deserialize)]
+enum Line {
+    /// The text as it was read.
+    Base(Mark),
+    /// What was done.
+    Entry { from: usize, steps: Vec<StepLine>, applied: usize },
+    /// The text as it was saved.
+    Saved(Mark),
+    /// What was done since the last mark is not wanted.
+    Back,
+}
+
+/// Tells a text from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    hash: u64,
+    len: u64,
+}
+
+type EditLine = (usize, usize, String);
+type HoleLine = (usize, usize, Option<(usize, usize)>);
+
+#[derive(Debug, Serialize, Deserialize)]
+struct StepLine {
+    /// Characters before and after.
+    len: (usize, usize),
+    forward: Vec<EditLine>,
+    inverse: Vec<EditLine>,
+    before: SnapshotLine,
+    after: SnapshotLine,
+    kind: u8,
+    origin: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SnapshotLine {
+    /// Anchors and heads.
+    selections: Vec<(usize, usize)>,
+    primary: usize,
+    /// Starts, ends and lengths.
+    holes: Vec<HoleLine>,
+}
+
+/// What a journal knows of a document.
+#[derive(Debug)]
+pub(crate) struct Past {
+    /// The steps, and how many of them lead to the text on disk.
+    pub(crate) steps: Vec<Record>,
+    pub(crate) applied: usize,
+    /// The text that was not saved, if it differs from that on disk.
+    pub(crate) unsaved: Option<String>,
+}
+
+/// The journals of this process.
+#[derive(Debug, Default)]
+pub(crate) struct Journals {
+    folder: Option<PathBuf>,
+    open: HashMap<PathBuf, Open>,
+    /// Texts as they were read, for journals that are not begun yet; `None` where a text is too long for one.
+    bases: HashMap<PathBuf, Option<Mark>>,
+}
+
+#[derive(Debug)]
+struct Open {
+    /// Locked, and written at its end.
+    file: File,
+    len: u64,
+}
+
+impl Journals {
+    /// In this folder, which is made when it is needed; nowhere without one.
+    pub(crate) fn at(folder: Option<PathBuf>) -> Self {
+        Self { folder, ..Self::default() }
+    }
+
+    fn file_of(&self, path: &Path) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join(format!("{}.undo", recovery::key(Some(path)))))
+    }
+
+    /// Takes up the journal of a document that was read from disk.
+    pub(crate) fn open(&mut self, path: &Path, text: &str) -> Option<Past> {
+        self.open.remove(path);
+        let mark = (text.len() as u64 <= LONGEST).then(|| mark_of([text.as_bytes()].into_iter()));
+        self.bases.insert(path.to_owned(), mark);
+        let mark = mark?;
+        let name = self.file_of(path)?;
+        let mut open = open_locked(&name, false).ok()?;
+        let bytes = read_all(&mut open.file).ok()?;
+        let (lines, whole) = lines_of(&bytes);
+        let (past, at_mark) = replay(lines, mark, text)?;
+        let mut keep = || -> io::Result<()> {
+            if bytes.len() as u64 > COMPACT {
+                return compact(&mut open, &past, mark);
+            }
+            // What a power cut left half is cut off, and what is written next begins where the text on disk is.
+            open.file.set_len(whole as u64)?;
+            open.len = open.file.seek(SeekFrom::End(0))?;
+            if at_mark { Ok(()) } else { append(&mut open, &Line::Back) }
+        };
+        if keep().is_ok() {
+            self.open.insert(path.to_owned(), open);
+        }
+        Some(past)
+    }
+
+    /// Writes what was done.
+    pub(crate) fn write(&mut self, path: &Path, entry: &Entry) -> io::Result<()> {
+        let steps = entry.steps.iter().map(step_line).collect();
+        self.line(path, &Line::Entry { from: entry.from, steps, applied: entry.applied })
+    }
+
+    /// The text was saved.
+    pub(crate) fn saved(&mut self, path: &Path, contents: &Buffer) -> io::Result<()> {
+        if !self.open.contains_key(path) {
+            return Ok(());
+        }
+        let mark = mark_of(contents.rope().chunks().map(str::as_bytes));
+        self.line(path, &Line::Saved(mark))
+    }
+
+    /// What was not saved is not wanted.
+    pub(crate) fn back(&mut self, path: &Path) -> io::Result<()> {
+        if self.open.contains_key(path) { self.line(path, &Line::Back) } else { Ok(()) }
+    }
+
+    fn line(&mut self, path: &Path, line: &Line) -> io::Result<()> {
+        if !self.open.contains_key(path) {
+            let base = self.bases.get(path).copied().unwrap_or_else(|| Some(mark_of(std::iter::empty())));
+            let (Some(name), Some(base)) = (self.file_of(path), base) else { return Ok(()) };
+            let mut open = open_locked(&name, true)?;
+            append(&mut open, &Line::Base(base))?;
+            self.open.insert(path.to_owned(), open);
+        }
+        let Some(open) = self.open.get_mut(path).filter(|open| open.len < LONGEST) else { return Ok(()) };
+        append(open, line)?;
+        open.file.sync_data()
+    }
+}
+
+/// Opens a journal and locks it; a new one, or one that is to be begun anew, is empty.
+fn open_locked(name: &Path, anew: bool) -> io::Result<Open> {
+    if anew && let Some(folder) = name.parent() {
+        recovery::make_folder(folder)?;
+    }
+    let mut file = OpenOptions::new().read(true).write(true).create(anew).truncate(false).mode(0o600).open(name)?;
+    recovery::lock(&file)?;
+    if anew {
+        file.set_len(0)?;
+    }
+    let len = file.seek(SeekFrom::End(0))?;
+    Ok(Open { file, len })
+}
+
+fn read_all(file: &mut File) -> io::Result<Vec<u8>> {
+    file.rewind()?;
+    let mut bytes = Vec::new();
+    file.take(2 * LONGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn append(open: &mut Open, line: &Line) -> io::Result<()> {
+    let json = serde_json::to_string(line)?;
+    let line = format!("{:016x} {json}\n", recovery::hash(json.as_bytes()));
+    open.file.write_all(line.as_bytes())?;
+    open.len += line.len() as u64;
+    Ok(())
+}
+
+/// The lines up to the first that is cut or damaged, and the bytes that they take.
+fn lines_of(bytes: &[u8]) -> (Vec<Line>, usize) {
+    let (mut lines, mut whole) = (Vec::new(), 0);
+    for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let Some(line) = line_of(piece) else { break };
+        lines.push(line);
+        whole += piece.len();
+    }
+    (lines, whole)
+}
+
+fn line_of(piece: &[u8]) -> Option<Line> {
+    let text = std::str::from_utf8(piece.strip_suffix(b"\n")?).ok()?;
+    let (sum, json) = text.split_once(' ')?;
+    let right = u64::from_str_radix(sum, 16).ok()? == recovery::hash(json.as_bytes());
+    if right { serde_json::from_str(json).ok() } else { None }
+}
+
+/// What the lines come to over the text on disk, and whether nothing was done since; `None` where they are about other texts.
+fn replay(lines: Vec<Line>, disk: Mark, text: &str) -> Option<(Past, bool)> {
+    let is_disk = |line: &Line| matches!(line, Line::Base(mark) | Line::Saved(mark) if *mark == disk);
+    let at = lines.iter().rposition(is_disk)?;
+    let mut lines = lines.into_iter();
+    let mut known = Replay::of(Buffer::new());
+    // How the steps before the mark came about does not matter: they lead to the text on disk.
+    let mut last_mark = (Vec::new(), 0);
+    for line in lines.by_ref().take(at + 1) {
+        match line {
+            Line::Entry { from, steps, applied } => {
+                if from > known.steps.len() || applied > from + steps.len() {
+                    return None;
+                }
+                known.steps.truncate(from);
+                known.steps.extend(steps.into_iter().map(record));
+                known.applied = applied;
+            }
+            Line::Back => (known.steps, known.applied) = last_mark.clone(),
+            Line::Base(_) | Line::Saved(_) => last_mark = (known.steps.clone(), known.applied),
+        }
+    }
+    let at_mark = Replay { text: Buffer::from_text(text), ..known };
+    let (mut now, mut untouched) = (at_mark.clone(), true);
+    for line in lines {
+        let next = match line {
+            Line::Entry { from, steps, applied } => {
+                untouched = false;
+                now.clone().take(Entry { from, steps: steps.into_iter().map(record).collect(), applied })
+            }
+            Line::Back => {
+                untouched = true;
+                Some(at_mark.clone())
+            }
+            Line::Base(_) | Line::Saved(_) => Some(now.clone()),
+        };
+        let Some(next) = next else { break };
+        now = next;
+    }
+    let unsaved = Some(now.text.text()).filter(|unsaved| unsaved != text);
+    Some((Past { steps: at_mark.steps, applied: at_mark.applied, unsaved }, untouched))
+}
+
+/// Writes a journal anew with the last of its steps.
+fn compact(open: &mut Open, past: &Past, mark: Mark) -> io::Result<()> {
+    let mut size = 0;
+    let weight = |record: &Record| {
+        record.forward.edits().iter().chain(record.inverse.edits()).map(|edit| edit.text.len() + 64).sum::<usize>()
+    };
+    let fits = |record: &&Record| {
+        size += weight(record);
+        size < COMPACT as usize / 4
+    };
+    let done = past.steps[..past.applied].iter().rev().take(KEPT).take_while(fits).count();
+    let steps: Vec<StepLine> = past.steps[past.applied - done..past.applied].iter().map(step_line).collect();
+    open.file.set_len(0)?;
+    open.len = open.file.seek(SeekFrom::Start(0))?;
+    append(open, &Line::Entry { from: 0, applied: steps.len(), steps })?;
+    append(open, &Line::Saved(mark))?;
+    open.file.sync_data()
+}
+
+fn mark_of<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> Mark {
+    let (mut hash, mut len) = (recovery::HASH_START, 0);
+    for chunk in chunks {
+        hash = recovery::hash_on(hash, chunk);
+        len += chunk.len() as u64;
+    }
+    Mark { hash, len }
+}
+
+fn step_line(record: &Record) -> StepLine {
+    let edits = |set: &ChangeSet| {
+        set.edits().iter().map(|edit| (edit.range.start, edit.range.end, edit.text.clone())).collect()
+    };
+    StepLine {
+        len: (record.forward.len_before(), record.forward.len_after()),
+        forward: edits(&record.forward),
+        inverse: edits(&record.inverse),
+        before: snapshot_line(&record.before),
+        after: snapshot_line(&record.after),
+        kind: record.kind as u8,
+        origin: record.origin.clone(),
+    }
+}
+
+fn record(line: StepLine) -> Record {
+    let set = |len: usize, edits: Vec<EditLine>| {
+        ChangeSet::new(len, edits.into_iter().map(|(start, end, text)| Edit { range: start..end, text }).collect())
+    };
+    Record {
+        forward: set(line.len.0, line.forward),
+        inverse: set(line.len.1, line.inverse),
+        before: snapshot(&line.before),
+        after: snapshot(&line.after),
+        // A step that is read never grows.
+        kind: EditKind::Other,
+        origin: line.origin,
+        at: Duration::ZERO,
+    }
+}
+
+fn snapshot_line(snapshot: &Snapshot) -> SnapshotLine {
+    let length = |length: HoleLength| match length {
+        HoleLength::Auto => None,
+        HoleLength::Fixed(n) => Some((n, n)),
+        HoleLength::Range(least, most) => Some((least, most)),
+    };
+    SnapshotLine {
+        selections: snapshot.selection.all().iter().map(|s| (s.anchor, s.head)).collect(),
+        primary: snapshot.selection.primary_index(),
+        holes: snapshot.holes.iter().map(|hole| (hole.range.start, hole.range.end, length(hole.length))).collect(),
+    }
+}
+
+fn snapshot(line: &SnapshotLine) -> Snapshot {
+    let mut holes = Holes::new();
+    for &(start, end, length) in &line.holes {
+        let length = match length {
+            None => HoleLength::Auto,
+            Some((least, most)) if least == most => HoleLength::Fixed(least),
+            Some((least, most)) => HoleLength::Range(least, most),
+        };
+        holes.add(start..end.max(start), length);
+    }
+    let list = line.selections.iter().map(|&(anchor, head)| Selection::new(anchor, head)).collect();
+    Snapshot { selection: Selections::new(list, line.primary), holes }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+    use crate::text::history::History;
+
+    struct Desk {
+        folder: tempfile::TempDir,
+        journals: Journals,
+        buffer: Buffer,
+        history: History,
+    }
+
+    const PATH: &str = "/somewhere/a.txt";
+
+    impl Desk {
+        fn new(text: &str) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let mut journals = Journals::at(Some(folder.path().to_owned()));
+            assert!(journals.open(Path::new(PATH), text).is_none());
+            Self { folder, journals, buffer: Buffer::from_text(text), history: History::new() }
+        }
+
+        fn insert(&mut self, pos: usize, text: &str) {
+            let forward = ChangeSet::insert(self.buffer.len(), pos, text);
+            let inverse = self.buffer.apply(&forward).unwrap();
+            let mut after = Snapshot { selection: Selection::new(pos, pos + 1).into(), ..Snapshot::default() };
+            after.holes.add(pos..pos + 1, HoleLength::Range(1, 3));
+            let before = Snapshot::default();
+            let (kind, at) = (EditKind::Other, Duration::ZERO);
+            self.history.commit(Record { forward, inverse, before, after, kind, origin: Some("me".into()), at });
+        }
+
+        fn undo(&mut self) {
+            let step = self.history.undo().unwrap();
+            self.buffer.apply(&step.change).unwrap();
+        }
+
+        fn write(&mut self) {
+            let entry = self.history.take_entry().unwrap();
+            self.journals.write(Path::new(PATH), &entry).unwrap();
+        }
+
+        fn save(&mut self) {
+            self.journals.saved(Path::new(PATH), &self.buffer).unwrap();
+        }
+
+        fn file(&self) -> PathBuf {
+            self.journals.file_of(Path::new(PATH)).unwrap()
+        }
+
+        /// Another process, which finds this text on disk.
+        fn reopen(&mut self, disk: &str) -> Option<Past> {
+            self.journals = Journals::at(Some(self.folder.path().to_owned()));
+            self.journals.open(Path::new(PATH), disk)
+        }
+    }
+
+    /// The texts that undoing everything shows, from a text and its past.
+    fn undone(past: Past, disk: &str) -> Vec<String> {
+        let (mut history, mut buffer) = (History::restored(past.steps, past.applied), Buffer::from_text(disk));
+        let step = || {
+            let step = history.undo()?;
+            buffer.apply(&step.change).unwrap();
+            Some(buffer.text())
+        };
+        std::iter::from_fn(step).collect()
+    }
+
+    #[test]
+    fn undo_goes_on_after_a_restart() {
+        let mut desk = Desk::new("one");
+        desk.insert(3, " two");
+        desk.write();
+        desk.insert(7, " three");
+        desk.insert(0, "so ");
+        desk.undo();
+        desk.write();
+        desk.save();
+        let past = desk.reopen("one two three").unwrap();
+        assert_eq!((past.applied, past.steps.len(), past.unsaved.clone()), (2, 3, None));
+        let Record { after, origin, .. } = &past.steps[0];
+        assert_eq!((after.selection.primary(), origin.as_deref()), (Selection::new(3, 4), Some("me")));
+        assert_eq!(after.holes.iter().next().map(|hole| hole.length), Some(HoleLength::Range(1, 3)));
+        assert_eq!(undone(past, "one two three"), ["one two", "one"]);
+    }
+
+    #[test]
+    fn a_file_that_another_program_changed_has_no_past() {
+        let mut desk = Desk::new("one");
+        desk.insert(3, " two");
+        desk.write();
+        desk.save();
+        assert!(desk.reopen("one twx").is_none());
+        // What is written next begins a journal of its own.
+        desk.buffer = Buffer::from_text("one twx");
+        desk.history = History::new();
+        desk.insert(0, "a");
+        desk.write();
+        desk.save();
+        assert_eq!(undone(desk.reopen("aone twx").unwrap(), "aone twx"), ["one twx"]);
+    }
+
+    #[test]
+    fn what_was_given_up_is_not_offered() {
+        let mut desk = Desk::new("one");
+        desk.insert(3, "!");
+        desk.write();
+        desk.save();
+        desk.insert(0, "x");
+        desk.write();
+        assert_eq!(desk.reopen("one!").unwrap().unsaved.as_deref(), Some("xone!"));
+        let mut desk = Desk::new("one");
+        desk.insert(0, "x");
+        desk.write();
+        desk.journals.back(Path::new(PATH)).unwrap();
+        let past = desk.reopen("one").unwrap();
+        assert_eq!((past.unsaved, past.applied), (None, 0));
+    }
+
+    /// A power cut anywhere: what is left comes to a text that was, and the file can be written on.
+    #[test]
+    fn a_journal_cut_at_every_byte_still_means_something() {
+        let mut desk = Desk::new("öne");
+        let mut texts = vec!["öne".to_owned()];
+        for (pos, text) in [(3, " two"), (0, "\"\n\""), (4, "é")] {
+            desk.insert(pos, text);
+            desk.write();
+            texts.push(desk.buffer.text());
+        }
+        desk.undo();
+        desk.write();
+        texts.push(desk.buffer.text());
+        let whole = fs::read(desk.file()).unwrap();
+        let mut most = 0;
+        for cut in 0..=whole.len() {
+            fs::write(desk.file(), &whole[..cut]).unwrap();
+            let Some(past) = desk.reopen("öne") else {
+                assert!(cut <= whole.iter().position(|byte| *byte == b'\n').unwrap(), "{cut}");
+                continue;
+            };
+            let unsaved = past.unsaved.clone().unwrap_or_else(|| "öne".to_owned());
+            let at = texts.iter().rposition(|text| *text == unsaved).unwrap_or_else(|| panic!("{cut}: {unsaved:?}"));
+            assert!(at >= most || texts[at..].contains(&texts[most]), "{cut}: less than before");
+            most = most.max(at);
+            assert_eq!(past.applied, 0, "the text on disk is the one before all steps");
+            let (lines, length) = lines_of(&fs::read(desk.file()).unwrap());
+            assert!(!lines.is_empty() && length == fs::read(desk.file()).unwrap().len(), "{cut}: the rest is cut off");
+        }
+        assert_eq!(most, texts.len() - 1);
+        // A flipped bit ends it, too.
+        let mut damaged = whole.clone();
+        let last = whole.len() - 20;
+        damaged[last] ^= 1;
+        fs::write(desk.file(), damaged).unwrap();
+        assert!(desk.reopen("öne").unwrap().unsaved.is_some());
+    }
+
+    #[test]
+    fn files_are_private_locked_and_made_shorter() {
+        let mut desk = Desk::new("");
+        for _ in 0..30 {
+            desk.insert(0, &"x".repeat(200_000));
+        }
+        desk.write();
+        desk.save();
+        assert_eq!(fs::metadata(desk.file()).unwrap().mode() & 0o777, 0o600);
+        let mut other = Journals::at(Some(desk.folder.path().to_owned()));
+        let text = desk.buffer.text();
+        assert!(other.open(Path::new(PATH), &text).is_none(), "it is another session's");
+        assert!(fs::metadata(desk.file()).unwrap().len() > COMPACT);
+        assert!(desk.reopen(&text).is_some());
+        assert!(fs::metadata(desk.file()).unwrap().len() < COMPACT);
+        let past = desk.reopen(&text).unwrap();
+        assert!((1..30).contains(&past.applied), "{}", past.applied);
+        assert!(undone(past, &text).iter().all(|text| text.len() % 200_000 == 0));
+    }
+}
