@@ -45,6 +45,8 @@ pub(crate) struct BenchArgs {
 const FEW_ROWS: usize = 16;
 const PROSE: &str = include_str!("../../assets/bench/prose.txt");
 const CODE: &str = include_str!("../text/selection.rs");
+/// Tokens of the longest infill that is made the plain way too: every one of them costs a second or more.
+const MOST_PLAIN: usize = 32;
 /// Bytes of a text: about 512 tokens.
 const TEXT: usize = 2200;
 
@@ -108,11 +110,12 @@ pub(crate) fn run(args: &BenchArgs, common: &Common) -> anyhow::Result<()> {
             &format!("\n{:<24}{:>8}{:>8}{:>10}{:>10}{:>9}", "infill", "tokens", "passes", "first", "done", "tokens/s");
         out += if baseline.is_some() { "   plain  gain\n" } else { "\n" };
     }
-    for (index, infill) in infills.iter().enumerate() {
+    for infill in &infills {
         let InfillTime { name, tokens, nfe, first, done, .. } = infill;
         out += &format!("{name:<24}{tokens:>8}{nfe:>8}{first:>9.2}s{done:>9.2}s{:>9.1}", *tokens as f64 / done);
         out += &baseline.as_ref().map_or_else(String::new, |baseline| {
-            gain(baseline.infills.get(index).map(|plain| plain.done), *done, 1.0, "s")
+            let plain = baseline.infills.iter().find(|plain| plain.name == *name);
+            gain(plain.map(|plain| plain.done), *done, 1.0, "s")
         });
         out.push('\n');
     }
@@ -137,15 +140,16 @@ impl Baseline {
         // The plain way computes every row, whichever are read.
         let all: Vec<Shape> = shapes.iter().map(|shape| Shape { rows: shape.canvas, ..*shape }).collect();
         let passes = brain.time_passes(&all, repeats).map_err(|message| anyhow!(message))?;
-        let infills = cases.iter().map(|case| brain.time_plain(case)).collect::<Result<Vec<_>, _>>();
+        let short = cases.iter().filter(|case| case.holes.iter().sum::<usize>() <= MOST_PLAIN);
+        let infills = short.map(|case| brain.time_plain(case)).collect::<Result<Vec<_>, _>>();
         Ok(Self { passes, infills: infills.map_err(|message| anyhow!(message))? })
     }
 
     fn json(&self, passes: &[PassTime], infills: &[InfillTime]) -> Value {
         let pass_gain: Vec<f64> =
             self.passes.iter().zip(passes).map(|(plain, ours)| plain.least / ours.least).collect();
-        let infill_gain: Vec<f64> =
-            self.infills.iter().zip(infills).map(|(plain, ours)| plain.done / ours.done).collect();
+        let gain = |plain: &InfillTime| Some(plain.done / infills.iter().find(|ours| ours.name == plain.name)?.done);
+        let infill_gain: Vec<f64> = self.infills.iter().filter_map(gain).collect();
         json!({
             "passes": self.passes.iter().map(pass_json).collect::<Vec<_>>(), "pass_gain": pass_gain,
             "infills": self.infills.iter().map(infill_json).collect::<Vec<_>>(), "infill_gain": infill_gain,

@@ -128,13 +128,15 @@ pub struct Evidence {
     pub seam: f64,
     /// What the mean log-probability of a fill's own tokens is multiplied with, in [`Evidence::worth`].
     pub fluency: f64,
+    /// What a fill's length, as a logarithm, costs it in [`Evidence::worth`]: a long text makes itself likely.
+    pub brevity: f64,
     /// How many lengths are tried between grid points, per hole, at most [`REFINEMENTS`].
     pub refinements: usize,
 }
 
 impl Default for Evidence {
     fn default() -> Self {
-        Self { confidence: 1.0, seam: 0.0, fluency: 0.0, refinements: REFINEMENTS }
+        Self { confidence: 1.0, seam: 0.0, fluency: 0.0, brevity: 0.0, refinements: REFINEMENTS }
     }
 }
 
@@ -142,7 +144,7 @@ impl Evidence {
     /// How good a length is that has been filled, up to a constant: from the log-probability of the [`seam`] given the
     /// fill, the mean log-probability of the fill's tokens given the rest, and what was known before.
     pub fn worth(&self, length: usize, seam: f64, fluency: f64, prior: &Prior) -> f64 {
-        self.seam * seam + self.fluency * fluency + prior.log(length)
+        self.seam * seam + self.fluency * fluency - self.brevity * (length as f64).ln() + prior.log(length)
     }
 }
 

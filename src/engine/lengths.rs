@@ -36,10 +36,10 @@ impl Lengths {
         if name == DEFAULT_MODEL {
             return Self {
                 bias: DEFAULT_MODEL_BIAS,
-                evidence: Evidence { confidence: 0.0, seam: 0.3, fluency: 1.0, refinements: 0 },
+                evidence: Evidence { confidence: 0.0, seam: 0.3, fluency: 1.0, brevity: 0.4, refinements: 0 },
                 prior: Prior::NONE,
                 trials: 3,
-                longest: 32,
+                longest: 16,
             };
         }
         let (bias, evidence) = (LengthBias::default(), Evidence::default());
