@@ -13,6 +13,7 @@ import gguf
 import numpy as np
 import torch
 from tokenizers import Tokenizer
+from torch import Tensor
 
 import weights
 from holes import Recipe
@@ -29,16 +30,21 @@ GOLDEN = (
 )
 
 
-def trained(start: Path, checkpoint: Path | None) -> Network:
+def learnt(path: Path) -> dict[str, Tensor]:
+    """What a run's checkpoint, or an adapter, holds of the network."""
+    state = torch.load(path / "checkpoint.pt" if path.is_dir() else path, map_location="cpu", weights_only=True)
+    return state.get("network", state)
+
+
+def trained(start: Path, run: Path | None) -> Network:
     """A network in float32 with what a run learnt; an adapter is merged into it."""
     network = weights.load(start)
-    if checkpoint is not None:
-        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        state = state.get("network", state)
+    if run is not None:
+        state = learnt(run)
         downs = [tensor for name, tensor in state.items() if name.endswith(".down")]
         if downs:
             adapt(network, len(downs[0]))
-        network.load_state_dict({name: tensor.float() for name, tensor in state.items()}, strict=False)
+        weights.put(network, state)
     for module in network.modules():
         if isinstance(module, Linear):
             module.weight.data = module.merged().detach()
@@ -113,12 +119,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of prepare.py, for canvases to round the weights by")
     parser.add_argument("--canvases", type=int, default=64, help="how many of them")
     parser.add_argument("--name", default="lacuna 135m")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--adapter", type=Path, help="write what the run learnt to this file, in float16, to go on from another time")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the model")
     options = parser.parse_args()
 
     options.out.mkdir(parents=True, exist_ok=True)
-    checkpoint = options.run / "checkpoint.pt" if options.run and options.run.is_dir() else options.run
-    network = trained(options.start, checkpoint)
+    if options.adapter:
+        torch.save({name: tensor.half() for name, tensor in learnt(options.run).items()}, options.adapter)
+    network = trained(options.start, options.run)
     data = Canvases(options.data, options.template / "tokenizer.json", 256, Recipe(), seed=2)
     ids = torch.stack([torch.tensor(data[number][0]) for number in range(options.canvases)])
     file = options.out / "lacuna-135m-q5_0.gguf"

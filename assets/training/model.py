@@ -122,7 +122,7 @@ class Network(nn.Module):
 
     def body(self, ids: Tensor) -> Tensor:
         """The last layer's rows (batch, length, hidden), normalised."""
-        x = F.embedding(ids, self.embedding)
+        x = F.embedding(ids, self.embedding).float()  # what layers add up is kept in full precision
         for row, token in enumerate(SPECIAL):
             x = torch.where((ids == token)[..., None], self.special[row].to(x.dtype), x)
         length = ids.shape[1]

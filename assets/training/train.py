@@ -82,6 +82,8 @@ def build(options: argparse.Namespace, device: torch.device) -> tuple[Network, t
         for parameter in network.parameters():
             if not parameter.requires_grad and parameter.ndim > 1:
                 parameter.data = parameter.data.bfloat16()
+    if options.adapter:
+        weights.put(network, torch.load(options.adapter, weights_only=True))
     network.to(device)
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     groups = [
@@ -113,7 +115,7 @@ def train(options: argparse.Namespace) -> None:
     step, before = 0, 0.0
     if checkpoint.is_file():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
-        network.load_state_dict(state["network"], strict=False)
+        weights.put(network, state["network"])
         optimiser.load_state_dict(state["optimiser"])
         step, before = state["step"], state["seconds"]
         print(f"goes on at step {step}, after {before / 60:.1f} minutes")
@@ -124,7 +126,8 @@ def train(options: argparse.Namespace) -> None:
     data = Canvases(options.data, options.tokenizer, options.length, recipe, options.seed)
     numbers = range(step * options.batch, options.steps * options.batch)
     loader = iter(DataLoader(data, options.micro, sampler=numbers, num_workers=options.workers, pin_memory=device.type == "cuda"))
-    forward = torch.compile(network) if device.type == "cuda" else network
+    if device.type == "cuda":
+        network.body = torch.compile(network.body)  # the head sees another number of rows each time
     started = saved = time.monotonic()
 
     def elapsed() -> float:
@@ -147,7 +150,7 @@ def train(options: argparse.Namespace) -> None:
         for ids, labels in batch:
             ids, labels = ids.to(device, non_blocking=True), labels.to(device, non_blocking=True)
             with torch.autocast(device.type, torch.bfloat16):
-                each, places = losses(forward, ids, labels)
+                each, places = losses(network, ids, labels)
             (each.sum() / asked).backward()
             each = each.detach()
             for kind, chosen in {"loss": each >= 0, **kinds(ids, labels, places)}.items():
@@ -190,6 +193,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--schedule", choices=["linear", "cosine"], default="linear", help="how it falls to zero")
     parser.add_argument("--decay", type=float, default=0.01, help="weight decay of matrices")
     parser.add_argument("--lora", type=int, default=0, metavar="RANK", help="learn a low-rank change of this rank; 0: all weights")
+    parser.add_argument("--adapter", type=Path, help="go on from one that export.py wrote; --lora names its rank")
     parser.add_argument("--embeddings", action="store_true", help="train the whole embedding, not only the special tokens' rows")
     parser.add_argument("--recipe", default="{}", help='shares of holes.Recipe as JSON, such as {"elastic": 0.3}')
     parser.add_argument("--workers", type=int, default=0, help="processes that make canvases; 0: this one")

@@ -13,6 +13,7 @@ import gguf
 import numpy as np
 import torch
 from gguf.quants import dequantize
+from torch import Tensor
 
 from model import END, EXPAND, SPECIAL, Network, Shape
 
@@ -89,3 +90,10 @@ def merged(network: Network) -> dict[str, np.ndarray]:
         if heads := heads_of(name, network.shape):
             arrays[name] = pair(array, heads)
     return arrays
+
+
+def put(network: Network, state: dict[str, Tensor]) -> None:
+    """Puts what a run learnt into a network that was built as for that run."""
+    unknown = network.load_state_dict(state, strict=False).unexpected_keys
+    if unknown:
+        raise ValueError(f"{unknown[0]} and {len(unknown) - 1} more are not in this network: was it another --lora rank?")
