@@ -28,7 +28,8 @@ from model import END, EXPAND, MASK, Network
 from prepare import domain_of, texts_of
 
 HERE = Path(__file__).parent
-LENGTH, CONTEXT, ROOM = 256, 96, 64
+LENGTH, CONTEXT = 256, 96  # tokens of a window, and of the text kept on either side of a hole
+ROOM = 64  # masks that a hole may have begun with and grown by
 PATTERNS = ("15 %", "50 %", "span of 16")
 CODE = {"code-python": "python", "code-rust": "rust"}
 
@@ -100,22 +101,22 @@ def likelihood(network: Network, texts: list[np.ndarray], pattern: str) -> np.nd
 @torch.no_grad()
 def fill(model: Model, before: list[int], after: list[int], masks: int) -> list[int]:
     """The most certain token first, one a pass, greedy; the control tokens are obeyed while there is room."""
-    ids, hole = before + [MASK] * masks + after, masks
+    ids, room = before + [MASK] * masks + after, ROOM - masks
     while MASK in ids:
         places = [place for place, id in enumerate(ids) if id == MASK]
         logits = ban(model.network(torch.tensor([ids]), torch.tensor(places)).float(), model.is_elastic)
-        if hole >= ROOM:
+        if room <= 0:
             logits[:, EXPAND] = -math.inf
         sure, tokens = logits.softmax(-1).max(-1)
         best = int(sure.argmax())
         place, token = places[best], int(tokens[best])
         ids[place : place + 1] = {END: [], EXPAND: [MASK, MASK]}.get(token, [token])
-        hole += (token == EXPAND) - (token == END)
-    return ids[len(before) : len(before) + hole]
+        room -= token == EXPAND  # and is not given back, or two masks could make and unmake each other for ever
+    return ids[len(before) : len(ids) - len(after)]
 
 
 def holes(texts: list[str], tokenizer: Tokenizer, count: int) -> Iterator[tuple[list[int], list[int], list[int]]]:
-    """Text before, the hole's tokens (1 to 24, each number of digits of its logarithm alike), text after; whole words."""
+    """Text before, the hole's tokens (1 to 24, uniform in the logarithm; whole words), text after."""
     words, rng = Words(tokenizer), np.random.default_rng(3)
     for text in windows(texts, tokenizer, count):
         edges = words.edges(text)
