@@ -100,7 +100,8 @@ fn several_files_are_open_at_once_and_each_is_asked_about() {
     session.keys("ctrl-pageup");
     session.wait_for("a.txt  1/2");
     session.keys("ctrl-q");
-    session.wait_for("b.txt  2/2");
+    session.wait_for("changes that are not saved");
+    assert!(session.screen().contains("xlines"), "{}", session.screen());
     session.keys("s");
     session.wait_for_end();
     assert_eq!((place.read("a.txt"), place.read("b.txt")), ("one\n".into(), "two\nxlines\n".into()));
