@@ -31,6 +31,8 @@ fn undo_goes_on_after_a_restart_unless_the_file_was_changed() {
     place.write("a.txt", "another\n");
     let mut session = place.lacuna(&["--model", "/nowhere", "a.txt"]);
     session.wait_for("another");
+    // What is said about the model would take the place of what is said about undo.
+    session.wait_for("no model");
     session.keys("ctrl-z");
     session.wait_for("nothing to undo");
     session.quit();
