@@ -2,6 +2,7 @@
 
 mod buffers;
 mod editing;
+mod fuzz;
 mod layout;
 mod modal;
 mod models;

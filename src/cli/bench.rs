@@ -4,12 +4,13 @@
 //! that each gain is a ratio of two figures of one run. Times mean little from one machine to the next; ratios do.
 
 mod beside;
+mod editor;
 mod keys;
 
 use std::time::Instant;
 
 use anyhow::anyhow;
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{Common, Precision, cores, print};
@@ -19,7 +20,10 @@ use crate::engine::eval::boundary;
 use beside::{Neighbour, Peer};
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    what: Option<What>,
     /// Also time the plain way: the whole text, f32, all rows, one commit a pass
     #[arg(long)]
     baseline: bool,
@@ -41,6 +45,12 @@ pub(crate) struct BenchArgs {
     keys: usize,
 }
 
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Opening files and typing, beside other editors that are installed
+    Editor(editor::EditorArgs),
+}
+
 /// Rows of logits asked for beside "all": a hole of usual size.
 const FEW_ROWS: usize = 16;
 const PROSE: &str = include_str!("../../assets/bench/prose.txt");
@@ -51,6 +61,9 @@ const MOST_PLAIN: usize = 32;
 const TEXT: usize = 2200;
 
 pub(crate) fn run(args: &BenchArgs, common: &Common) -> anyhow::Result<()> {
+    if let Some(What::Editor(args)) = &args.what {
+        return editor::run(args, common);
+    }
     let started = Instant::now();
     let mut brain = Brain::new(common.load_model(Precision::Fast)?)?;
     let load = started.elapsed().as_secs_f64();
@@ -195,7 +208,12 @@ fn infill_json(time: &InfillTime) -> Value {
 
 /// The most memory that this process has held, where the system tells.
 fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    peak_memory_of("self")
+}
+
+/// The same of any process.
+fn peak_memory_of(process: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)

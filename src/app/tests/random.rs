@@ -55,7 +55,7 @@ fn apply(desk: &mut Desk, op: &Op) {
     }
 }
 
-fn check_invariants(desk: &Desk) {
+pub(super) fn check_invariants(desk: &Desk) {
     let app = &desk.app;
     let len = app.document().buffer().len();
     app.document().holes().assert_invariants(len);

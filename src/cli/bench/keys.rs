@@ -44,7 +44,7 @@ impl Keys {
     }
 }
 
-fn quantile(sorted: &[f64], share: f64) -> f64 {
+pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     sorted.get((share * last as f64).round() as usize).copied().unwrap_or_default()
 }
@@ -74,7 +74,7 @@ pub(super) fn time(common: &Common, keys: usize) -> anyhow::Result<Keys> {
 }
 
 /// The program in a terminal, and what comes out of it with the time it came.
-struct Terminal {
+pub(super) struct Terminal {
     writer: Box<dyn Write + Send>,
     output: Receiver<(Instant, Vec<u8>)>,
     child: Box<dyn portable_pty::Child + Send + Sync>,
@@ -97,6 +97,11 @@ impl Terminal {
         for name in ["XDG_STATE_HOME", "XDG_CONFIG_HOME"] {
             command.env(name, folder);
         }
+        Self::start(command)
+    }
+
+    /// Starts any program in a terminal of usual size.
+    pub(super) fn start(command: CommandBuilder) -> anyhow::Result<Self> {
         let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
         let failed = |error: anyhow::Error| anyhow!("no pseudo-terminal can be opened ({error}); use --keys 0");
         let pair = native_pty_system().openpty(size).map_err(failed)?;
@@ -116,13 +121,24 @@ impl Terminal {
         Ok(Self { writer, output, child, _master: pair.master, seen: Vec::new() })
     }
 
-    fn press(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+    /// The most memory that the program has held, where the system tells.
+    pub(super) fn peak_memory(&self) -> Option<u64> {
+        super::peak_memory_of(&self.child.process_id()?.to_string())
+    }
+
+    /// Types so many letters that stand nowhere else; the sorted times until each was drawn.
+    pub(super) fn type_some(&mut self, keys: usize) -> anyhow::Result<Vec<f64>> {
+        let mut letters = LETTERS.filter(|letter| letter.is_alphabetic());
+        self.type_letters(&mut letters, keys.min(260))
+    }
+
+    pub(super) fn press(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         self.seen.clear();
         self.writer.write_all(bytes).and_then(|()| self.writer.flush()).context("the editor takes no keys any more")
     }
 
     /// Waits until a text comes out, and says when.
-    fn wait_for(&mut self, text: &str) -> anyhow::Result<Instant> {
+    pub(super) fn wait_for(&mut self, text: &str) -> anyhow::Result<Instant> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let Ok((at, bytes)) = self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
@@ -151,7 +167,7 @@ impl Terminal {
         Ok(seconds)
     }
 
-    fn end(mut self) {
+    pub(super) fn end(mut self) {
         // It has nothing worth saving: its text is a copy in a folder that goes away.
         let _ = self.child.kill();
         let _ = self.child.wait();
