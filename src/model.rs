@@ -34,7 +34,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::diffusion::noise::Noise;
-use crate::diffusion::vocabulary::Vocabulary;
+use crate::diffusion::vocabulary::{Controls, Vocabulary};
 use crate::diffusion::{DenoiseError, Denoiser, Logits, Pass};
 
 pub use chat::ChatFormat;
@@ -116,6 +116,8 @@ impl Checkpoint {
         descriptor.elastic |= expand.is_some();
         descriptor.expand = expand.or(descriptor.expand);
         let descriptor = descriptor.with(&options.overrides);
+        let Descriptor { expand, delete, .. } = descriptor;
+        let vocabulary = vocabulary.with_controls(Controls { expand, delete });
         let weights = weights.working_on(device.clone(), dtype);
         let pool = Arc::new(device::pool(options.threads)?);
         let network = match architecture.vectors() {

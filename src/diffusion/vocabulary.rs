@@ -13,6 +13,8 @@ pub struct Vocabulary {
     eos: Option<TokenId>,
     banned: Vec<TokenId>,
     controls: Controls,
+    /// Those that are banned for nothing else.
+    only_controls: Vec<TokenId>,
 }
 
 /// Tokens that say how a hole's length changes, in models that were trained with them (DreamOn, LLaDA2.2). Only a sampler
@@ -50,12 +52,16 @@ impl Vocabulary {
         if inside >= size {
             return Err(NothingToPropose { size });
         }
-        Ok(Self { size, mask, eos, banned, controls: Controls::default() })
+        Ok(Self { size, mask, eos, banned, controls: Controls::default(), only_controls: Vec::new() })
     }
 
-    /// The same with control tokens; whoever does not obey them never proposes them.
+    /// The same with these control tokens in place of others; whoever does not obey them never proposes them.
     pub fn with_controls(mut self, controls: Controls) -> Self {
-        self.banned.extend([controls.expand, controls.delete].into_iter().flatten());
+        let before = std::mem::take(&mut self.only_controls);
+        self.banned.retain(|id| !before.contains(id));
+        self.only_controls = [controls.expand, controls.delete].into_iter().flatten().collect();
+        self.only_controls.retain(|id| self.banned.binary_search(id).is_err());
+        self.banned.extend(&self.only_controls);
         self.banned.sort_unstable();
         self.banned.dedup();
         self.controls = controls;
@@ -134,6 +140,9 @@ mod tests {
         let vocabulary = Vocabulary::new(5, 4, None, []).unwrap().with_controls(controls);
         assert!(vocabulary.is_banned(1) && vocabulary.controls() == controls);
         assert_eq!((vocabulary.proposable(), vocabulary.nth_proposable(1), vocabulary.nth_proposable(70)), (3, 2, 3));
+        // Others in their place: what was banned as a control token alone is text again.
+        let others = super::Controls { expand: None, delete: Some(2) };
+        assert_eq!(vocabulary.with_controls(others).banned(), [2, 4]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use lacuna::diffusion::Denoiser;
 use lacuna::diffusion::noise::Noise;
+use lacuna::diffusion::vocabulary::Controls;
 use lacuna::model::{Attention, Checkpoint, DeviceChoice, DtypeChoice, Input, LoadOptions, Model, Overrides};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -279,8 +280,11 @@ fn bd3lm_reads_block_by_block_unless_the_block_is_the_context() {
 
 #[test]
 fn dreamon_names_the_tokens_that_change_a_holes_length() {
-    let descriptor = load(&fixture("dreamon")).descriptor;
+    let model = load(&fixture("dreamon"));
+    let descriptor = &model.descriptor;
     assert_eq!((descriptor.elastic, descriptor.expand, descriptor.delete), (true, Some(131), Some(125)));
+    // And a run is told of them, so that a sampler which obeys can.
+    assert_eq!(model.vocabulary().controls(), Controls { expand: Some(131), delete: Some(125) });
     let descriptor = load(&fixture("dream")).descriptor;
     assert_eq!((descriptor.elastic, descriptor.expand, descriptor.delete), (false, None, None));
 }

@@ -90,10 +90,7 @@ pub(super) fn check_trace(model: &mut Model, dir: &Path, file: &Value, trace: &V
 
 fn replay(model: &mut Model, recipe: Recipe) -> anyhow::Result<Verdict> {
     let Recipe { draws, circumstances, expected, .. } = recipe;
-    let mut vocabulary = model.vocabulary().clone();
-    if let Some(controls) = recipe.controls {
-        vocabulary = vocabulary.with_controls(controls);
-    }
+    let mut vocabulary = model.vocabulary().clone().with_controls(recipe.controls.unwrap_or_default());
     if !recipe.bans_mask {
         vocabulary = vocabulary.proposing_mask();
     }

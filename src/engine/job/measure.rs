@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use super::picture::Picture;
 use super::{Cancelled, Job, Stage, impossible};
 use crate::diffusion::length::{LengthSearch, Prior, Signs, phi, seam};
+use crate::diffusion::rule::Act;
 use crate::diffusion::score::Scoring;
 use crate::diffusion::{DenoiseError, Denoiser, row_of};
 use crate::engine::protocol::Length;
@@ -15,6 +16,9 @@ use crate::model::Model;
 const BESIDE_A_PART: f64 = 2.0;
 const INSIDE_A_WORD: f64 = 1.0;
 
+/// Masks that a hole of open length begins with, where the model finds the length itself.
+const FIRST_LENGTH: usize = 8;
+
 /// How many more tokens than asked a hole may get when it is too short for what must be in it.
 const LONGER: usize = 32;
 
@@ -22,11 +26,23 @@ impl Job {
     pub(super) fn measure(&mut self, model: &Model) -> Result<Stage, DenoiseError> {
         let holes = 0..self.prompt.holes.len();
         let ranges = holes.clone().map(|hole| self.lengths_of(hole)).collect::<Result<Vec<_>, _>>()?;
+        if self.finds_lengths(model) {
+            // Those that are open begin at a length that is near most, and the model says what is too many or too few.
+            let from = |range: &RangeInclusive<usize>| FIRST_LENGTH.clamp(*range.start(), *range.end());
+            return self.try_lengths(vec![ranges.iter().map(from).collect()], model);
+        }
         let priors: Vec<_> = holes.map(|hole| self.prior(hole)).collect();
         let search = LengthSearch::new(&ranges, self.lengths.bias).with_priors(&priors, self.lengths.evidence);
         let canvas = self.masked_canvas(model, &search.best())?;
         self.picture = Picture::new(canvas);
         self.settle(search, model)
+    }
+
+    /// Whether the model says by control tokens that a hole is to grow or to shrink, and the sampler obeys.
+    fn finds_lengths(&self, model: &Model) -> bool {
+        let controls = model.vocabulary().controls();
+        let has_controls = controls.expand.is_some() || controls.delete.is_some();
+        has_controls && self.sampler.rules.iter().any(|rule| rule.act == Act::Obey)
     }
 
     /// What is believed of a hole's length before anything is measured.
