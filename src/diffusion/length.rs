@@ -29,6 +29,9 @@ pub const REFINEMENTS: usize = 8;
 /// The most passes one hole costs: the grid, the two ends of its range, and the refinements.
 pub const FORWARDS_PER_HOLE: usize = GRID.len() + 2 + REFINEMENTS;
 
+/// A word or so, a phrase, more: of each the likeliest length is worth filling, since fills tell more than masks do.
+pub const BANDS: [RangeInclusive<usize>; 3] = [1..=2, 3..=6, 7..=usize::MAX];
+
 /// Where the other holes stand before they have been searched: the first length that CAL tries.
 const FIRST_LENGTH: usize = 8;
 
@@ -128,15 +131,13 @@ pub struct Evidence {
     pub seam: f64,
     /// What the mean log-probability of a fill's own tokens is multiplied with, in [`Evidence::worth`].
     pub fluency: f64,
-    /// What a fill's length, as a logarithm, costs it in [`Evidence::worth`]: a long text makes itself likely.
-    pub brevity: f64,
     /// How many lengths are tried between grid points, per hole, at most [`REFINEMENTS`].
     pub refinements: usize,
 }
 
 impl Default for Evidence {
     fn default() -> Self {
-        Self { confidence: 1.0, seam: 0.0, fluency: 0.0, brevity: 0.0, refinements: REFINEMENTS }
+        Self { confidence: 1.0, seam: 0.0, fluency: 0.0, refinements: REFINEMENTS }
     }
 }
 
@@ -144,7 +145,7 @@ impl Evidence {
     /// How good a length is that has been filled, up to a constant: from the log-probability of the [`seam`] given the
     /// fill, the mean log-probability of the fill's tokens given the rest, and what was known before.
     pub fn worth(&self, length: usize, seam: f64, fluency: f64, prior: &Prior) -> f64 {
-        self.seam * seam + self.fluency * fluency - self.brevity * (length as f64).ln() + prior.log(length)
+        self.seam * seam + self.fluency * fluency + prior.log(length)
     }
 }
 
@@ -246,14 +247,14 @@ impl LengthSearch {
         lengths
     }
 
-    /// Once the search is over: lengths of all holes that are worth filling, the best first, at most `count`. Each next one
-    /// has every hole at its next best length.
-    pub fn plans(&self, count: usize) -> Vec<Vec<usize>> {
+    /// Once the search is over: lengths of all holes that are worth filling, those of the shortest [band](BANDS) first. A
+    /// hole that has none in a band has its best one there.
+    pub fn plans(&self) -> Vec<Vec<usize>> {
         let mut plans: Vec<Vec<usize>> = Vec::new();
-        for rank in 0..count.max(1) {
+        for band in BANDS {
             let of = |(hole, best): (usize, &usize)| {
-                let ranked = self.ranked.get(hole).filter(|ranked| !ranked.is_empty());
-                ranked.map_or(*best, |ranked| ranked[rank.min(ranked.len() - 1)])
+                let ranked = self.ranked.get(hole).map_or(&[][..], Vec::as_slice);
+                *ranked.iter().find(|length| band.contains(length)).unwrap_or(best)
             };
             let plan: Vec<usize> = self.lengths.iter().enumerate().map(of).collect();
             if !plans.contains(&plan) {
@@ -340,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn where_confidence_counts_nothing_the_text_after_the_hole_decides_and_the_next_best_are_remembered() {
+    fn where_confidence_counts_nothing_the_text_after_the_hole_decides_and_the_best_of_each_band_is_remembered() {
         let evidence = Evidence { confidence: 0.0, seam: 1.0, refinements: 0, ..Evidence::default() };
         let mut search =
             LengthSearch::new(&[1..=8, 4..=4], LengthBias::default()).with_priors(&[Prior::NONE; 2], evidence);
@@ -348,9 +349,8 @@ mod tests {
             let seam = [0.0, -9.0, 2.0, -9.0, -9.0, 2.5][candidate.lengths[0].min(6) - 1];
             search.report(Signs { phi: 0.5, seam });
         }
-        // Of equals the shorter is first.
-        assert_eq!(search.plans(3), [[6, 4], [8, 4], [3, 4]]);
-        assert_eq!((search.best(), search.plans(0)), (vec![6, 4], vec![vec![6, 4]]));
+        // Of equals the shorter is the best.
+        assert_eq!((search.best(), search.plans()), (vec![6, 4], vec![vec![1, 4], vec![6, 4], vec![8, 4]]));
     }
 
     /// Runs a search where hole `h` likes length `truth[h]` best, unimodally; returns the result and the passes.

@@ -2,7 +2,7 @@
 //!
 //! The paper's rule, confidence divided by a fitted curve, was made for 8-billion-weight models; the default model's
 //! confidence says little about lengths. What tells more is the text after the hole: the lengths that make its first
-//! tokens likeliest are filled, and the fill wins after which they are likeliest and whose own tokens are likely too.
+//! tokens likeliest are filled, a short one, a middle one and a long one, and the fill wins after which they are likeliest and whose own tokens are likely too.
 //! The weights were chosen on 48 holes of text that is in no held-out file; `assets/lacuna-135m/README.md` says what
 //! they reach on held-out text. Where a hole held text before, that text's length counts as well.
 
@@ -18,8 +18,8 @@ pub(crate) struct Lengths {
     pub(super) evidence: Evidence,
     /// What is believed about a hole that holds nothing.
     pub(super) prior: Prior,
-    /// How many lengths are filled and judged before one is taken; 1 takes the likeliest.
-    pub(super) trials: usize,
+    /// Whether a length of each band is filled and judged before one is taken; else the likeliest is.
+    pub(super) trials: bool,
     /// Longest hole that auto length tries, where the window leaves room for it.
     pub(super) longest: usize,
 }
@@ -36,14 +36,14 @@ impl Lengths {
         if name == DEFAULT_MODEL {
             return Self {
                 bias: DEFAULT_MODEL_BIAS,
-                evidence: Evidence { confidence: 0.0, seam: 0.3, fluency: 1.0, brevity: 0.4, refinements: 0 },
+                evidence: Evidence { confidence: 0.0, seam: 0.45, fluency: 1.0, refinements: 0 },
                 prior: Prior::NONE,
-                trials: 3,
+                trials: true,
                 longest: 16,
             };
         }
         let (bias, evidence) = (LengthBias::default(), Evidence::default());
-        Self { bias, evidence, prior: Prior::NONE, trials: 1, longest: 32 }
+        Self { bias, evidence, prior: Prior::NONE, trials: false, longest: 32 }
     }
 
     /// The belief about a hole that held so many tokens.

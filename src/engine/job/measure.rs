@@ -100,7 +100,8 @@ impl Job {
         if search.next_candidate().is_some() && !model.noise().starts_random() {
             return Ok(Stage::Measuring(search));
         }
-        self.try_lengths(search.plans(self.lengths.trials), model)
+        let plans = if self.lengths.trials { search.plans() } else { vec![search.best()] };
+        self.try_lengths(plans, model)
     }
 
     pub(super) fn try_length(
