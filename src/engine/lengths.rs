@@ -1,10 +1,11 @@
 //! What is believed about the lengths of holes, per model (`reference/decoding.md` section 3.4).
 //!
 //! The paper's rule, confidence divided by a fitted curve, was made for 8-billion-weight models; the default model's
-//! confidence says little about lengths. What tells more is the text after the hole: the lengths that make its first
-//! tokens likeliest are filled, a short one, a middle one and a long one, and the fill wins after which they are likeliest and whose own tokens are likely too.
-//! The weights were chosen on 48 holes of text that is in no held-out file; `assets/lacuna-135m/README.md` says what
-//! they reach on held-out text. Where a hole held text before, that text's length counts as well.
+//! confidence says little about lengths. What tells more is the text after the hole: of the short, the middle and the
+//! long lengths the ones that make its first tokens likeliest are filled, and that fill wins after which they are
+//! likeliest and whose own tokens are likely too. The weights were chosen on 48 holes of text that is in no held-out
+//! file; `assets/lacuna-135m/README.md` says what they reach on held-out text. Where a hole held text before, that
+//! text's length counts as well.
 
 use super::catalog::DEFAULT_MODEL;
 use crate::diffusion::length::{Evidence, LengthBias, Prior};
