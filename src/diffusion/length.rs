@@ -248,12 +248,13 @@ impl LengthSearch {
     }
 
     /// Once the search is over: lengths of all holes that are worth filling, those of the shortest [band](BANDS) first. A
-    /// hole that has none in a band has its best one there.
+    /// hole that has none in a band, or of which something was known before, has its best one there.
     pub fn plans(&self) -> Vec<Vec<usize>> {
         let mut plans: Vec<Vec<usize>> = Vec::new();
         for band in BANDS {
             let of = |(hole, best): (usize, &usize)| {
-                let ranked = self.ranked.get(hole).map_or(&[][..], Vec::as_slice);
+                let is_open = self.priors.get(hole).is_some_and(|prior| prior.spread.is_infinite());
+                let ranked = self.ranked.get(hole).filter(|_| is_open).map_or(&[][..], Vec::as_slice);
                 *ranked.iter().find(|length| band.contains(length)).unwrap_or(best)
             };
             let plan: Vec<usize> = self.lengths.iter().enumerate().map(of).collect();

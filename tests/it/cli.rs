@@ -108,7 +108,10 @@ fn holes_inside_words_complete_them() {
         assert!(holes[0].get("constraints").is_none());
     }
     let filled = json(&run(&["fill", "--seed", "1", "--json", "The capi[MASK]l of France is Par[MASK]."]));
-    assert_eq!(filled["text"], "The capital of France is Paris.");
+    let text = filled["text"].as_str().unwrap();
+    // Which word it is, is the model's matter; that it is one word is not.
+    let word = text.strip_prefix("The capital of France is Par").and_then(|rest| rest.strip_suffix('.'));
+    assert!(word.is_some_and(|rest| !rest.is_empty() && rest.chars().all(char::is_alphabetic)), "{text}");
     // A length that was asked for is kept, also where the word goes on.
     let filled = json(&run(&["fill", "--seed", "1", "--json", "He was walk[MASK:3] home, she said."]));
     let text = filled["text"].as_str().unwrap();

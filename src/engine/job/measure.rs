@@ -54,7 +54,7 @@ impl Job {
         match goes_on.count() {
             _ if !hole.original.is_empty() => prior,
             0 => prior,
-            1 => Prior { typical: BESIDE_A_PART, spread: prior.spread.min(1.0) },
+            1 => Prior { typical: BESIDE_A_PART, spread: prior.spread.min(0.5) },
             _ => Prior { typical: INSIDE_A_WORD, spread: prior.spread.min(0.5) },
         }
     }
