@@ -220,7 +220,7 @@ fn parts_of(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, ModelError> {
         None => Ok(files),
         Some(file) => {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
-            let why = format!("its part {name} is missing; fetch that file too");
+            let why = format!("its part {} is missing; fetch that file too", name.escape_debug());
             Err(ModelError::NotAModel { path: folder.into(), why })
         }
     }
