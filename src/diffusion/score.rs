@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use crate::diffusion::vocabulary::Vocabulary;
-use crate::diffusion::{Logits, TokenId, row_of};
+use crate::diffusion::{DenoiseError, Denoiser, Logits, TokenId, row_of};
 
 /// How many folds are usual: with more, a word sees more of its neighbours and the text costs more passes.
 pub const FOLDS: usize = 6;
@@ -42,8 +42,7 @@ pub fn log_probability(raw: &[f32], token: TokenId, vocabulary: &Vocabulary) -> 
     (own - max - sum.ln()).min(0.0)
 }
 
-/// Scores the words of one text, fold by fold: for each fold, one pass over [`Scoring::canvas`] at [`Scoring::rows`],
-/// then [`Scoring::report`].
+/// Scores the words of one text, fold by fold: [`Scoring::judge`] each of them.
 #[derive(Debug, Clone)]
 pub struct Scoring {
     ids: Vec<TokenId>,
@@ -74,12 +73,12 @@ impl Scoring {
     }
 
     /// The share of the judged words that each pass masks: the time, for a network that reads one.
-    pub fn share_masked(&self) -> f64 {
+    fn share_masked(&self) -> f64 {
         1.0 / self.folds.len().max(1) as f64
     }
 
     /// The context with one fold masked.
-    pub fn canvas(&self, fold: usize) -> Vec<TokenId> {
+    fn canvas(&self, fold: usize) -> Vec<TokenId> {
         let mut ids = self.ids.clone();
         for &position in self.fold(fold) {
             if let Some(id) = ids.get_mut(position) {
@@ -90,7 +89,7 @@ impl Scoring {
     }
 
     /// The raw rows that one fold reads, ascending.
-    pub fn rows(&self, fold: usize) -> Vec<usize> {
+    fn rows(&self, fold: usize) -> Vec<usize> {
         let mut rows: Vec<usize> = self.fold(fold).iter().map(|&position| row_of(position, self.shift)).collect();
         rows.sort_unstable();
         rows.dedup();
@@ -98,7 +97,7 @@ impl Scoring {
     }
 
     /// Takes the logits of one fold; positions whose row is missing stay unknown.
-    pub fn report(&mut self, fold: usize, logits: &Logits, vocabulary: &Vocabulary) {
+    fn report(&mut self, fold: usize, logits: &Logits, vocabulary: &Vocabulary) {
         let positions = self.folds.get(fold).map_or(&[][..], Vec::as_slice);
         for &position in positions {
             if let (Some(raw), Some(slot)) =
@@ -107,6 +106,23 @@ impl Scoring {
                 *slot = Some(log_probability(raw, self.ids[position], vocabulary));
             }
         }
+    }
+
+    /// Makes the pass of one fold and takes what it says.
+    ///
+    /// # Errors
+    /// What the denoiser says.
+    pub fn judge(
+        &mut self,
+        fold: usize,
+        denoiser: &mut dyn Denoiser,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<(), DenoiseError> {
+        let (ids, rows) = (self.canvas(fold), self.rows(fold));
+        let pass = denoiser.noise().pass(self.share_masked(), &ids, &rows);
+        let logits = denoiser.logits(&pass, cancelled)?;
+        self.report(fold, &logits, denoiser.vocabulary());
+        Ok(())
     }
 
     /// The log-probability of each position of the context; none where it was not judged.

@@ -81,8 +81,6 @@ pub struct Filled {
     pub exact: bool,
     /// How similar it is, 0 to 1.
     pub similarity: f64,
-    /// Mean natural log-probability of its tokens at commit.
-    pub mean_logprob: f64,
     /// Mean natural log-probability of its tokens when all is written; 0 for no tokens.
     pub likelihood: f64,
     /// Passes made.
@@ -188,7 +186,6 @@ impl Brain {
             Ok(())
         })?;
         let text: String = frame.holes.iter().map(super::protocol::HoleFrame::text).collect();
-        let mean_logprob = frame.holes.first().and_then(|hole| hole.mean_logprob).unwrap_or(0.0);
         let whole = format!("{}{text}{}", sample.before, sample.after);
         let judged = self.score_within(&whole, sample.before.len()..sample.before.len() + text.len(), |_, _| {})?;
         let (sum, judged) = total(&judged);
@@ -197,7 +194,6 @@ impl Brain {
             exact: text.trim() == sample.hole.trim(),
             similarity: similarity(text.trim(), sample.hole.trim()),
             tokens: tokens.iter().sum(),
-            mean_logprob,
             nfe: frame.nfe,
             seconds: frame.seconds,
             print,

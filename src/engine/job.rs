@@ -1,11 +1,12 @@
 //! One job: a request on its way to a proposal, one forward pass at a time.
 //!
-//! A job is a small state machine. *Fill* asks about the edges of its holes, measures lengths, tries the likeliest of them, then denoises. *Rewrite* scores the text that is there,
-//! masks the least likely share of it, then denoises. *Refine* scores, masks the weakest words, denoises, scores
+//! A job is a small state machine. *Fill* asks about the edges of its holes, measures lengths, tries the likeliest of
+//! them, then denoises. *Rewrite* scores the text that is there, masks the least likely share of it, then denoises. *Refine* scores, masks the weakest words, denoises, scores
 //! again and takes back what did not become likelier. Each [`Job::advance`] makes at most one pass and leaves a whole
 //! picture in [`Job::frame`]; the caller decides between passes whether to go on, so that pausing, stepping, keeping
 //! and typing into the run need no locks.
 
+mod denoise;
 mod edges;
 mod measure;
 mod picture;
@@ -27,7 +28,6 @@ use crate::diffusion::constraint::ConstraintError;
 use crate::diffusion::constraint::limits::Limits;
 use crate::diffusion::length::LengthSearch;
 use crate::diffusion::refresh::{NEIGHBOURS, RefreshPolicy};
-use crate::diffusion::rng::Seeded;
 use crate::diffusion::run::Run;
 use crate::diffusion::sampler::Sampler;
 use crate::diffusion::score::Scoring;
@@ -190,22 +190,7 @@ impl Job {
         };
         match stage {
             Stage::Denoising(mut run) => {
-                // Guesses that are not possible together leave some masked; each round writes at least one.
-                while !run.is_done() {
-                    run.limit().map_err(|error| DenoiseError::Failed(error.to_string()))?;
-                    let rows = run.rows_to_finish();
-                    if !rows.is_empty() {
-                        let logits = model.logits(&run.pass(&rows), cancelled)?;
-                        run.observe(&logits).map_err(|error| DenoiseError::Failed(error.to_string()))?;
-                    }
-                    let report = run.finish_now();
-                    let report = report.map_err(|error| DenoiseError::Failed(error.to_string()))?;
-                    self.steps += 1;
-                    self.picture.step(&run, &report);
-                    if report.edits.is_empty() {
-                        break;
-                    }
-                }
+                self.steps += self.finish(&mut run, |run, rows| model.logits(&run.pass(rows), cancelled))?;
                 self.passes += run.nfe();
             }
             Stage::Vectors(vectors) => self.keep_vectors(vectors, model, cancelled)?,
@@ -311,42 +296,6 @@ impl Job {
     fn canvas(&self, model: &Model, cells: &[Vec<Cell>]) -> Result<Canvas, DenoiseError> {
         let canvas = self.prompt.canvas(model.vocabulary().mask(), cells);
         canvas.map_err(|error| DenoiseError::Failed(error.to_string()))
-    }
-
-    // All verbs: the reverse process.
-
-    fn begin(&mut self, canvas: Canvas, model: &Model) -> Stage {
-        if canvas.masks_left() == 0 {
-            self.picture = Picture::new(canvas);
-            return Stage::Done;
-        }
-        self.limits.keep(&canvas);
-        self.settling = Settling::of(canvas.clone());
-        self.picture = Picture::new(canvas.clone());
-        let draws = Seeded(self.options.seed);
-        let run = Run::new(canvas, self.sampler.clone(), model.vocabulary(), model.shift(), draws);
-        let run = run.with_noise(model.noise()).with_limits(self.limits.clone());
-        Stage::Denoising(Box::new(run))
-    }
-
-    fn denoise(
-        &mut self,
-        mut run: Box<Run>,
-        model: &mut Model,
-        cancelled: Cancelled<'_>,
-    ) -> Result<Stage, DenoiseError> {
-        run.revise(|canvas| words::forbid_echoes(canvas, model));
-        let report = run.turn(model, true, cancelled)?;
-        self.steps += 1;
-        self.picture.step(&run, &report);
-        if !report.done {
-            return Ok(Stage::Denoising(run));
-        }
-        self.passes += run.nfe();
-        match self.verb {
-            Verb::Refine => Ok(Self::judge(run, model)),
-            Verb::Fill | Verb::Rewrite { .. } => Ok(self.settle_demands(run.canvas(), model)),
-        }
     }
 }
 

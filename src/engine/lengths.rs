@@ -8,25 +8,26 @@
 //! text's length counts as well.
 
 use super::catalog::DEFAULT_MODEL;
-use crate::diffusion::length::{Evidence, LengthBias, Prior};
+use crate::diffusion::length::{Evidence, Prior};
+
+/// The belief about a hole that held so many tokens.
+pub(super) fn prior_of(original: usize) -> Prior {
+    if original == 0 {
+        return Prior::NONE;
+    }
+    Prior { typical: original as f64, spread: SPREAD_AROUND_ORIGINAL }
+}
 
 /// How a model's lengths are searched.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Lengths {
-    /// The fitted curve.
-    pub(super) bias: LengthBias,
     /// How much a pass is believed.
     pub(super) evidence: Evidence,
-    /// What is believed about a hole that holds nothing.
-    pub(super) prior: Prior,
     /// Whether a length of each band is filled and judged before one is taken; else the likeliest is.
     pub(super) trials: bool,
     /// Longest hole that auto length tries, where the window leaves room for it.
     pub(super) longest: usize,
 }
-
-/// `lacuna calibrate --seed 7 --holes 120` on 60 kB of each held-out file, 2026-11-23.
-const DEFAULT_MODEL_BIAS: LengthBias = LengthBias { a: 0.3655, b: 0.2482, c: 0.0793, d: 0.0249, e: 0.0712 };
 
 /// Text that stood in a hole is a good guess of how long its successor will be.
 const SPREAD_AROUND_ORIGINAL: f64 = 0.5;
@@ -36,23 +37,12 @@ impl Lengths {
     pub(crate) fn of_model(name: &str) -> Self {
         if name == DEFAULT_MODEL {
             return Self {
-                bias: DEFAULT_MODEL_BIAS,
                 evidence: Evidence { confidence: 0.0, seam: 0.45, fluency: 1.0, refinements: 0 },
-                prior: Prior::NONE,
                 trials: true,
                 longest: 16,
             };
         }
-        let (bias, evidence) = (LengthBias::default(), Evidence::default());
-        Self { bias, evidence, prior: Prior::NONE, trials: false, longest: 32 }
-    }
-
-    /// The belief about a hole that held so many tokens.
-    pub(super) fn prior_of(&self, original: usize) -> Prior {
-        if original == 0 {
-            return self.prior;
-        }
-        Prior { typical: original as f64, spread: SPREAD_AROUND_ORIGINAL }
+        Self { evidence: Evidence::default(), trials: false, longest: 32 }
     }
 
     /// The lengths that auto tries for a hole that held so many tokens, both included.

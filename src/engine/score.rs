@@ -67,12 +67,7 @@ impl Brain {
             let window = self.window(stretch, &ids);
             let mut scoring = self.scoring(stretch, &ids, &window);
             for fold in 0..scoring.fold_count() {
-                let (canvas, rows) = (scoring.canvas(fold), scoring.rows(fold));
-                let logits = self
-                    .model
-                    .logits(&self.model.noise().pass(scoring.share_masked(), &canvas, &rows), &|| false)
-                    .map_err(sentence)?;
-                scoring.report(fold, &logits, self.model.vocabulary());
+                scoring.judge(fold, &mut self.model, &|| false).map_err(sentence)?;
                 made += 1;
                 done(made, passes);
             }

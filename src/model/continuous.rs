@@ -1,8 +1,8 @@
 //! Networks that are shown a vector at each position: Plaid, Diffusion-LM, SSD-LM and TESS 2.
 //!
-//! A loaded one is the [`ContinuousModel`] in a [`Model`](super::Model); how it is run is `diffusion::continuous`. Here is only what the networks
-//! compute. TESS 2 is told by its `config.json`; the others come as the files of a training run, so that the files that
-//! lie in the folder say what it is ([`open`]), and the tensors' shapes what no file says.
+//! A loaded one is the [`ContinuousModel`] in a [`Model`](super::Model); how it is run is `diffusion::continuous`. Here
+//! is only what the networks compute. TESS 2 is told by its `config.json`; the others come as the files of a training
+//! run, so that the files that lie in the folder say what it is ([`open`]), and the tensors' shapes what no file says.
 
 mod diffusion_lm;
 mod plaid;

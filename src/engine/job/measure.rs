@@ -4,10 +4,11 @@ use std::ops::RangeInclusive;
 
 use super::picture::Picture;
 use super::{Cancelled, Job, Stage, impossible};
-use crate::diffusion::length::{LengthSearch, Prior, Signs, phi, seam};
+use crate::diffusion::length::{Evidence, LengthBias, LengthSearch, Prior, Signs, phi, seam};
 use crate::diffusion::rule::Act;
-use crate::diffusion::score::Scoring;
+use crate::diffusion::score::log_probability;
 use crate::diffusion::{DenoiseError, Denoiser, row_of};
+use crate::engine::lengths;
 use crate::engine::protocol::Length;
 use crate::model::Model;
 
@@ -15,9 +16,8 @@ use crate::model::Model;
 /// edges took in is spelled by these tokens too.
 const BESIDE_A_PART: f64 = 2.0;
 const INSIDE_A_WORD: f64 = 1.0;
-
-/// Masks that a hole of open length begins with, where the model finds the length itself.
-const FIRST_LENGTH: usize = 8;
+/// How sure that is.
+const IN_A_WORD: f64 = 0.5;
 
 /// How many more tokens than asked a hole may get when it is too short for what must be in it.
 const LONGER: usize = 32;
@@ -26,13 +26,13 @@ impl Job {
     pub(super) fn measure(&mut self, model: &Model) -> Result<Stage, DenoiseError> {
         let holes = 0..self.prompt.holes.len();
         let ranges = holes.clone().map(|hole| self.lengths_of(hole)).collect::<Result<Vec<_>, _>>()?;
+        let search = LengthSearch::new(&ranges, LengthBias::default());
         if self.finds_lengths(model) {
-            // Those that are open begin at a length that is near most, and the model says what is too many or too few.
-            let from = |range: &RangeInclusive<usize>| FIRST_LENGTH.clamp(*range.start(), *range.end());
-            return self.try_lengths(vec![ranges.iter().map(from).collect()], model);
+            // From where a search would begin, the model says itself what is too many or too few.
+            return self.begin_masked(&search.best(), model);
         }
         let priors: Vec<_> = holes.map(|hole| self.prior(hole)).collect();
-        let search = LengthSearch::new(&ranges, self.lengths.bias).with_priors(&priors, self.lengths.evidence);
+        let search = search.with_priors(&priors, self.lengths.evidence);
         let canvas = self.masked_canvas(model, &search.best())?;
         self.picture = Picture::new(canvas);
         self.settle(search, model)
@@ -48,14 +48,14 @@ impl Job {
     /// What is believed of a hole's length before anything is measured.
     pub(super) fn prior(&self, hole: usize) -> Prior {
         let hole = &self.prompt.holes[hole];
-        let prior = self.lengths.prior_of(hole.original.len());
+        let prior = lengths::prior_of(hole.original.len());
         let goes_on = [(&hole.left, true), (&hole.right, false)].into_iter();
         let goes_on = goes_on.filter(|(edge, left)| edge.is_open() && edge.is_in_word(*left));
         match goes_on.count() {
             _ if !hole.original.is_empty() => prior,
             0 => prior,
-            1 => Prior { typical: BESIDE_A_PART, spread: prior.spread.min(0.5) },
-            _ => Prior { typical: INSIDE_A_WORD, spread: prior.spread.min(0.5) },
+            1 => Prior { typical: BESIDE_A_PART, spread: IN_A_WORD },
+            _ => Prior { typical: INSIDE_A_WORD, spread: IN_A_WORD },
         }
     }
 
@@ -121,20 +121,25 @@ impl Job {
         }
         self.limits.apply(&mut canvas).map_err(impossible)?;
         let shift = model.shift();
-        // Where what comes after the hole is asked about, it is masked with it, and one pass answers both questions.
-        let asked = if self.lengths.evidence.seam > 0.0 { seam(&canvas, candidate.hole) } else { 0..0 };
-        let mut after = Scoring::with_folds(canvas.ids().to_vec(), vec![asked.clone().collect()], canvas.mask(), shift);
-        let ids = if asked.is_empty() { canvas.ids().to_vec() } else { after.canvas(0) };
-        let positions = canvas.hole_range(candidate.hole).chain(asked);
-        let mut rows: Vec<usize> = positions.map(|position| row_of(position, shift)).collect();
+        // Only what counts is asked. What comes after the hole is masked with it, and one pass answers both questions.
+        let Evidence { confidence, seam: weight, .. } = self.lengths.evidence;
+        let inside = if confidence > 0.0 { canvas.hole_range(candidate.hole) } else { 0..0 };
+        let after = if weight > 0.0 { seam(&canvas, candidate.hole) } else { 0..0 };
+        let mut rows: Vec<usize> = inside.chain(after.clone()).map(|position| row_of(position, shift)).collect();
         rows.dedup();
+        if rows.is_empty() {
+            search.report(Signs::default());
+            return self.settle(search, model);
+        }
+        let mut ids = canvas.ids().to_vec();
+        ids[after.clone()].fill(canvas.mask());
         let logits = model.logits(&model.noise().pass(1.0, &ids, &rows), cancelled)?;
         self.passes += 1;
-        after.report(0, &logits, model.vocabulary());
-        search.report(Signs {
-            phi: phi(&logits, &canvas, candidate.hole, model.vocabulary(), shift),
-            seam: after.log_probabilities().iter().flatten().sum(),
-        });
+        let vocabulary = model.vocabulary();
+        let log =
+            |position| log_probability(logits.row(row_of(position, shift))?, canvas.ids()[position], vocabulary).into();
+        let phi = if confidence > 0.0 { phi(&logits, &canvas, candidate.hole, vocabulary, shift) } else { 0.0 };
+        search.report(Signs { phi, seam: after.filter_map(log).sum::<f64>() });
         self.settle(search, model)
     }
 }

@@ -50,12 +50,8 @@ impl Job {
         model: &mut Model,
         cancelled: Cancelled<'_>,
     ) -> Result<Stage, DenoiseError> {
-        let logits = model.logits(
-            &model.noise().pass(scoring.share_masked(), &scoring.canvas(fold), &scoring.rows(fold)),
-            cancelled,
-        )?;
+        scoring.judge(fold, model, cancelled)?;
         self.passes += 1;
-        scoring.report(fold, &logits, model.vocabulary());
         if fold + 1 < scoring.fold_count() {
             return Ok(Stage::Scoring { scoring, fold: fold + 1, purpose });
         }

@@ -6,10 +6,8 @@
 
 use super::picture::Picture;
 use super::{Job, Stage};
+use crate::diffusion::TokenId;
 use crate::diffusion::canvas::{Canvas, Cell, Kind};
-use crate::diffusion::rng::Seeded;
-use crate::diffusion::run::Run;
-use crate::diffusion::{Denoiser, TokenId};
 use crate::engine::check;
 use crate::model::Model;
 
@@ -63,11 +61,8 @@ impl Job {
         }
         let mut sampler = self.sampler.clone();
         sampler.propose.temperature = sampler.propose.temperature.max(TEMPERATURE);
-        let draws = Seeded(self.options.seed.wrapping_add(self.settling.runs as u64));
-        let canvas = self.settling.fresh.clone();
-        self.picture = Picture::new(canvas.clone());
-        let run = Run::new(canvas, sampler, model.vocabulary(), model.shift(), draws);
-        Stage::Denoising(Box::new(run.with_noise(model.noise()).with_limits(self.limits.clone())))
+        let seed = self.options.seed.wrapping_add(self.settling.runs as u64);
+        self.run_on(self.settling.fresh.clone(), sampler, seed, model)
     }
 
     fn passes_with(&self, canvas: &Canvas, model: &Model) -> bool {

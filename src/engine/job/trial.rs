@@ -4,7 +4,7 @@
 //! served it best. Judged is how likely the tokens after the hole are given the fill, and the fill's own tokens given the
 //! rest ([`crate::diffusion::length::Evidence::worth`]). Cost: a run for each, and [`FOLDS`] passes and one more.
 
-use super::{Cancelled, Job, Stage, words};
+use super::{Cancelled, Job, Stage};
 use crate::diffusion::canvas::Canvas;
 use crate::diffusion::length::seam;
 use crate::diffusion::run::Run;
@@ -52,8 +52,7 @@ impl Job {
     /// Begins with the first of some lengths; a single choice needs no trial.
     pub(super) fn try_lengths(&mut self, mut plans: Vec<Vec<usize>>, model: &Model) -> Result<Stage, DenoiseError> {
         if plans.len() == 1 {
-            let canvas = self.masked_canvas(model, &plans.swap_remove(0))?;
-            return Ok(self.begin(canvas, model));
+            return self.begin_masked(&plans.swap_remove(0), model);
         }
         let best = vec![(f64::NEG_INFINITY, 1); self.prompt.holes.len()];
         self.fill_trial(plans, 0, best, model)
@@ -68,11 +67,9 @@ impl Job {
     ) -> Result<Stage, DenoiseError> {
         let Some(plan) = plans.get(at) else {
             let lengths: Vec<usize> = best.iter().map(|(_, length)| *length).collect();
-            let canvas = self.masked_canvas(model, &lengths)?;
-            return Ok(self.begin(canvas, model));
+            return self.begin_masked(&lengths, model);
         };
-        let canvas = self.masked_canvas(model, plan)?;
-        Ok(match self.begin(canvas, model) {
+        Ok(match self.begin_masked(plan, model)? {
             Stage::Denoising(run) => Stage::Trying(Box::new(Trial { plans, at, best, state: State::Filling(run) })),
             done => done,
         })
@@ -87,10 +84,7 @@ impl Job {
         let Trial { plans, at, mut best, state } = trial;
         let state = match state {
             State::Filling(mut run) => {
-                run.revise(|canvas| words::forbid_echoes(canvas, model));
-                let report = run.turn(model, true, cancelled)?;
-                self.picture.step(&run, &report);
-                if report.done {
+                if self.turn(&mut run, model, cancelled)? {
                     self.passes += run.nfe();
                     let canvas = Box::new(run.into_canvas());
                     State::Judging { scoring: judging(&canvas, model.shift()), canvas, fold: 0 }
@@ -99,11 +93,8 @@ impl Job {
                 }
             }
             State::Judging { canvas, mut scoring, fold } if fold < scoring.fold_count() => {
-                let (ids, rows) = (scoring.canvas(fold), scoring.rows(fold));
-                let pass = model.noise().pass(scoring.share_masked(), &ids, &rows);
-                let logits = model.logits(&pass, cancelled)?;
+                scoring.judge(fold, model, cancelled)?;
                 self.passes += 1;
-                scoring.report(fold, &logits, model.vocabulary());
                 State::Judging { canvas, scoring, fold: fold + 1 }
             }
             State::Judging { canvas, scoring, .. } => {

@@ -1,10 +1,11 @@
 //! Jobs with a model of vectors: the same holes, frames and verbs, another state behind them.
 //!
 //! The canvas stays masked while vectors are denoised, and each step's most likely tokens are its guesses, since none of
-//! them is final before the last step. Then the guesses are written, as when a run of tokens is stopped and kept: what may not
-//! stand in a hole (half a character, a line break inside a line, what the user demands otherwise) is left to the likeliest
-//! text that may. Rewriting begins with the text noised by so much as its strength says, in place of noise alone; so does a run that
-//! goes on after the document changed. Lengths are the prior's, as no pass of these networks tells one.
+//! them is final before the last step. Then the guesses are written, as when a run of tokens is stopped and kept: what
+//! may not stand in a hole (half a character, a line break inside a line, what the user demands otherwise) is left to
+//! the likeliest text that may. Rewriting begins with the text noised by so much as its strength says, in place of noise
+//! alone; so does a run that goes on after the document changed. Lengths are the prior's, as no pass of these networks
+//! tells one.
 //! Named samplers do not apply: steps, seed and the nucleus of a simplex are the knobs.
 
 use super::picture::Picture;
@@ -65,7 +66,7 @@ impl Job {
         model: &Model,
         vectors: &ContinuousModel,
     ) -> Result<Stage, DenoiseError> {
-        let is_known = |position: usize| matches!(canvas.kind(position), Kind::Fixed | Kind::Pinned);
+        let is_known = |position: usize| !canvas.kind(position).is_editable();
         let ids = || canvas.ids().iter().copied().enumerate();
         let known: Vec<_> = ids().map(|(position, id)| Some(id).filter(|_| is_known(position))).collect();
         let guess: Vec<_> =
@@ -73,9 +74,7 @@ impl Job {
         let choices = self.choices(vectors);
         let draws = Seeded(self.options.seed);
         let run = continuous::Run::going_on(vectors.process(&choices), known, &guess, skipped, vectors, draws)?;
-        if run.is_done()
-            || guess.iter().zip(canvas.kinds()).all(|(_, kind)| !kind.is_editable() || *kind == Kind::Pinned)
-        {
+        if run.is_done() || !canvas.kinds().iter().any(|kind| kind.is_editable()) {
             self.picture = Picture::new(canvas.clone());
             return Ok(Stage::Done);
         }
@@ -152,19 +151,7 @@ impl Job {
         sampler.propose.temperature = 0.0;
         let mut run =
             Run::new(canvas, sampler, vocabulary, 0, Seeded(self.options.seed)).with_limits(self.limits.clone());
-        // Guesses that are not possible together leave some masked; each round writes at least one.
-        while !run.is_done() {
-            run.limit().map_err(|error| DenoiseError::Failed(error.to_string()))?;
-            if !run.rows_to_finish().is_empty() {
-                run.observe(&logits).map_err(|error| DenoiseError::Failed(error.to_string()))?;
-            }
-            let report = run.finish_now().map_err(|error| DenoiseError::Failed(error.to_string()))?;
-            self.picture.step(&run, &report);
-            if report.edits.is_empty() {
-                break;
-            }
-        }
-        Ok(())
+        self.finish(&mut run, |_, _| Ok(logits.clone())).map(drop)
     }
 
     /// The document changed: the same step on the new text, each hole from the tokens that it goes on with.
