@@ -49,7 +49,10 @@ fn the_modal_keymap_edits_and_saves() {
     session.wait_for("line-start");
     session.type_text("l");
     session.type_text("a!");
+    session.wait_for("INSERT");
     session.keys("esc");
+    // Otherwise the next key comes right behind the escape character, which makes another key of both.
+    session.wait_for("NORMAL");
     session.wait_for("xtwo!");
     session.save("a.txt");
     assert_eq!(place.read("a.txt"), "xtwo!\n");
