@@ -137,8 +137,8 @@ pub fn find_all(buffer: &Buffer, query: &Query, limit: usize) -> Vec<Range<usize
     matches(&text, query).take(limit).map(|found| to_positions(buffer, found)).collect()
 }
 
-/// All matches from position `from` on, each with what replaces it. With `captures`, `$1` and `$name` in the template stand
-/// for what the groups of a regular expression matched, and `$$` for a dollar.
+/// The matches that are found when one begins at position `from`, each with what replaces it. With `captures`, `$1` and
+/// `$name` in the template stand for what the groups of a regular expression matched, and `$$` for a dollar.
 pub fn replacements(
     buffer: &Buffer,
     (from, limit): (usize, usize),
@@ -146,22 +146,33 @@ pub fn replacements(
     (template, captures): (&str, bool),
 ) -> Vec<(Range<usize>, String)> {
     let text = buffer.text();
-    let from = buffer.byte_of(from);
-    let with_groups = match &query.matcher {
-        Matcher::Regex(regex) if captures => Some(regex),
-        _ => None,
+    let next = |at: usize| match &query.matcher {
+        Matcher::Exact => {
+            let start = at + text[at..].find(&query.pattern)?;
+            Some((start..start + query.pattern.len(), template.to_owned()))
+        }
+        Matcher::Regex(regex) => {
+            let groups = regex.captures_at(&text, at)?;
+            let mut with = String::new();
+            if captures {
+                groups.expand(template, &mut with);
+            } else {
+                with.push_str(template);
+            }
+            Some((groups.get(0)?.range(), with))
+        }
     };
-    let Some(regex) = with_groups else {
-        let found = matches(&text, query).filter(|found| found.start >= from).take(limit);
-        return found.map(|found| (to_positions(buffer, found), template.to_owned())).collect();
-    };
-    let found = regex.captures_iter(&text).filter_map(|groups| {
-        let whole = groups.get(0).filter(|whole| whole.start() >= from && !whole.is_empty())?.range();
-        let mut with = String::new();
-        groups.expand(template, &mut with);
-        Some((to_positions(buffer, whole), with))
-    });
-    found.take(limit).collect()
+    let (mut found, mut at) = (Vec::new(), buffer.byte_of(from));
+    while found.len() < limit
+        && let Some((range, with)) = text.get(at..).and_then(|_| next(at))
+    {
+        // What is empty is no match, and the next one begins a character later.
+        at = range.end + if range.is_empty() { text[range.end..].chars().next().map_or(1, char::len_utf8) } else { 0 };
+        if !range.is_empty() {
+            found.push((to_positions(buffer, range), with));
+        }
+    }
+    found
 }
 
 fn matches<'t>(text: &'t str, query: &'t Query) -> impl Iterator<Item = Range<usize>> + 't {
@@ -282,6 +293,20 @@ mod tests {
         assert_eq!(replaced(0, true), all);
         assert_eq!(replaced(1, true), all[1..]);
         assert_eq!(replaced(6, false), [(6..8, "$2-${1}".to_owned())]);
+        let none: [(Range<usize>, String); 0] = [];
+        assert_eq!(replacements(&buffer, (0, 9), &regex("x*"), ("y", true)), none);
+    }
+
+    #[test]
+    fn what_was_replaced_does_not_take_the_next_match_with_it() {
+        // The first "aa" has become "a": the next begins behind it, wherever one from the start of the text would.
+        let (buffer, with) = (Buffer::from_text("aaa"), ("a", false));
+        for query in [Query::literal("aa", Case::Smart), Query::literal("aa", Case::Sensitive), regex("aa")] {
+            assert_eq!(replacements(&buffer, (1, 9), &query, with), [(1..3, "a".to_owned())]);
+        }
+        // What stands before still says whether a word begins.
+        let words = Query::new("b", Options { regex: false, words: true, case: Case::Smart }).unwrap();
+        assert_eq!(replacements(&Buffer::from_text("ab b"), (1, 9), &words, with), [(3..4, "a".to_owned())]);
     }
 
     #[test]
