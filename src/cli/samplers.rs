@@ -21,7 +21,7 @@ use super::{Common, Usage, print};
 use crate::diffusion::expr::{FOLDS, FUNCTIONS, WORDS};
 use crate::diffusion::preset::{self, Preset};
 use crate::diffusion::spec::{COMMON_KEYS, Custom, Registry, nearest};
-use crate::engine::config::{self, Item, Source, Table};
+use crate::engine::config::{self, Item, Source};
 
 #[derive(Debug, Args)]
 pub(crate) struct SamplersArgs {
@@ -155,14 +155,12 @@ pub(crate) fn registry() -> Result<Registry, String> {
 /// # Errors
 /// `file:line: ` and one sentence.
 pub fn read(source: Source<'_>) -> Result<Registry, String> {
-    source.table("samplers", &config::TABLES, |samplers| {
-        let mut registry = Registry::default();
-        for item in samplers.map(Table::items).unwrap_or_default() {
-            let added = registry.add(custom(item)?);
-            added.map_err(|why| item.error_at_key(&format!("`{}`: {why}", item.name())))?;
-        }
-        Ok(registry)
-    })
+    let mut registry = Registry::default();
+    for item in source.parse(&config::TABLES)?.items("samplers")? {
+        let added = registry.add(custom(item)?);
+        added.map_err(|why| item.error_at_key(&format!("`{}`: {why}", item.name())))?;
+    }
+    Ok(registry)
 }
 
 fn custom(sampler: Item<'_, '_>) -> Result<Custom, String> {

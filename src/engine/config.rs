@@ -60,35 +60,49 @@ pub struct Source<'s> {
     pub text: &'s str,
 }
 
-impl Source<'_> {
+impl<'s> Source<'s> {
     /// A sentence about what stands at a byte of the file.
     pub fn error(self, at: usize, why: &str) -> String {
         let line = self.text.get(..at).unwrap_or(self.text).matches('\n').count() + 1;
         format!("{}:{line}: {why}", self.file.display())
     }
 
-    /// Hands one of the file's tables to its reader; the file has no others than `known`. `None` where it is missing.
+    /// Parses the file, which has no other tables than `known`.
     ///
     /// # Errors
     /// `file:line: ` and one sentence.
-    pub fn table<T>(
-        self,
-        name: &str,
-        known: &[&str],
-        read: impl FnOnce(Option<Table<'_, '_>>) -> Result<T, String>,
-    ) -> Result<T, String> {
-        let parsed = DeTable::parse(self.text).map_err(|error| {
+    pub fn parse(self, known: &[&str]) -> Result<Parsed<'s>, String> {
+        let table = DeTable::parse(self.text).map_err(|error| {
             let why = error.message().lines().next().unwrap_or_default().to_owned();
             self.error(error.span().map_or(0, |span| span.start), &why)
         })?;
-        let root = Table { source: self, table: parsed.get_ref() };
-        if let Some(item) = root.items().into_iter().find(|item| !known.contains(&item.name())) {
-            return Err(item.unknown("key", known.iter().copied()));
+        let parsed = Parsed { source: self, table: table.into_inner() };
+        match parsed.root().items().into_iter().find(|item| !known.contains(&item.name())) {
+            Some(item) => Err(item.unknown("key", known.iter().copied())),
+            None => Ok(parsed),
         }
-        match root.items().into_iter().find(|item| item.name() == name) {
-            Some(item) => read(Some(item.table()?)),
-            None => read(None),
-        }
+    }
+}
+
+/// A file that has been parsed.
+#[derive(Debug)]
+pub struct Parsed<'s> {
+    source: Source<'s>,
+    table: DeTable<'s>,
+}
+
+impl<'s> Parsed<'s> {
+    fn root(&self) -> Table<'_, 's> {
+        Table { source: self.source, table: &self.table }
+    }
+
+    /// What stands in one of the file's tables, in order; nothing where it is missing.
+    ///
+    /// # Errors
+    /// `file:line: ` and one sentence for what is no table.
+    pub fn items(&self, name: &str) -> Result<Vec<Item<'_, 's>>, String> {
+        let item = self.root().items().into_iter().find(|item| item.name() == name);
+        Ok(item.map(Item::table).transpose()?.map(Table::items).unwrap_or_default())
     }
 }
 
@@ -200,10 +214,8 @@ mod tests {
     fn what_is_wrong_is_told_by_line_and_the_nearest_word() {
         let table = |text: &str| {
             let source = Source { file: Path::new("config.toml"), text };
-            source.table("editor", &TABLES, |table| {
-                let items = table.map(Table::items).unwrap_or_default();
-                items.into_iter().try_for_each(|item| item.number(9).map(|_| ()))
-            })
+            let parsed = source.parse(&TABLES)?;
+            parsed.items("editor")?.into_iter().try_for_each(|item| item.number(9).map(|_| ()))
         };
         assert_eq!(table(""), Ok(()));
         assert_eq!(table("[editor]\na = 0x7\n"), Ok(()));

@@ -34,42 +34,39 @@ pub fn of_user() -> Read {
 /// Reads a settings file.
 pub fn read(source: Source<'_>) -> Read {
     let mut read = Read::default();
-    let editor = source.table("editor", &TABLES, |table| {
-        for item in table.map(|table| table.items()).unwrap_or_default() {
-            let set = set(item, &mut read.settings);
-            read.mistakes.extend(set.err());
+    let parsed = match source.parse(&TABLES) {
+        Ok(parsed) => parsed,
+        Err(why) => return Read { mistakes: vec![why], ..read },
+    };
+    let mut items = |name| {
+        parsed.items(name).unwrap_or_else(|why| {
+            read.mistakes.push(why);
+            Vec::new()
+        })
+    };
+    let [editor, keys, themes] = ["editor", "keys", "themes"].map(&mut items);
+    for item in editor {
+        let set = set(item, &mut read.settings);
+        read.mistakes.extend(set.err());
+    }
+    for item in keys {
+        let bound = bind_all(item, &mut read);
+        read.mistakes.extend(bound.err());
+    }
+    for item in &themes {
+        let parts = theme_parts(*item, &mut read.mistakes);
+        match parts {
+            Ok(parts) if item.name() == read.settings.theme => read.settings.theme_parts = parts,
+            Ok(_) => {}
+            Err(why) => read.mistakes.push(why),
         }
-        Ok(())
-    });
-    let keys = source.table("keys", &TABLES, |table| {
-        for item in table.map(|table| table.items()).unwrap_or_default() {
-            let bound = bind_all(item, &mut read);
-            read.mistakes.extend(bound.err());
-        }
-        Ok(())
-    });
-    let themes = source.table("themes", &TABLES, |table| {
-        let items = table.map(|table| table.items()).unwrap_or_default();
-        for item in &items {
-            let parts = theme_parts(*item, &mut read.mistakes);
-            match parts {
-                Ok(parts) if item.name() == read.settings.theme => read.settings.theme_parts = parts,
-                Ok(_) => {}
-                Err(why) => read.mistakes.push(why),
-            }
-        }
-        let theme = read.settings.theme.as_str();
-        let known = THEMES.into_iter().chain(items.iter().map(|item| item.name()));
-        if !known.clone().any(|name| name == theme) {
-            let near = config::nearest_of(theme, known);
-            read.mistakes
-                .push(format!("{}: there is no theme `{theme}`; the nearest is `{near}`", source.file.display()));
-        }
-        Ok(())
-    });
-    debug_assert!(themes.is_ok() || editor.is_err(), "the file is read once more");
-    // What is wrong with the file as a whole is wrong for both.
-    read.mistakes.extend(editor.err().or(keys.err()));
+    }
+    let theme = read.settings.theme.as_str();
+    let known = THEMES.into_iter().chain(themes.iter().map(|item| item.name()));
+    if !known.clone().any(|name| name == theme) {
+        let near = config::nearest_of(theme, known);
+        read.mistakes.push(format!("{}: there is no theme `{theme}`; the nearest is `{near}`", source.file.display()));
+    }
     read
 }
 
@@ -196,6 +193,19 @@ mod tests {
 
     fn of(text: &str) -> Read {
         read(Source { file: Path::new("config.toml"), text })
+    }
+
+    #[test]
+    fn what_should_be_a_table_is_told_for_each_and_what_is_wrong_with_the_file_once() {
+        let told = |text: &str| of(text).mistakes;
+        assert_eq!(
+            told("themes = 1\nkeys = 2"),
+            [
+                "config.toml:2: `keys` is a table, with lines of its own",
+                "config.toml:1: `themes` is a table, with lines of its own",
+            ]
+        );
+        assert_eq!(told("[editor").len(), 1);
     }
 
     /// The default file with every setting switched on.

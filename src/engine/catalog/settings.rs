@@ -12,7 +12,7 @@
 
 use std::path::PathBuf;
 
-use crate::engine::config::{self, Item, Source, Table};
+use crate::engine::config::{self, Item, Source};
 use crate::model::{Attention, LoadOptions, Overrides};
 
 /// What the user says about a model.
@@ -64,10 +64,8 @@ pub fn read_all() -> Result<Vec<(String, Described)>, String> {
 /// # Errors
 /// As for [`read_all`].
 pub fn entries_of(source: Source<'_>, known: &[&str]) -> Result<Vec<(String, Described)>, String> {
-    source.table("models", known, |models| {
-        let models = models.map(Table::items).unwrap_or_default();
-        models.into_iter().map(|item| Ok((item.name().to_owned(), described(item)?))).collect()
-    })
+    let parsed = source.parse(known)?;
+    parsed.items("models")?.into_iter().map(|item| Ok((item.name().to_owned(), described(item)?))).collect()
 }
 
 fn described(model: Item<'_, '_>) -> Result<Described, String> {
