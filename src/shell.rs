@@ -132,7 +132,8 @@ pub fn read_standard_input() -> anyhow::Result<InitialDocument> {
 pub fn run(start: Start) -> anyhow::Result<()> {
     require_terminal()?;
     let First { opened, source } = first_document(&start.files, start.document.unwrap_or_default())?;
-    let mut store = if start.settings.keep_unsaved { Store::of_user() } else { Store::nowhere() };
+    let store = Store::of_user();
+    let mut store = if start.settings.keep_unsaved { store } else { store.keeping_nothing() };
     let mut journals = Journals::at(Store::folder_for("undo").filter(|_| start.settings.keep_undo));
     let past =
         opened.path.as_deref().filter(|_| opened.stamp.is_some()).and_then(|path| journals.open(path, &opened.text));

@@ -126,8 +126,7 @@ impl Worker {
             }
             Job::WriteRecovery { document, path, contents } => {
                 let written = self.store.write((document, path.as_deref()), &contents, SystemTime::now());
-                // Where the user wants none kept, that is no failure.
-                self.complain(written.err().filter(|why| !why.is_empty()));
+                self.complain(written.err());
             }
             Job::WriteJournal { path, entry } => {
                 let written = self.journals.write(&files::expand_home(&path), &entry);

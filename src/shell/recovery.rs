@@ -39,6 +39,8 @@ struct Header {
 pub(crate) struct Store {
     /// Why there is none, as a sentence, if there is none.
     folder: Result<PathBuf, String>,
+    /// Whether unsaved text is kept there; else the folder only takes copies while files are overwritten.
+    keeps: bool,
     held: Vec<Held>,
 }
 
@@ -77,12 +79,12 @@ impl Store {
             Ok(()) => Ok(folder),
             Err(error) => Err(unkept(&folder, &error)),
         });
-        Self { folder, held: Vec::new() }
+        Self { folder, keeps: true, held: Vec::new() }
     }
 
-    /// Nowhere: the user does not want it.
-    pub(crate) fn nowhere() -> Self {
-        Self { folder: Err(String::new()), held: Vec::new() }
+    /// The same, but no unsaved text is kept there: the user does not want it.
+    pub(crate) fn keeping_nothing(self) -> Self {
+        Self { keeps: false, ..self }
     }
 
     /// Another folder of the state folder, whether or not recovery files are kept.
@@ -94,7 +96,7 @@ impl Store {
     /// In this folder, which exists.
     #[cfg(test)]
     pub(crate) fn at(folder: &Path) -> Self {
-        Self { folder: Ok(folder.to_owned()), held: Vec::new() }
+        Self { folder: Ok(folder.to_owned()), keeps: true, held: Vec::new() }
     }
 
     /// Where the files are, if there is a place for them.
@@ -102,13 +104,16 @@ impl Store {
         self.folder.as_deref().ok()
     }
 
-    /// Keeps this text for this document. The error is a sentence.
+    /// Keeps this text for this document, if any is kept. The error is a sentence.
     pub(crate) fn write(
         &mut self,
         (document, path): (u64, Option<&Path>),
         contents: &Buffer,
         now: SystemTime,
     ) -> Result<(), String> {
+        if !self.keeps {
+            return Ok(());
+        }
         let folder = self.folder.clone()?;
         let key = key(path);
         let at = self.held.iter().position(|held| held.is_of(&key, document));
@@ -136,7 +141,7 @@ impl Store {
     /// then on: writing overwrites it, and no other process is offered it.
     pub(crate) fn find(&mut self, path: Option<&Path>, current: &str, now: SystemTime) -> Option<Recovered> {
         let key = key(path);
-        if self.held.iter().any(|held| held.key == key) {
+        if !self.keeps || self.held.iter().any(|held| held.key == key) {
             return None;
         }
         let mut newest: Option<Left> = None;

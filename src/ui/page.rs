@@ -20,13 +20,13 @@ pub(crate) fn draw(app: &App, theme: &Theme, screen: &Screen, buffer: &mut Buffe
     let area = screen.geometry.text;
     let document = app.document();
     let here = document.buffer().line_of(document.caret());
-    let (caret, caret_line_end) = (document.buffer().line_start(here), document.buffer().line_end(here));
+    let (start, end) = (document.buffer().line_start(here), document.buffer().line_end(here));
     for (row, y) in screen.rows.iter().zip(area.y..area.y.saturating_add(area.height)) {
         if area.x > 0 {
             margin(row, row.line == Some(here), (theme, area.x, y), buffer);
         }
         let left = app.view().left();
-        let is_current = row.range.start <= caret && caret_line_end >= row.range.end;
+        let is_current = row.range.start >= start && row.range.end <= end;
         let ground = if app.settings().current_line && is_current { theme.page.line_here } else { Style::new() };
         if ground.bg.is_some() {
             pen::blank(buffer, (area.x, y), usize::from(area.width), ground);

@@ -4,18 +4,11 @@ use std::fs;
 
 use crate::terminal::{Place, Session, quoted};
 
-/// The editor without a model, after it has said so: most of what goes wrong has nothing to do with one.
-fn without_model(place: &Place, name: &str) -> Session {
-    let session = place.lacuna(&["--model", "/nowhere", name]);
-    session.wait_for("no model");
-    session
-}
-
 #[test]
 fn without_a_model_everything_but_runs_works() {
     let place = Place::new();
     place.write("a.txt", "one two\n");
-    let mut session = without_model(&place, "a.txt");
+    let mut session = place.without_model("a.txt");
     session.keys("alt-m f5");
     session.wait_for("there is no model /nowhere");
     session.type_text("zero ");
@@ -72,7 +65,7 @@ fn a_read_only_file_is_edited_and_saved_elsewhere() {
         let lay_down = ["--bounding-set=-dac_override", "--inh-caps=-dac_override", lacuna];
         place.start("setpriv", &[&lay_down[..], &["--model", "/nowhere", "a.txt"]].concat(), &[])
     } else {
-        without_model(&place, "a.txt")
+        place.without_model("a.txt")
     };
     session.wait_for("a.txt  read only");
     session.wait_for("no model");
@@ -95,7 +88,7 @@ fn a_file_that_changed_or_vanished_under_the_editor_costs_nothing() {
     let place = Place::new();
     fs::create_dir(place.file("folder")).unwrap();
     place.write("folder/a.txt", "one\n");
-    let mut session = without_model(&place, "folder/a.txt");
+    let mut session = place.without_model("folder/a.txt");
     session.wait_for("one");
     session.type_text("zero ");
     place.write("folder/a.txt", "somebody else's text\n");
@@ -132,7 +125,7 @@ fn a_file_that_changed_or_vanished_under_the_editor_costs_nothing() {
 fn a_full_disk_is_told_and_the_text_can_be_saved_elsewhere() {
     let place = Place::new();
     place.write("a.txt", "one\n");
-    let mut session = without_model(&place, "a.txt");
+    let mut session = place.without_model("a.txt");
     session.wait_for("one");
     session.type_text("zero ");
     let save_as = |session: &mut Session, name: &str| {

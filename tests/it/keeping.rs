@@ -12,7 +12,7 @@ fn journals(place: &Place) -> Vec<std::path::PathBuf> {
 fn undo_goes_on_after_a_restart_unless_the_file_was_changed() {
     let place = Place::new();
     place.write("a.txt", "one\n");
-    let mut session = place.lacuna(&["--model", "/nowhere", "a.txt"]);
+    let mut session = place.without_model("a.txt");
     session.wait_for("one");
     session.type_text("so ");
     session.save("a.txt");
@@ -20,7 +20,7 @@ fn undo_goes_on_after_a_restart_unless_the_file_was_changed() {
     assert_eq!(place.read("a.txt"), "so one\n");
     assert_eq!(journals(&place).len(), 1);
 
-    let mut session = place.lacuna(&["--model", "/nowhere", "a.txt"]);
+    let mut session = place.without_model("a.txt");
     session.wait_for("so one");
     session.keys("ctrl-z");
     session.wait_until("the words to be gone", |screen| !screen.contains("so one"));
@@ -29,10 +29,8 @@ fn undo_goes_on_after_a_restart_unless_the_file_was_changed() {
     session.quit();
 
     place.write("a.txt", "another\n");
-    let mut session = place.lacuna(&["--model", "/nowhere", "a.txt"]);
+    let mut session = place.without_model("a.txt");
     session.wait_for("another");
-    // What is said about the model would take the place of what is said about undo.
-    session.wait_for("no model");
     session.keys("ctrl-z");
     session.wait_for("nothing to undo");
     session.quit();
@@ -43,7 +41,7 @@ fn no_history_is_kept_where_the_settings_say_so() {
     let place = Place::new();
     place.configure("[editor]\nkeep_undo = false\n");
     place.write("a.txt", "one\n");
-    let mut session = place.lacuna(&["--model", "/nowhere", "a.txt"]);
+    let mut session = place.without_model("a.txt");
     session.wait_for("one");
     session.type_text("so ");
     session.save("a.txt");
@@ -55,7 +53,7 @@ fn no_history_is_kept_where_the_settings_say_so() {
 fn unsaved_text_is_offered_after_a_kill_from_the_journal_alone() {
     let place = Place::new();
     place.write("a.txt", "one\n");
-    let mut session = place.lacuna(&["--model", "/nowhere", "a.txt"]);
+    let mut session = place.without_model("a.txt");
     session.wait_for("one");
     session.type_text("kept ");
     until("the journal to have it", || {
@@ -65,7 +63,7 @@ fn unsaved_text_is_offered_after_a_kill_from_the_journal_alone() {
     session.signal("KILL");
     session.wait_for_end();
     std::fs::remove_dir_all(place.state().join("lacuna/recovery")).unwrap();
-    let mut session = place.lacuna(&["--model", "/nowhere", "a.txt"]);
+    let mut session = place.without_model("a.txt");
     session.wait_for("An earlier session ended");
     session.keys("r");
     session.wait_for("kept one");
@@ -76,7 +74,7 @@ fn unsaved_text_is_offered_after_a_kill_from_the_journal_alone() {
 fn files_in_other_encodings_are_edited_and_saved_as_they_are() {
     let place = Place::new();
     std::fs::write(place.file("a.txt"), b"caf\xe9\r\n").unwrap();
-    let mut session = place.lacuna(&["--model", "/nowhere", "a.txt"]);
+    let mut session = place.without_model("a.txt");
     session.wait_for("café");
     session.wait_for("Windows-1252");
     session.type_text("ü ");
@@ -113,7 +111,7 @@ fn several_files_are_open_at_once_and_each_is_asked_about() {
 fn several_carets_type_and_a_search_replaces_by_groups() {
     let place = Place::new();
     place.write("a.txt", "let one = 1;\nlet two = 2;\n");
-    let mut session = place.lacuna(&["--model", "/nowhere", "a.txt"]);
+    let mut session = place.without_model("a.txt");
     session.wait_for("let two");
     session.keys("ctrl-d ctrl-d");
     session.wait_for("(2 places)");
@@ -148,4 +146,29 @@ fn words_of_a_language_have_colours_and_none_where_none_are_wanted() {
         assert_eq!(session.cell(at).fgcolor() != vt100::Color::Default, coloured);
         session.quit();
     }
+}
+
+#[test]
+fn a_file_with_two_names_is_saved_also_where_no_unsaved_text_is_kept() {
+    let place = Place::new();
+    place.configure("[editor]\nkeep_unsaved = false\n");
+    place.write("a.txt", "one\n");
+    std::fs::hard_link(place.file("a.txt"), place.file("b.txt")).unwrap();
+    let mut session = place.without_model("a.txt");
+    session.type_text("so ");
+    session.save("a.txt");
+    assert_eq!((place.read("a.txt"), place.read("b.txt")), ("so one\n".into(), "so one\n".into()));
+    session.quit();
+}
+
+#[test]
+fn only_the_line_with_the_caret_has_its_ground() {
+    let place = Place::new();
+    place.configure("[editor]\ntheme = \"dark\"\ncolor = \"true\"\n");
+    place.write("a.txt", "one\ntwo\nthree\n");
+    let mut session = place.without_model("a.txt");
+    session.keys("down");
+    let is_marked = |word: &str| session.cell(session.place_of(word)).bgcolor() != vt100::Color::Default;
+    until("the second line alone to be marked", || ["one", "two", "three"].map(is_marked) == [false, true, false]);
+    session.quit();
 }

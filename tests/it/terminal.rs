@@ -100,6 +100,14 @@ impl Place {
         kept.any(|path| std::fs::read_to_string(path).is_ok_and(|kept| kept.contains(text)))
     }
 
+    /// The editor on a file without a model, after it has said so: most things have nothing to do with one.
+    #[track_caller]
+    pub(crate) fn without_model(&self, name: &str) -> Session {
+        let session = self.lacuna(&["--model", "/nowhere", name]);
+        session.wait_for("no model");
+        session
+    }
+
     /// Starts the program in the folder of the user's files.
     pub(crate) fn lacuna(&self, args: &[&str]) -> Session {
         self.start(env!("CARGO_BIN_EXE_lacuna"), args, &[])
