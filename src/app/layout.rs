@@ -204,8 +204,9 @@ pub fn screen(app: &App) -> Screen {
             break;
         }
     }
+    let decoration = Decoration::of(app);
     for row in &mut rows {
-        decorate(app, row);
+        decoration.mark(row);
     }
     let caret = caret_in(app, &rows).map(|(row, column)| {
         let column = column.saturating_sub(app.view().left());
@@ -221,28 +222,55 @@ fn caret_in(app: &App, rows: &[Row]) -> Option<(usize, usize)> {
     rows.iter().enumerate().find_map(|(i, row)| Some((i, moves::column_in(app, row, pos, cell)?)))
 }
 
-fn decorate(app: &App, row: &mut Row) {
-    let selections = app.document().selections();
-    let selected = |pos: usize| selections.all().iter().any(|selection| selection.range().contains(&pos));
-    let carets: Vec<usize> = selections.others().map(|selection| selection.head).collect();
-    let pair = app.bracket_pair();
-    let hits = app.find().in_range(&row.range);
-    let current = app.find().current(app.document().selection());
-    let proposed = app.infill().stage() == Stage::Review;
-    for glyph in &mut row.glyphs {
-        let inside = |range: &Range<usize>| range.contains(&glyph.pos);
-        glyph.marks = Marks {
-            selected: selected(glyph.pos),
-            caret: glyph.cell.is_none() && carets.contains(&glyph.pos),
-            pair: glyph.cell.is_none() && pair.is_some_and(|(a, b)| glyph.pos == a || glyph.pos == b),
-            matched: glyph.cell.is_none() && hits.iter().any(inside),
-            current_match: glyph.cell.is_none() && current.as_ref().is_some_and(inside),
-            proposed: proposed && glyph.cell.is_some(),
-            tone: if glyph.look == Look::Text { app.highlights().at(glyph.pos) } else { None },
-        };
+/// What is the same for all rows of a window.
+struct Decoration<'a> {
+    app: &'a App,
+    /// Where the carets beside the main one are, in order.
+    carets: Vec<usize>,
+    pair: Option<(usize, usize)>,
+    current: Option<Range<usize>>,
+    proposed: bool,
+}
+
+impl<'a> Decoration<'a> {
+    fn of(app: &'a App) -> Self {
+        Self {
+            app,
+            carets: app.document().selections().others().map(|selection| selection.head).collect(),
+            pair: app.bracket_pair(),
+            current: app.find().current(app.document().selection()),
+            proposed: app.infill().stage() == Stage::Review,
+        }
     }
-    row.break_selected = row.ends_unit && selected(row.range.end);
-    row.caret_at_end = row.ends_unit && carets.contains(&row.range.end);
+
+    fn is_caret(&self, pos: usize) -> bool {
+        self.carets.binary_search(&pos).is_ok()
+    }
+
+    /// Selections are in order and have nothing in common.
+    fn is_selected(&self, pos: usize) -> bool {
+        let all = self.app.document().selections().all();
+        let next = all.partition_point(|selection| selection.range().end <= pos);
+        all.get(next).is_some_and(|selection| selection.range().contains(&pos))
+    }
+
+    fn mark(&self, row: &mut Row) {
+        let hits = self.app.find().in_range(&row.range);
+        for glyph in &mut row.glyphs {
+            let inside = |range: &Range<usize>| range.contains(&glyph.pos);
+            glyph.marks = Marks {
+                selected: self.is_selected(glyph.pos),
+                caret: glyph.cell.is_none() && self.is_caret(glyph.pos),
+                pair: glyph.cell.is_none() && self.pair.is_some_and(|(a, b)| glyph.pos == a || glyph.pos == b),
+                matched: glyph.cell.is_none() && hits.iter().any(inside),
+                current_match: glyph.cell.is_none() && self.current.as_ref().is_some_and(inside),
+                proposed: self.proposed && glyph.cell.is_some(),
+                tone: if glyph.look == Look::Text { self.app.highlights().at(glyph.pos) } else { None },
+            };
+        }
+        row.break_selected = row.ends_unit && self.is_selected(row.range.end);
+        row.caret_at_end = row.ends_unit && self.is_caret(row.range.end);
+    }
 }
 
 /// Scrolls as little as needed so that the caret is in the window with a margin around it.

@@ -39,10 +39,11 @@ pub(crate) fn run(args: &ConfigArgs, common: &Common) -> anyhow::Result<()> {
             mistakes.push(other);
         }
     }
+    let default = Settings::default();
     let changed: Vec<(&str, Value)> = SETTINGS
         .iter()
         .map(|setting| (setting, setting.get(&read.settings)))
-        .filter(|(setting, value)| *value != setting.get(&Settings::default()))
+        .filter(|(setting, value)| *value != setting.get(&default))
         .map(|(setting, value)| (setting.name, value))
         .collect();
     if common.json {

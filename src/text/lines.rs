@@ -65,11 +65,10 @@ pub fn move_blocks(buffer: &Buffer, blocks: &[Range<usize>], way: Way) -> Vec<Ed
                 edits.extend([Edit { range: above, text: String::new() }, insert(to, text)]);
             }
             Way::Down if block.end < buffer.line_count() => {
-                let is_last = block.end + 1 == buffer.line_count();
-                let text = format!("{}{}", buffer.line_text(block.end), if is_last { ending } else { "" });
                 let below = to..start(buffer, block.end + 1);
                 // The last line takes the break before it along, as it has none of its own.
-                let (below, text) = if is_last {
+                let (below, text) = if block.end + 1 == buffer.line_count() {
+                    let text = format!("{}{ending}", buffer.line_text(block.end));
                     (buffer.line_end(block.end - 1)..below.end, text)
                 } else {
                     (below.clone(), buffer.slice(below))

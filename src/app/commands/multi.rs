@@ -6,7 +6,6 @@ use crate::app::App;
 use crate::app::commands::lines::word_or_selection;
 use crate::app::layout::moves::{Spot, by_rows};
 use crate::app::mouse::to_selection;
-use crate::text::motion;
 use crate::text::search::{Case, Query, find_all, find_next};
 use crate::text::selection::{Selection, Selections};
 
@@ -53,7 +52,7 @@ pub(crate) fn add_next_match(app: &mut App) {
 pub(crate) fn select_matches(app: &mut App) {
     let buffer = app.document.buffer();
     let selection = app.document.selection();
-    let range = if selection.is_caret() { motion::word_range_at(buffer, selection.head) } else { selection.range() };
+    let range = word_or_selection(buffer, &selection).range();
     let of_search = app.find.query().filter(|_| app.find.is_shown());
     let query = of_search.cloned().unwrap_or_else(|| Query::literal(&buffer.slice(range.clone()), Case::Sensitive));
     let hits = find_all(buffer, &query, MOST);

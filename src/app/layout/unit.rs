@@ -145,7 +145,8 @@ impl Line<'_> {
         for grapheme in measure::graphemes(&text, range.start, self.column, self.style.tab) {
             while holes.next_if(|hole| hole.range.end <= grapheme.pos).is_some() {}
             let in_hole = holes.peek().is_some_and(|hole| hole.range.contains(&grapheme.pos));
-            let sign = if in_hole { None } else { self.blank_sign(&grapheme, &range) };
+            let shows = !in_hole && self.style.blanks != Blanks::None;
+            let sign = if shows { self.blank_sign(&grapheme, &range) } else { None };
             self.push(Glyph {
                 look: if in_hole {
                     Look::Hole
@@ -163,7 +164,7 @@ impl Line<'_> {
         }
     }
 
-    /// What stands for white space that is to be seen; `text_end` tells what is at the end of a line.
+    /// What stands for white space that is to be seen, in the text of this range.
     fn blank_sign(&self, grapheme: &measure::Grapheme, range: &Range<usize>) -> Option<String> {
         let buffer = self.app.document().buffer();
         let sign = match buffer.char_at(grapheme.pos)? {
