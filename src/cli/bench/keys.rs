@@ -157,8 +157,9 @@ impl Terminal {
         for letter in letters.take(keys) {
             let next = Instant::now() + PACE;
             let letter = letter.to_string();
-            self.press(letter.as_bytes())?;
+            // Before it is written: on busy cores it may be drawn before the writing returns.
             let pressed = Instant::now();
+            self.press(letter.as_bytes())?;
             let drawn = self.wait_for(&letter)?;
             seconds.push(drawn.saturating_duration_since(pressed).as_secs_f64());
             std::thread::sleep(next.saturating_duration_since(Instant::now()));
