@@ -35,7 +35,7 @@ impl HoleCells {
 
     /// The same boxes with nothing in them: what a repeated run starts from.
     pub(crate) fn masked(&self) -> Self {
-        let blank = Cell { text: String::new(), state: CellState::Masked, probability: 0.0, alternatives: Vec::new() };
+        let blank = Cell::new("", CellState::Masked, 0.0);
         let widths = (0..self.cells.len()).map(|k| self.width(k)).collect();
         Self { id: self.id, cells: vec![blank; self.cells.len()], widths }
     }
