@@ -20,6 +20,7 @@ pub mod find;
 pub mod help;
 pub mod highlight;
 pub mod infill;
+pub mod inspect;
 pub(crate) mod jumps;
 pub mod key;
 pub mod keymap;
@@ -34,7 +35,9 @@ pub(crate) mod prompts;
 pub mod recovery;
 pub(crate) mod session;
 pub mod settings;
+pub mod side;
 pub mod status;
+pub mod steering;
 pub mod view;
 
 #[cfg(test)]
@@ -83,6 +86,8 @@ pub struct App {
     /// The keys of a sequence that has begun.
     pending: Vec<Key>,
     panel: Panel,
+    side: side::Side,
+    inquiry: inspect::Inquiry,
     notice: Option<Notice>,
     find: Find,
     files: files::Files,
@@ -124,6 +129,8 @@ impl App {
             mode: if settings.scheme == Scheme::Modal { Context::Normal } else { Context::Text },
             pending: Vec::new(),
             panel: Panel::None,
+            side: side::Side::None,
+            inquiry: inspect::Inquiry::default(),
             notice: None,
             find: Find::default(),
             files: files::Files::default(),
@@ -183,6 +190,7 @@ impl App {
             Message::RecoveryFound(found) => self.panel = Panel::Question(panel::Question::Recovery(found)),
             Message::Notice(notice) => self.say(notice),
             Message::Tick => {
+                self.play();
                 if self.notice.as_ref().is_some_and(|notice| notice.is_over(self.outbox.now)) {
                     self.notice = None;
                 }
@@ -212,6 +220,7 @@ impl App {
             }
         }
         self.find.refresh(self.document.buffer());
+        self.keep_asking();
     }
 
     fn take_key(&mut self, key: Key) {

@@ -19,6 +19,7 @@
 pub mod brackets;
 pub mod buffer;
 pub mod change;
+pub mod diff;
 pub mod encoding;
 pub mod history;
 pub mod holes;

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::app::commands::motion::{self, Motion, Reach};
-use crate::app::commands::{edit, file, hole, lines, mode, multi, run, view};
+use crate::app::commands::{branch, cell, edit, file, hole, lines, mode, multi, run, view};
 use crate::app::{files, jumps, models};
 
 /// Something the user can do.
@@ -65,13 +65,58 @@ pub const COMMANDS: &[Command] = &[
     command("rewrite", "Rewrite the selection; asks how much of it may change.", run::rewrite),
     command("instruct", "Rewrite the selection by an instruction, such as: make this warmer.", run::instruct),
     command("refine", "Find the weakest words of the paragraph and change those that become likelier.", run::refine),
-    command("run-pause", "Pause the run, or go on with it.", run::pause),
-    command("run-step", "Make one step of the run and pause.", run::step),
-    command("run-accept", "Stop the run and keep what there is, or accept the proposal.", run::accept),
-    command("run-reject", "Drop the run or the proposal; the text is as it was.", run::reject),
-    command("run-again", "Run again with another seed; the proposals so far are kept.", run::again),
-    command("proposal-previous", "Show the proposal before this one.", run::previous),
-    command("proposal-next", "Show the proposal after this one.", run::next),
+    command(
+        "run-pause",
+        "Pause the run, or go on with it; when it is over, play its steps or stop playing.",
+        run::pause,
+    ),
+    command("run-step", "Show the next step; at the newest one, make one step of the run and pause.", run::step),
+    command("timeline-back", "Show the step before; a run that goes on is paused.", branch::back),
+    command("timeline-start", "Show the first step.", branch::start),
+    command("timeline-end", "Show the newest step.", branch::end),
+    command("timeline-slower", "Play the steps slower.", branch::slower),
+    command("timeline-faster", "Play the steps faster.", branch::faster),
+    command("run-accept", "Stop the run and keep what there is, or accept what is shown.", run::accept),
+    command("run-reject", "Drop the run, or all branches; the text is as it was.", run::reject),
+    command("run-again", "Run again from the beginning with another seed; the branches so far are kept.", run::again),
+    command("branch", "Go on from the step that is shown with another seed, as a branch.", branch::here),
+    command(
+        "branch-with",
+        "Go on from the step that is shown with knobs that you type, as a branch.",
+        branch::ask_options,
+    ),
+    command("branch-previous", "Show the branch before this one.", branch::previous),
+    command("branch-next", "Show the branch after this one.", branch::next),
+    command("branches", "Show the tree of branches and choose one.", branch::list),
+    command("branch-name", "Give the branch another name.", branch::ask_name),
+    command("compare", "Show what the branches say, word by word beside each other, or hide it.", cell::compare),
+    command("candidates", "Make several proposals, one after the other; asks how many.", branch::ask_candidates),
+    command(
+        "branch-take-hole",
+        "Take this hole from another branch; a mix of both is then shown.",
+        branch::ask_hole_from,
+    ),
+    command(
+        "inspect",
+        "Show what the model thought of the word at the caret, and what else could stand there.",
+        cell::inspect,
+    ),
+    command("cell-choose-1", "Put the first alternative in the place of the word at the caret.", cell::choose::<1>),
+    command("cell-choose-2", "Put the second alternative there.", cell::choose::<2>),
+    command("cell-choose-3", "Put the third alternative there.", cell::choose::<3>),
+    command("cell-choose-4", "Put the fourth alternative there.", cell::choose::<4>),
+    command("cell-choose-5", "Put the fifth alternative there.", cell::choose::<5>),
+    command("cell-choose-6", "Put the sixth alternative there.", cell::choose::<6>),
+    command(
+        "cell-write",
+        "Type a word of your own to stand at the caret; what depends on it is redone.",
+        cell::ask_word,
+    ),
+    command("cell-pin", "Hold the word at the caret: the run cannot change it.", cell::pin),
+    command("cell-unpin", "No longer hold the word at the caret.", cell::unpin),
+    command("cell-ban", "Never this word at this place.", cell::ban),
+    command("cell-ban-everywhere", "Never this word anywhere in this run.", cell::ban_everywhere),
+    command("cell-mask", "Mask the word at the caret again.", cell::mask),
     command("run-type", "Put the caret into the hole and type there.", run::type_inside),
     command("focus", "Give the keys to the run, or back to the text.", run::toggle_focus),
     command("seed", "Type the seed that the next run takes.", run::ask_seed),

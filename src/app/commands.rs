@@ -1,6 +1,8 @@
 //! What the commands do, in families. A function here resolves a place with a pure function of `text` or `layout`,
 //! makes one change or asks for one effect, and returns; decisions that span several messages live in their own modules.
 
+pub(crate) mod branch;
+pub(crate) mod cell;
 pub(crate) mod edit;
 pub(crate) mod file;
 pub(crate) mod hole;

@@ -12,10 +12,10 @@ use std::ops::Range;
 
 use crate::app::App;
 use crate::app::highlight::Tone;
-use crate::app::infill::Stage;
 use crate::app::layout::moves::Walker;
 use crate::app::settings::{Blanks, Motion};
-use crate::app::view::{Geometry, Top};
+use crate::app::side::Side;
+use crate::app::view::{Area, Geometry, Top};
 use crate::engine::protocol::{CellState, HoleId};
 
 /// A line longer than this is folded here, in characters, whether long lines wrap or not.
@@ -166,7 +166,7 @@ impl Style {
             hanging: settings.wrap_indent,
             blanks: settings.blanks,
             guesses: settings.motion == Motion::Full,
-            settled: app.infill().stage() == Stage::Review,
+            settled: app.infill().is_settled(),
         }
     }
 }
@@ -175,12 +175,31 @@ impl Style {
 pub fn geometry(app: &App) -> Geometry {
     let (width, height) = app.view().size();
     let mut geometry = Geometry::new(width, height, gutter(app));
+    if app.side() != Side::None {
+        geometry = geometry.with_side(width);
+    }
     let column = app.settings().column as u16;
     if app.settings().soft_wrap && column > 0 && geometry.text.width > column {
         geometry.text.x += (geometry.text.width - column) / 2;
         geometry.text.width = column;
     }
     geometry
+}
+
+/// Columns of the bar of progress and steps in a wide and in a narrow window.
+const BAR: [u16; 2] = [20, 8];
+
+/// Columns behind the bar for its number.
+pub const BAR_NUMBER: u16 = 7;
+
+/// A window is wide from this many columns on.
+const WIDE: u16 = 60;
+
+/// Where the bar of progress and steps is, on the rule; none where there is no room for it.
+pub fn bar(geometry: Geometry, width: u16) -> Option<Area> {
+    let bar = BAR[usize::from(width < WIDE)];
+    let x = width.checked_sub(bar + BAR_NUMBER + 1).filter(|x| *x > 0)?;
+    Some(Area { x, y: geometry.rule?, width: bar, height: 1 })
 }
 
 /// Columns left of the text: the line's number, and the bar of lines that hold a hole.
@@ -239,7 +258,7 @@ impl<'a> Decoration<'a> {
             carets: app.document().selections().others().map(|selection| selection.head).collect(),
             pair: app.bracket_pair(),
             current: app.find().current(app.document().selection()),
-            proposed: app.infill().stage() == Stage::Review,
+            proposed: app.infill().is_settled(),
         }
     }
 

@@ -70,7 +70,7 @@ pub enum Message {
     },
     /// Something outside went wrong or is worth saying (the log, the recovery file, the clipboard).
     Notice(Notice),
-    /// Time passed. Needed only while [`super::App::wants_ticks`].
+    /// Time passed. Needed only while [`super::App::wants_ticks`], and at [`super::App::wakes_at`].
     Tick,
     /// The window is to be closed: the same as the quit key.
     QuitRequested,

@@ -128,7 +128,13 @@ impl Scoring {
     }
 
     /// Takes the logits of one fold; positions whose row is missing stay unknown.
-    fn report(&mut self, fold: usize, logits: &Logits, vocabulary: &Vocabulary, mut look: impl FnMut(usize, TokenId, &[f32])) {
+    fn report(
+        &mut self,
+        fold: usize,
+        logits: &Logits,
+        vocabulary: &Vocabulary,
+        mut look: impl FnMut(usize, TokenId, &[f32]),
+    ) {
         let positions = self.folds.get(fold).map_or(&[][..], Vec::as_slice);
         for &position in positions {
             if let (Some(raw), Some(slot)) =

@@ -253,7 +253,7 @@ impl Worker<'_> {
     }
 
     fn show(&mut self, running: &Running) {
-        let frame = running.job.frame(&self.brain.model, running.paused && running.allowed == 0);
+        let frame = running.job.frame(&self.brain.model, running.waits());
         (self.tell)(Event::Frame(Arc::new(frame)));
     }
 

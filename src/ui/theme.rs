@@ -81,6 +81,8 @@ pub(crate) struct Words {
     pub(crate) warning: Style,
     pub(crate) error: Style,
     pub(crate) chosen: Style,
+    /// Words that another version does not have.
+    pub(crate) differs: Style,
 }
 
 /// The signs, each one column wide. Those of cells come from the layout.
@@ -89,6 +91,8 @@ pub(crate) struct Glyphs {
     pub(crate) margin: &'static str,
     pub(crate) rule: &'static str,
     pub(crate) done: &'static str,
+    pub(crate) handle: &'static str,
+    pub(crate) likeliest: &'static str,
     pub(crate) dirty: &'static str,
     pub(crate) chosen: &'static str,
     pub(crate) running: &'static str,
@@ -107,6 +111,8 @@ const GLYPHS: Glyphs = Glyphs {
     margin: "┃",
     rule: "─",
     done: "━",
+    handle: "◉",
+    likeliest: "*",
     dirty: "●",
     chosen: "▸",
     running: "▸",
@@ -216,6 +222,7 @@ impl Theme {
                 warning: with(bold),
                 error: with(bold),
                 chosen: with(reversed),
+                differs: with(bold | underlined),
             },
             tones: tones::plain(),
             glyphs: GLYPHS,
@@ -320,6 +327,7 @@ impl Theme {
         tint(&mut self.cells.original, hues.hole);
         tint(&mut self.words.key, hues.run);
         tint(&mut self.words.progress, hues.run);
+        tint(&mut self.words.differs, hues.run);
         tint(&mut self.words.warning, hues.warning);
         tint(&mut self.words.error, hues.error);
         self

@@ -82,6 +82,19 @@ pub(crate) fn of_frame(frame: &Arc<Frame>, holes: &[HoleId], before: &[HoleCells
         .collect()
 }
 
+/// The cells of an earlier step, in boxes as wide as what came to stand there in the end, so that nothing moves.
+pub(crate) fn boxed(id: HoleId, cells: Vec<Cell>, end: Option<&HoleCells>) -> HoleCells {
+    let width = |(k, cell): (usize, &Cell)| {
+        let least = match end {
+            Some(end) => end.width(k),
+            None if cell.state.is_written() => 0,
+            None => MIN_CELL_WIDTH,
+        };
+        shown_width(&cell.text).max(least).max(usize::from(!cell.state.is_written()))
+    };
+    HoleCells { id, widths: cells.iter().enumerate().map(width).collect(), cells }
+}
+
 /// Splits the cells over hole `id` at cell `at.0` of `at.1`. Where this list has another number of cells (another
 /// proposal), it is split at the same share.
 pub(crate) fn split(list: &mut Vec<HoleCells>, id: HoleId, at: (usize, usize), sides: [Option<HoleId>; 2]) {

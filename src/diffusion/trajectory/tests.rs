@@ -98,7 +98,8 @@ fn what_the_user_does_is_a_step_of_its_own() {
     let masked = run.canvas().masked().next().unwrap();
     assert!(trajectory.act(vec![UserAct::MaskAgain(written), UserAct::Pin(masked)]).is_err(), "nothing to pin");
     assert_eq!(trajectory.newest(), run.canvas(), "all or nothing");
-    let acts = vec![UserAct::MaskAgain(written), UserAct::Forbid(written, 2), UserAct::WriteOver(masked, [1, 3].into())];
+    let acts =
+        vec![UserAct::MaskAgain(written), UserAct::Forbid(written, 2), UserAct::WriteOver(masked, [1, 3].into())];
     trajectory.act(acts).unwrap();
     let mut run = trajectory.branch(begin("llada", trajectory.newest().clone(), 1), 2);
     assert_eq!(run.steps_left(), 3, "the plan grows by what was masked, and what was written over is done");

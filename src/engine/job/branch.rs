@@ -56,8 +56,7 @@ impl Job {
             picture.old_ids.clone_from(&stretch.old_ids);
             picture.old_log_probabilities.clone_from(&stretch.old_log_probabilities);
             let redrawn = request.options != stretch.options;
-            settling =
-                if redrawn { stretch.settling.untried() } else { stretch.settling.clone() };
+            settling = if redrawn { stretch.settling.untried() } else { stretch.settling.clone() };
         } else {
             edges::carry_bans((&stretch.prompt, &then), (&prompt, &mut canvas));
             picture = Picture::new(canvas.clone());

@@ -183,7 +183,7 @@ pub(crate) fn help() -> Scene {
 }
 
 pub(crate) fn marks() -> Scene {
-    text().keys("f1 down*17")
+    text().keys("f1 down*42")
 }
 
 pub(crate) fn error() -> Scene {
