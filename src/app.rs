@@ -31,6 +31,7 @@ pub(crate) mod mouse;
 pub mod notice;
 pub mod panel;
 pub(crate) mod prompts;
+pub mod recording;
 pub mod recovery;
 pub(crate) mod session;
 pub mod settings;
@@ -181,6 +182,7 @@ impl App {
                 }
             }
             Message::RecoveryFound(found) => self.panel = Panel::Question(panel::Question::Recovery(found)),
+            Message::Run => commands::run::start(self),
             Message::Notice(notice) => self.say(notice),
             Message::Tick => {
                 if self.notice.as_ref().is_some_and(|notice| notice.is_over(self.outbox.now)) {

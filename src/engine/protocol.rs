@@ -6,6 +6,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 pub use crate::diffusion::constraint::rules::Constraint;
 
 /// Names one run of the engine. Events that carry another id than the current one are ignored by `app`.
@@ -29,7 +31,8 @@ pub enum Length {
 }
 
 /// What a run does with its holes.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verb {
     /// Replace the whole of each hole; its original text is not looked at.
     Fill,
@@ -83,7 +86,8 @@ pub struct Resume {
 }
 
 /// The knobs of a run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RunOptions {
     /// A preset or specification of a sampler, as `--sampler` takes it (`eb`, `llada:block=8`).
     pub sampler: String,
@@ -175,7 +179,8 @@ pub struct ModelEntry {
 }
 
 /// What the engine is busy with inside a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Trying lengths: so many of so many tried.
     Measuring {
@@ -198,7 +203,8 @@ pub enum Phase {
 }
 
 /// The state of one position of a hole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CellState {
     /// Still noise, and no guess yet or an unlikely one.
     Masked,
@@ -224,7 +230,7 @@ impl CellState {
 }
 
 /// One position of a hole: one token.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
     /// The token as text. Whole characters only: a token that ends inside one shows at the token that completes it.
     pub text: String,
@@ -233,7 +239,15 @@ pub struct Cell {
     /// The model's probability of `text` (when written: at that moment), 0 to 1; 0 when there is none.
     pub probability: f32,
     /// The most likely other tokens with their probabilities, best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<(String, f32)>,
+}
+
+impl Cell {
+    /// A position of which nothing is known.
+    pub fn blank() -> Self {
+        Self { text: String::new(), state: CellState::Masked, probability: 0.0, alternatives: Vec::new() }
+    }
 }
 
 /// One hole at one step.
