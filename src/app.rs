@@ -17,6 +17,7 @@ pub mod document;
 pub mod effect;
 pub mod files;
 pub mod find;
+pub mod heat;
 pub mod help;
 pub mod highlight;
 pub mod infill;
@@ -47,6 +48,7 @@ use crate::app::buffers::Buffers;
 use crate::app::document::Document;
 use crate::app::effect::Effect;
 use crate::app::find::Find;
+use crate::app::heat::Heat;
 use crate::app::highlight::Highlights;
 use crate::app::infill::Infill;
 use crate::app::key::{Key, KeyCode};
@@ -89,6 +91,7 @@ pub struct App {
     files: files::Files,
     jumps: jumps::Jumps,
     highlights: Highlights,
+    heat: Heat,
     model: Model,
     choice: models::Choice,
     settings: Settings,
@@ -130,6 +133,7 @@ impl App {
             files: files::Files::default(),
             jumps: jumps::Jumps::default(),
             highlights: Highlights::default(),
+            heat: Heat::default(),
             model: Model::Loading(String::new()),
             choice: models::Choice::default(),
             settings,
@@ -153,6 +157,7 @@ impl App {
         }
         self.keep_recovery();
         self.ask_for_highlights();
+        self.ask_for_heat();
         std::mem::take(&mut self.outbox.effects)
     }
 
@@ -200,6 +205,7 @@ impl App {
             self.view.map(change);
             self.jumps.map(self.document.id(), change);
             self.highlights.map(change, self.document.buffer());
+            self.heat.map(change, self.document.buffer());
         }
         self.sync_run();
         if self.infill.session().is_none() {

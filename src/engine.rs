@@ -103,6 +103,7 @@ impl Engine {
         if let Some(commands) = &self.commands {
             let _ = commands.send(command);
         }
+        self.interrupt.count();
     }
 }
 
@@ -111,6 +112,7 @@ impl Drop for Engine {
         self.interrupt.raise(JobId(u64::MAX - 1));
         self.state.closing.store(true, Ordering::SeqCst);
         self.commands = None;
+        self.interrupt.count();
         if let Some(thread) = self.thread.take() {
             // Reading a model cannot be interrupted, and closing the program must not wait for it.
             if !self.state.loading.load(Ordering::SeqCst) {
@@ -148,7 +150,8 @@ impl Thread {
             let (left, asked) = match brain {
                 Ok(brain) => {
                     let (commands, interrupt) = (&self.commands, &self.interrupt);
-                    let (brain, asked) = Worker { brain, commands, interrupt, tell: &mut self.tell }.work();
+                    let (brain, asked) =
+                        Worker { brain, commands, interrupt, tell: &mut self.tell, judging: None }.work();
                     (Ok(brain), asked)
                 }
                 Err(why) => {
@@ -188,6 +191,9 @@ impl Thread {
                     (self.tell)(Event::Ended { job: request.job, outcome });
                 }
                 Command::ListModels => (self.tell)(Event::Models(load::entries())),
+                Command::Score(request) => {
+                    (self.tell)(Event::NotScored { id: request.id, why: why.to_owned() });
+                }
                 Command::Load(name) => return Asked::Load(name),
                 _ => {}
             }

@@ -3,6 +3,7 @@
 
 pub(crate) mod edit;
 pub(crate) mod file;
+pub(crate) mod heat;
 pub(crate) mod hole;
 pub(crate) mod lines;
 pub(crate) mod mode;

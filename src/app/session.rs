@@ -115,7 +115,11 @@ impl App {
     /// An event that is about the document on the screen, or about none.
     pub(crate) fn take_own_event(&mut self, event: Event) {
         match event {
-            Event::Loading { model } => self.model = Model::Loading(model),
+            Event::Loading { model } => {
+                self.model = Model::Loading(model);
+                self.with_each(|app| app.heat.clear());
+            }
+            scores @ (Event::Scored(_) | Event::NotScored { .. }) => self.take_scores(scores),
             Event::Ready(info) => self.model_is_ready(info),
             Event::Models(entries) => self.take_models(entries),
             Event::NotLoaded { why, kept, before } => self.model_is_not_loaded(why, kept, before),

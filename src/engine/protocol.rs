@@ -3,11 +3,14 @@
 //! `app` builds [`Command`]s, the engine's thread answers with [`Event`]s. No tensor, no token id and no terminal
 //! type crosses this line; text does, as UTF-8 strings, and positions are indices of [`Cell`]s within a hole.
 
+pub mod likelihood;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::likelihood::{ScoreId, ScoreRequest, Scored, WordScore};
 pub use crate::diffusion::constraint::rules::Constraint;
 
 /// Names one run of the engine. Events that carry another id than the current one are ignored by `app`.
@@ -157,6 +160,10 @@ pub enum Command {
     Keep(JobId),
     /// Stop now and forget the job.
     Cancel(JobId),
+    /// Judge some words while no job is at work, instead of those that were asked about before.
+    Score(ScoreRequest),
+    /// Judge no more words.
+    StopScoring,
     /// Say which models there are.
     ListModels,
     /// Take this model instead; a run that is going on is cancelled first.
@@ -382,6 +389,15 @@ pub enum Event {
         job: JobId,
         /// How.
         outcome: Outcome,
+    },
+    /// Words were judged.
+    Scored(Scored),
+    /// Words cannot be judged.
+    NotScored {
+        /// What was asked.
+        id: ScoreId,
+        /// One sentence saying why and what to do.
+        why: String,
     },
 }
 

@@ -109,6 +109,8 @@ impl Projector {
                     (self.tell)(Event::Ended { job, outcome });
                 }
             }
+            // There is nobody to judge words.
+            Command::Score(_) | Command::StopScoring => {}
             Command::ListModels => (self.tell)(Event::Models(Vec::new())),
             Command::Load(_) | Command::Unload => (self.tell)(Event::NotLoaded {
                 why: "this is a recording; start the editor without `replay` to use a model".into(),
