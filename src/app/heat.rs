@@ -148,7 +148,7 @@ impl Heat {
             now_known.map(change);
             doubt(&mut now_known, change, buffer);
         }
-        for piece in now_known.iter() {
+        for piece in &now_known {
             let Range { start, end } = piece.range;
             self.words.retain(|word| word.range.end <= start || end <= word.range.start);
             self.known.set(start..end, ());

@@ -130,6 +130,12 @@ impl App {
                 self.complain(why);
             }
             Event::Frame(frame) => self.take_frame(frame),
+            Event::Refused { job, why } => {
+                if self.infill.run().is_some_and(|run| run.job == job) {
+                    self.warn(format!("Nothing was changed: {why}."));
+                }
+            }
+            Event::Judged(_) => {}
             Event::Ended { job, outcome } => {
                 if self.infill.run().is_some_and(|run| run.job == job && run.told.is_some()) {
                     self.take_outcome(outcome);

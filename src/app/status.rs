@@ -205,8 +205,12 @@ fn cell(app: &App) -> Option<String> {
     if cell.text.is_empty() {
         return None;
     }
-    let others: Vec<String> =
-        cell.alternatives.iter().take(3).map(|(text, p)| format!("{:?} {:.0} %", text, p * 100.0)).collect();
+    let others: Vec<String> = cell
+        .alternatives
+        .iter()
+        .take(3)
+        .map(|other| format!("{:?} {:.0} %", other.text, other.probability * 100.0))
+        .collect();
     let others = if others.is_empty() { String::new() } else { format!(" · or {}", others.join(", ")) };
     Some(format!("{:?} {:.0} %{others}", cell.text, cell.probability * 100.0))
 }

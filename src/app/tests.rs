@@ -205,7 +205,7 @@ fn hole_frame(id: HoleId, drawing: &str) -> HoleFrame {
             _ => CellState::Masked,
         };
         let text = word[1..].replace('_', " ").replace('~', "\n");
-        Cell { text, state, probability: 0.8, alternatives: Vec::new() }
+        Cell::new(text, state, 0.8)
     };
     HoleFrame { id, cells: drawing.split_whitespace().map(cell).collect(), mean_logprob: None }
 }

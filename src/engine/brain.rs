@@ -1,10 +1,11 @@
 //! A loaded model with what the engine derives from it once, and the way to run a job to its end in one call.
 
 use super::chat;
-use super::job::{Job, Step, Turn};
+use super::job::trail::Trail;
+use super::job::{Job, Step, Turn, branch};
 use super::lengths::Lengths;
 use super::prompt::Choices;
-use super::protocol::{Frame, ModelInfo, Part, Request};
+use super::protocol::{Act, Branch, Frame, Judgement, ModelInfo, Part, Question, Request};
 use crate::diffusion::{DenoiseError, Denoiser};
 use crate::model::{Model, ModelError};
 
@@ -101,6 +102,23 @@ impl Brain {
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<Turn, DenoiseError> {
         job.advance(&mut self.model, cancelled)
+    }
+
+    pub(super) fn branch(&self, request: &Branch, trail: &Trail) -> Result<Job, DenoiseError> {
+        Job::branch(request, trail, &self.model, &self.choices, self.lengths)
+    }
+
+    pub(super) fn steer(&self, job: &mut Job, acts: &[Act]) -> Result<(), String> {
+        job.steer(acts, &self.model)
+    }
+
+    pub(super) fn judge(
+        &mut self,
+        question: Question,
+        trail: &Trail,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<Judgement>, DenoiseError> {
+        branch::judge(question, trail, &mut self.model, cancelled)
     }
 
     pub(super) fn rebase(&self, job: &mut Job, parts: &[Part]) -> Result<(), DenoiseError> {

@@ -11,9 +11,11 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Instant;
 
 use super::brain::Brain;
+use super::job::branch::FORGOTTEN;
+use super::job::trail::History;
 use super::job::{Job, Turn};
 use super::load;
-use super::protocol::{Command, Event, JobId, Outcome, ScoreRequest, Scored};
+use super::protocol::{Command, Event, JobId, Outcome, Question, ScoreRequest, Scored};
 use super::score::Judge;
 use crate::diffusion::DenoiseError;
 
@@ -46,6 +48,11 @@ impl Interrupt {
     fn counted(&self) -> u64 {
         self.commands.load(Ordering::Acquire)
     }
+
+    /// What changes when any job is asked to stop.
+    fn level(&self) -> u64 {
+        self.jobs.load(Ordering::Relaxed)
+    }
 }
 
 /// What the thread needs to work on jobs with one model.
@@ -54,6 +61,10 @@ pub(super) struct Worker<'a> {
     pub(super) commands: &'a Receiver<Command>,
     pub(super) interrupt: &'a Arc<Interrupt>,
     pub(super) tell: &'a mut dyn FnMut(Event),
+    /// The steps of the jobs that are over.
+    pub(super) history: History,
+    /// What is asked about a cell and waits for an answer.
+    pub(super) asked: Option<Question>,
     pub(super) judging: Option<Judging>,
 }
 
@@ -86,6 +97,13 @@ struct Running {
     allowed: usize,
 }
 
+impl Running {
+    /// Whether there is nothing to do before the user says so. A choice is weighed at once.
+    fn waits(&self) -> bool {
+        self.paused && self.allowed == 0 && !self.job.is_weighing()
+    }
+}
+
 impl Worker<'_> {
     /// Works until the handle is dropped or another model is asked for; gives the model back.
     pub(super) fn work(mut self) -> (Brain, Asked) {
@@ -100,7 +118,7 @@ impl Worker<'_> {
 
     /// Takes what commands there are, then makes one pass; waits when there is nothing to do.
     fn turn(&mut self, running: &mut Option<Running>) -> ControlFlow<Asked> {
-        let waits = running.as_ref().is_none_or(|running| running.paused && running.allowed == 0);
+        let waits = running.as_ref().is_none_or(Running::waits);
         // Before the commands are looked for: one that comes later stops the judging.
         let counted = self.interrupt.counted();
         if waits && self.judging.is_none() {
@@ -115,8 +133,13 @@ impl Worker<'_> {
                 Err(TryRecvError::Disconnected) => return ControlFlow::Break(Asked::Over),
             }
         }
-        if let Some(mut current) = running.take_if(|running| !running.paused || running.allowed > 0) {
-            current.allowed = current.allowed.saturating_sub(1);
+        if let Some(question) = self.asked.take() {
+            self.answer(question, running);
+        }
+        if let Some(mut current) = running.take_if(|running| !running.waits()) {
+            if !current.job.is_weighing() {
+                current.allowed = current.allowed.saturating_sub(1);
+            }
             *running = self.advance(current);
         } else if let Some(judging) = self.judging.take() {
             self.judging = self.judge(judging, counted);
@@ -131,12 +154,11 @@ impl Worker<'_> {
         let stop = move || interrupt.counted() != counted;
         let step = self.guarded(|worker| {
             let model = &mut worker.brain.model;
-            let judge = match &mut judging.judge {
-                Some(judge) => judge,
-                None => {
-                    let ScoreRequest { text, bytes, .. } = &judging.request;
-                    judging.judge.insert(Judge::new(model, text, bytes.clone()).map_err(DenoiseError::Failed)?)
-                }
+            let judge = if let Some(judge) = &mut judging.judge {
+                judge
+            } else {
+                let ScoreRequest { text, bytes, .. } = &judging.request;
+                judging.judge.insert(Judge::new(model, text, bytes.clone()).map_err(DenoiseError::Failed)?)
             };
             let before = judge.passes_left();
             judge.advance(model, &stop)?;
@@ -175,16 +197,30 @@ impl Worker<'_> {
         match command {
             Command::Start(request) => {
                 self.end(running, |_| Outcome::Cancelled);
-                let id = request.job;
-                match self.guarded(|worker| worker.brain.job(&request)) {
-                    Ok(job) => {
-                        let started = Running { id, job, paused: false, allowed: 0 };
-                        self.show(&started);
-                        *running = Some(started);
+                let job = self.guarded(|worker| worker.brain.job(&request));
+                *running = self.started(request.job, job);
+            }
+            Command::Branch(request) => {
+                self.end(running, |_| Outcome::Cancelled);
+                let job = match self.history.trail(request.from) {
+                    Some(trail) => self.guarded(|worker| worker.brain.branch(&request, &trail)),
+                    None => Err(DenoiseError::Failed(FORGOTTEN.into())),
+                };
+                *running = self.started(request.job, job);
+            }
+            Command::Steer { job, acts } if concerned(running, job) => {
+                let Some(current) = running.as_mut() else { return };
+                let steered = self.guarded(|worker| Ok(worker.brain.steer(&mut current.job, &acts)));
+                match steered {
+                    Ok(Ok(())) => self.show(current),
+                    Ok(Err(why)) => (self.tell)(Event::Refused { job, why }),
+                    Err(error) => {
+                        *running = None;
+                        self.ended(job, failure(error));
                     }
-                    Err(error) => self.ended(id, failure(error)),
                 }
             }
+            Command::Ask(question) => self.asked = Some(question),
             Command::Rebase { job, parts } if concerned(running, job) => {
                 let Some(mut current) = running.take() else { return };
                 match self.guarded(|worker| worker.brain.rebase(&mut current.job, &parts)) {
@@ -209,7 +245,7 @@ impl Worker<'_> {
                     Ok(()) => Outcome::Kept(Arc::new(current.job.frame(&self.brain.model, false))),
                     Err(error) => failure(error),
                 };
-                self.ended(job, outcome);
+                self.over(current, outcome);
             }
             Command::Cancel(job) if concerned(running, job) => self.end(running, |_| Outcome::Cancelled),
             // Commands for a job that has ended meanwhile.
@@ -228,13 +264,47 @@ impl Worker<'_> {
             }
             Ok(Turn::Done) => {
                 let frame = Arc::new(current.job.frame(&self.brain.model, false));
-                self.ended(id, Outcome::Finished(frame));
+                self.over(current, Outcome::Finished(frame));
                 None
+            }
+            Err(error) => {
+                self.over(current, failure(error));
+                None
+            }
+        }
+    }
+
+    fn started(&mut self, id: JobId, job: Result<Job, DenoiseError>) -> Option<Running> {
+        match job {
+            Ok(job) => {
+                let started = Running { id, job, paused: false, allowed: 0 };
+                self.show(&started);
+                Some(started)
             }
             Err(error) => {
                 self.ended(id, failure(error));
                 None
             }
+        }
+    }
+
+    /// Answers a question about a cell, unless something is asked to stop meanwhile, or nothing is known of it.
+    fn answer(&mut self, question: Question, running: &mut Option<Running>) {
+        let (interrupt, level) = (self.interrupt.clone(), self.interrupt.level());
+        let stop = move || interrupt.level() != level;
+        let own = running.as_ref().filter(|running| running.id == question.job);
+        let kept = self.history.trail(question.job);
+        let trail = match (&own, &kept) {
+            (Some(own), _) => own.job.trail(),
+            (None, Some(kept)) => kept,
+            (None, None) => return,
+        };
+        let judged = self.guarded(|worker| worker.brain.judge(question, trail, &stop));
+        if let Some(running) = running {
+            running.job.forget_rows();
+        }
+        if let Ok(Some(judgement)) = judged {
+            (self.tell)(Event::Judged(judgement));
         }
     }
 
@@ -255,8 +325,15 @@ impl Worker<'_> {
 
     fn end(&mut self, running: &mut Option<Running>, outcome: impl FnOnce(&Running) -> Outcome) {
         if let Some(ended) = running.take() {
-            self.ended(ended.id, outcome(&ended));
+            let outcome = outcome(&ended);
+            self.over(ended, outcome);
         }
+    }
+
+    /// A job is over; others may go on from its steps.
+    fn over(&mut self, job: Running, outcome: Outcome) {
+        self.ended(job.id, outcome);
+        self.history.keep(job.id, job.job.into_trail());
     }
 
     fn ended(&mut self, job: JobId, outcome: Outcome) {

@@ -29,6 +29,15 @@ impl<T> Default for Spans<T> {
     }
 }
 
+impl<'a, T: Clone> IntoIterator for &'a Spans<T> {
+    type Item = &'a Span<T>;
+    type IntoIter = std::slice::Iter<'a, Span<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 impl<T: Clone> Spans<T> {
     /// The spans in document order.
     pub fn iter(&self) -> std::slice::Iter<'_, Span<T>> {

@@ -49,6 +49,7 @@ mod rows;
 /// The settings file.
 #[cfg(unix)]
 mod settings;
+mod steering;
 /// What every module here needs.
 mod support;
 /// A pseudo-terminal with the built program in it.

@@ -6,10 +6,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::app::infill::Stage;
-use crate::engine::protocol::{Cell, CellState, HolePart, JobId, Length, Phase};
+use crate::engine::protocol::{Alternative, Cell, CellState, HolePart, JobId, Length, Phase, Token};
 
 fn cell(text: &str, state: CellState) -> Cell {
-    Cell { text: text.into(), state, probability: 0.5, alternatives: vec![("other".into(), 0.25)] }
+    let other = Alternative { token: Token(7), text: "other".into(), probability: 0.25 };
+    Cell { alternatives: vec![other], step: Some(1), entropy: Some(0.5), ..Cell::new(text, state, 0.5) }
 }
 
 fn frame(step: usize, holes: &[Vec<Cell>]) -> Arc<Frame> {

@@ -109,8 +109,13 @@ impl Projector {
                     (self.tell)(Event::Ended { job, outcome });
                 }
             }
-            // There is nobody to judge words.
-            Command::Score(_) | Command::StopScoring => {}
+            Command::Branch(branch) => {
+                self.reel = None;
+                let why = "a recording cannot go another way: there is no model behind it".to_owned();
+                (self.tell)(Event::Ended { job: branch.job, outcome: Outcome::Failed(why) });
+            }
+            // What happened happened, and there is nobody to judge words.
+            Command::Steer { .. } | Command::Ask(_) | Command::Score(_) | Command::StopScoring => {}
             Command::ListModels => (self.tell)(Event::Models(Vec::new())),
             Command::Load(_) | Command::Unload => (self.tell)(Event::NotLoaded {
                 why: "this is a recording; start the editor without `replay` to use a model".into(),

@@ -16,7 +16,7 @@ fn recording() -> Recording {
         Part::Hole(HolePart::new(HoleId(0), "", Length::Auto)),
         Part::Text(" }\n".into()),
     ];
-    let cell = |text: &str, state| Cell { text: text.into(), state, probability: 0.6, alternatives: Vec::new() };
+    let cell = |text: &str, state| Cell::new(text, state, 0.6);
     let frame = |(step, cells): (usize, Vec<Cell>)| {
         Arc::new(Frame {
             job: JobId(0),

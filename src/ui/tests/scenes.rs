@@ -9,8 +9,8 @@ use crate::app::key::Key;
 use crate::app::message::{Message, Opened, Recovered, SaveError};
 use crate::app::settings::Settings;
 use crate::engine::protocol::{
-    Cell, CellState, Command, Event, Frame, HoleFrame, HoleId, JobId, ModelInfo, Outcome, Part, Phase, ScoreRequest,
-    Scored, WordScore,
+    Alternative, Cell, CellState, Command, Event, Frame, HoleFrame, HoleId, JobId, ModelInfo, Outcome, Part, Phase,
+    ScoreRequest, Scored, Token, WordScore,
 };
 
 pub(crate) const STORY: &str = "The keeper had not spoken to anyone in eleven days\nwhen the wind fell, and he ran down to the\nwater. \
@@ -142,8 +142,9 @@ fn cell(word: &str) -> Cell {
         _ => (CellState::Masked, 0.0),
     };
     let text = word[1..].replace('_', " ").replace('/', "\n");
-    let alternatives = vec![("_ship".replace('_', " "), 0.12), (" tug".to_owned(), 0.04)];
-    Cell { text, state, probability, alternatives }
+    let other = |token, text: &str, probability| Alternative { token: Token(token), text: text.into(), probability };
+    let alternatives = vec![other(1, " ship", 0.12), other(2, " tug", 0.04)];
+    Cell { alternatives, ..Cell::new(text, state, probability) }
 }
 
 const ONE_FRAME: [&str; 2] = ["+the ?_storm -", "*had *_heard +_him ~_or !_her #_all -"];
