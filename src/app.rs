@@ -17,6 +17,7 @@ pub mod document;
 pub mod effect;
 pub mod files;
 pub mod find;
+pub mod heat;
 pub mod help;
 pub mod highlight;
 pub mod infill;
@@ -32,6 +33,7 @@ pub(crate) mod mouse;
 pub mod notice;
 pub mod panel;
 pub(crate) mod prompts;
+pub mod recording;
 pub mod recovery;
 pub(crate) mod session;
 pub mod settings;
@@ -49,6 +51,7 @@ use crate::app::buffers::Buffers;
 use crate::app::document::Document;
 use crate::app::effect::Effect;
 use crate::app::find::Find;
+use crate::app::heat::Heat;
 use crate::app::highlight::Highlights;
 use crate::app::infill::Infill;
 use crate::app::key::{Key, KeyCode};
@@ -93,6 +96,7 @@ pub struct App {
     files: files::Files,
     jumps: jumps::Jumps,
     highlights: Highlights,
+    heat: Heat,
     model: Model,
     choice: models::Choice,
     settings: Settings,
@@ -136,6 +140,7 @@ impl App {
             files: files::Files::default(),
             jumps: jumps::Jumps::default(),
             highlights: Highlights::default(),
+            heat: Heat::default(),
             model: Model::Loading(String::new()),
             choice: models::Choice::default(),
             settings,
@@ -159,6 +164,7 @@ impl App {
         }
         self.keep_recovery();
         self.ask_for_highlights();
+        self.ask_for_heat();
         std::mem::take(&mut self.outbox.effects)
     }
 
@@ -188,6 +194,7 @@ impl App {
                 }
             }
             Message::RecoveryFound(found) => self.panel = Panel::Question(panel::Question::Recovery(found)),
+            Message::Run => commands::run::start(self),
             Message::Notice(notice) => self.say(notice),
             Message::Tick => {
                 self.play();
@@ -206,6 +213,7 @@ impl App {
             self.view.map(change);
             self.jumps.map(self.document.id(), change);
             self.highlights.map(change, self.document.buffer());
+            self.heat.map(change, self.document.buffer());
         }
         self.sync_run();
         if self.infill.session().is_none() {

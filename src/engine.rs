@@ -103,6 +103,7 @@ impl Engine {
         if let Some(commands) = &self.commands {
             let _ = commands.send(command);
         }
+        self.interrupt.count();
     }
 }
 
@@ -111,6 +112,7 @@ impl Drop for Engine {
         self.interrupt.raise(JobId(u64::MAX - 1));
         self.state.closing.store(true, Ordering::SeqCst);
         self.commands = None;
+        self.interrupt.count();
         if let Some(thread) = self.thread.take() {
             // Reading a model cannot be interrupted, and closing the program must not wait for it.
             if !self.state.loading.load(Ordering::SeqCst) {
@@ -148,8 +150,8 @@ impl Thread {
             let (left, asked) = match brain {
                 Ok(brain) => {
                     let (commands, interrupt) = (&self.commands, &self.interrupt);
-                    let (history, asked) = (job::trail::History::default(), None);
-                    let worker = Worker { brain, commands, interrupt, tell: &mut self.tell, history, asked };
+                    let (history, asked, judging) = (job::trail::History::default(), None, None);
+                    let worker = Worker { brain, commands, interrupt, tell: &mut self.tell, history, asked, judging };
                     let (brain, asked) = worker.work();
                     (Ok(brain), asked)
                 }
@@ -190,6 +192,9 @@ impl Thread {
                     (self.tell)(Event::Ended { job, outcome });
                 }
                 Command::ListModels => (self.tell)(Event::Models(load::entries())),
+                Command::Score(request) => {
+                    (self.tell)(Event::NotScored { id: request.id, why: why.to_owned() });
+                }
                 Command::Load(name) => return Asked::Load(name),
                 _ => {}
             }

@@ -32,4 +32,5 @@ pub mod prose;
 mod samples;
 pub mod search;
 pub mod selection;
+pub mod spans;
 pub mod wrap;

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::app::commands::motion::{self, Motion, Reach};
-use crate::app::commands::{branch, cell, edit, file, hole, lines, mode, multi, run, view};
+use crate::app::commands::{branch, cell, edit, file, heat, hole, lines, mode, multi, run, view};
 use crate::app::{files, jumps, models};
 
 /// Something the user can do.
@@ -125,6 +125,9 @@ pub const COMMANDS: &[Command] = &[
     command("hole-next", "Go to the next hole.", hole::next),
     command("hole-previous", "Go to the hole before.", hole::previous),
     command("holes-clear", "Unmark all holes.", hole::clear),
+    command("heat", "Mark words that are unlikely given the text on both sides, or stop marking them.", heat::toggle),
+    command("heat-next", "Select the least likely word, then the next less likely.", heat::next),
+    command("heat-previous", "Select the word before that, which is less likely.", heat::previous),
     command("model", "Choose another model.", models::choose),
     command("model-unload", "Give the memory that the model takes back.", models::unload),
     command("save", "Save the document.", file::save),

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use crate::app::document::Change;
 use crate::app::effect::Effect;
 use crate::app::infill::branch::Branch;
-use crate::app::infill::origin::origin;
-use crate::app::infill::overlay::HoleCells;
-use crate::app::infill::{Run, Session, Stage, Told, overlay, request};
+use crate::app::infill::{Run, Session, Stage, Told, request};
 use crate::app::keymap::Context;
 use crate::app::layout::moves::Spot;
 use crate::app::status::count;
@@ -119,7 +117,11 @@ impl App {
     /// An event that is about the document on the screen, or about none.
     pub(crate) fn take_own_event(&mut self, event: Event) {
         match event {
-            Event::Loading { model } => self.model = Model::Loading(model),
+            Event::Loading { model } => {
+                self.model = Model::Loading(model);
+                self.with_each(|app| app.heat.clear());
+            }
+            scores @ (Event::Scored(_) | Event::NotScored { .. }) => self.take_scores(scores),
             Event::Ready(info) => self.model_is_ready(info),
             Event::Models(entries) => self.take_models(entries),
             Event::NotLoaded { why, kept, before } => self.model_is_not_loaded(why, kept, before),
@@ -188,26 +190,6 @@ impl App {
         }
         self.bound_timelines();
         self.make_more();
-    }
-
-    /// The branch that the run going on comes to with this frame.
-    pub(crate) fn branch_of_run(&mut self, frame: &Arc<Frame>) -> Option<Branch> {
-        let model = &self.model;
-        let Some(Session { run: Some(run), holes, verb, .. }) = self.infill.session_mut() else { return None };
-        run.timeline.take(frame);
-        let cells = overlay::of_frame(frame, holes, &[]).unwrap_or_else(|| run.cells.clone());
-        let likelihood = |id: &HoleId| frame.holes.iter().find(|hole| hole.id == *id)?.mean_logprob;
-        Some(Branch {
-            node: run.node.clone(),
-            holes: cells.into_iter().map(HoleCells::settled).collect(),
-            masks_left: frame.masks_left,
-            origin: origin(*verb, model, &run.options),
-            options: run.options.clone(),
-            nfe: frame.nfe,
-            seconds: frame.seconds,
-            likelihood: holes.iter().map(likelihood).collect(),
-            timeline: std::mem::take(&mut run.timeline),
-        })
     }
 
     fn is_unchanged(&self, branch: &Branch) -> bool {

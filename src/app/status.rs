@@ -1,6 +1,7 @@
 //! The words of the header and the status line, as a pure function of the program's state.
 
 use crate::app::commands::run::{Target, target};
+use crate::app::heat::percent;
 use crate::app::infill::{Run, Session, Stage};
 use crate::app::keymap::{Context, Meaning, Scheme, written};
 use crate::app::notice::Notice;
@@ -62,7 +63,7 @@ pub struct Status {
     pub progress: Option<Progress>,
     /// The steps that can be gone through, while none is made.
     pub timeline: Option<Timeline>,
-    /// What the cell at the caret is: its text, how likely, what else it could have been.
+    /// What the cell at the caret is: its text, how likely, what else it could have been; or how likely the word is.
     pub cell: Option<String>,
     /// What there is to say.
     pub notice: Option<Notice>,
@@ -144,12 +145,21 @@ fn model(model: &Model) -> String {
     }
 }
 
-/// Holes that wait to be filled.
+/// Holes that wait to be filled, and how far it is with the words that are judged.
 fn marked(app: &App) -> String {
-    match app.document().holes().len() {
-        0 => String::new(),
-        n => format!("{} marked", count(n, "hole")),
-    }
+    let holes = match app.document().holes().len() {
+        0 => None,
+        n => Some(format!("{} marked", count(n, "hole"))),
+    };
+    holes.into_iter().chain(app.settings().heat.then(|| heat(app))).collect::<Vec<_>>().join(" · ")
+}
+
+/// How far judging the words is, and what it has cost.
+fn heat(app: &App) -> String {
+    let ((done, of), (passes, seconds)) = (app.heat().progress(), app.heat().cost());
+    let how_far = if done < of { format!("{done} of {}", count(of, "word")) } else { count(of, "word") };
+    let s = if passes == 1 { "" } else { "es" };
+    format!("heat {how_far} · {passes} pass{s} · {seconds:.1} s")
 }
 
 fn activity(app: &App, session: &Session) -> String {
@@ -222,7 +232,7 @@ fn timeline(app: &App) -> Option<Timeline> {
 }
 
 fn cell(app: &App) -> Option<String> {
-    let (id, k) = app.view().caret_cell()?;
+    let Some((id, k)) = app.view().caret_cell() else { return word(app) };
     let cell = app.infill().cells_of(id)?.cells.get(k)?;
     if cell.text.is_empty() {
         return None;
@@ -235,6 +245,13 @@ fn cell(app: &App) -> Option<String> {
         .collect();
     let others = if others.is_empty() { String::new() } else { format!(" · or {}", others.join(", ")) };
     Some(format!("{:?} {:.0} %{others}", cell.text, cell.probability * 100.0))
+}
+
+/// How likely the word at the caret is.
+fn word(app: &App) -> Option<String> {
+    let word = app.heat().word_at(app.document().caret()).filter(|_| app.settings().heat)?;
+    let text = app.document().buffer().slice(word.range.clone());
+    Some(format!("{text:?} {}, given both sides", percent(word.value)))
 }
 
 fn hints(app: &App) -> Vec<Hint> {

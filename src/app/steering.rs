@@ -4,14 +4,18 @@
 //! While the newest step of a run that goes on is shown, what is done to a cell is told to that run; at an earlier step, or
 //! when the run is over, it begins a branch there. Looking never changes the document or a run, but for pausing it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::App;
 use crate::app::effect::Effect;
-use crate::app::infill::{Stage, Told, request, timeline};
+use crate::app::infill::branch::Branch;
+use crate::app::infill::origin::origin;
+use crate::app::infill::overlay::HoleCells;
+use crate::app::infill::{Session, Stage, Told, overlay, request, timeline};
 use crate::app::settings::Motion;
 use crate::app::side::Side;
-use crate::engine::protocol::{Act, Command, RunOptions};
+use crate::engine::protocol::{Act, Command, Frame, HoleId, RunOptions};
 
 /// There is nothing to go through.
 const NO_STEPS: &str = "There are no steps to go through yet; {run} starts a run.";
@@ -183,6 +187,26 @@ impl App {
         if let Some(request) = request {
             self.emit(Effect::Engine(Command::Branch(request)));
         }
+    }
+
+    /// The branch that the run going on comes to with this frame.
+    pub(crate) fn branch_of_run(&mut self, frame: &Arc<Frame>) -> Option<Branch> {
+        let model = &self.model;
+        let Some(Session { run: Some(run), holes, verb, .. }) = self.infill.session_mut() else { return None };
+        run.timeline.take(frame);
+        let cells = overlay::of_frame(frame, holes, &[]).unwrap_or_else(|| run.cells.clone());
+        let likelihood = |id: &HoleId| frame.holes.iter().find(|hole| hole.id == *id)?.mean_logprob;
+        Some(Branch {
+            node: run.node.clone(),
+            holes: cells.into_iter().map(HoleCells::settled).collect(),
+            masks_left: frame.masks_left,
+            origin: origin(*verb, model, &run.options),
+            options: run.options.clone(),
+            nfe: frame.nfe,
+            seconds: frame.seconds,
+            likelihood: holes.iter().map(likelihood).collect(),
+            timeline: std::mem::take(&mut run.timeline),
+        })
     }
 
     /// The knobs of what is shown.

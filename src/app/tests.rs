@@ -3,6 +3,7 @@
 mod buffers;
 mod editing;
 mod fuzz;
+mod heat;
 mod layout;
 mod modal;
 mod models;

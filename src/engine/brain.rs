@@ -19,6 +19,26 @@ pub struct Brain {
     pub(super) warning: Option<String>,
 }
 
+/// A job between two passes.
+pub struct Glance<'a> {
+    job: &'a Job,
+    model: &'a Model,
+    /// Steps made before the pass.
+    known: usize,
+}
+
+impl Glance<'_> {
+    /// The step just made, if the pass made one.
+    pub fn step(&self) -> Option<Step<'_>> {
+        Some(self.job.last_step()).filter(|step| step.step > self.known)
+    }
+
+    /// The picture of the job as it stands.
+    pub fn frame(&self) -> Frame {
+        self.job.frame(self.model, false)
+    }
+}
+
 impl Brain {
     /// Takes a loaded model.
     ///
@@ -49,24 +69,23 @@ impl Brain {
     }
 
     /// Runs a request to its end on the caller's thread: for the command line. Gives the last picture and how many
-    /// tokens each hole has. `on_step` sees every denoising step on the way.
+    /// tokens each hole has. `watch` sees the job before the first pass and after each.
     ///
     /// # Errors
     /// One sentence saying why the job could not go on.
     pub fn run(
         &mut self,
         request: &Request,
-        mut on_step: impl FnMut(&Step<'_>) -> Result<(), String>,
+        mut watch: impl FnMut(&Glance<'_>) -> Result<(), String>,
     ) -> Result<(Frame, Vec<usize>), String> {
         let sentence = |error: DenoiseError| error.to_string();
         let mut job = self.job(request).map_err(sentence)?;
         let mut steps = 0;
+        watch(&Glance { job: &job, model: &self.model, known: steps })?;
         loop {
             let turn = self.advance(&mut job, &|| false).map_err(sentence)?;
-            if job.last_step().step > steps {
-                steps = job.last_step().step;
-                on_step(&job.last_step())?;
-            }
+            watch(&Glance { job: &job, model: &self.model, known: steps })?;
+            steps = job.last_step().step;
             if turn == Turn::Done {
                 return Ok((job.frame(&self.model, false), job.token_counts()));
             }

@@ -36,13 +36,12 @@ use crate::diffusion::run::Run;
 use crate::diffusion::sampler::Sampler;
 use crate::diffusion::score::Scoring;
 use crate::diffusion::spec::{self, Overrides};
-use crate::diffusion::trajectory::Trajectory;
 use crate::diffusion::{DenoiseError, Denoiser, TokenId};
 use crate::model::Model;
 use picture::Picture;
 use settle::Settling;
 use steer::Weighing;
-use trail::{Stretch, Trail};
+use trail::Trail;
 use trial::Trial;
 use vector::Vectors;
 
@@ -302,43 +301,6 @@ impl Job {
             nfe: self.nfe(),
             seconds: self.seconds,
             holes: self.picture.holes(&self.prompt, model),
-        }
-    }
-
-    /// Keeps the steps of the run that goes on from here on, if they are not kept yet.
-    fn open_trail(&mut self) {
-        let Stage::Denoising(run) = &self.stage else { return };
-        if self.trail.is_open() {
-            return;
-        }
-        self.trail.begin(Stretch {
-            base: self.steps,
-            prompt: self.prompt.clone(),
-            options: self.options.clone(),
-            settling: self.settling.clone(),
-            old_ids: self.picture.old_ids.clone(),
-            old_log_probabilities: self.picture.old_log_probabilities.clone(),
-            unwanted: self.unwanted.clone(),
-            trajectory: Trajectory::new(run, &self.options.sampler, self.options.seed),
-        });
-    }
-
-    /// The steps so far.
-    pub(crate) fn trail(&self) -> &Trail {
-        &self.trail
-    }
-
-    /// The steps of a job that is over.
-    pub(crate) fn into_trail(self) -> Trail {
-        self.trail
-    }
-
-    /// The network has read something else meanwhile: what it remembers of rows is not this job's.
-    pub(crate) fn forget_rows(&mut self) {
-        match &mut self.stage {
-            Stage::Denoising(run) => run.forget_rows(),
-            Stage::Weighing(weighing) => weighing.run.forget_rows(),
-            _ => {}
         }
     }
 

@@ -7,9 +7,14 @@
 mod model;
 mod steer;
 
+pub mod likelihood;
+
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+pub use self::likelihood::{ScoreId, ScoreRequest, Scored, WordScore};
 pub use self::model::{ModelEntry, ModelInfo};
 pub use self::steer::{Act, Alternative, Branch, Judgement, KEPT_BYTES, KEPT_JOBS, Place, Question, Token};
 pub use crate::diffusion::constraint::rules::Constraint;
@@ -35,7 +40,8 @@ pub enum Length {
 }
 
 /// What a run does with its holes.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verb {
     /// Replace the whole of each hole; its original text is not looked at.
     Fill,
@@ -89,7 +95,8 @@ pub struct Resume {
 }
 
 /// The knobs of a run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RunOptions {
     /// A preset or specification of a sampler, as `--sampler` takes it (`eb`, `llada:block=8`).
     pub sampler: String,
@@ -170,6 +177,10 @@ pub enum Command {
     Keep(JobId),
     /// Stop now and forget the job.
     Cancel(JobId),
+    /// Judge some words while no job is at work, instead of those that were asked about before.
+    Score(ScoreRequest),
+    /// Judge no more words.
+    StopScoring,
     /// Say which models there are.
     ListModels,
     /// Take this model instead; a run that is going on is cancelled first.
@@ -179,7 +190,8 @@ pub enum Command {
 }
 
 /// What the engine is busy with inside a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Trying lengths: so many of so many tried.
     Measuring {
@@ -202,7 +214,8 @@ pub enum Phase {
 }
 
 /// The state of one position of a hole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CellState {
     /// Still noise, and no guess yet or an unlikely one.
     Masked,
@@ -228,7 +241,7 @@ impl CellState {
 }
 
 /// One position of a hole: one token.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
     /// The token as text. Whole characters only: a token that ends inside one shows at the token that completes it.
     pub text: String,
@@ -237,12 +250,16 @@ pub struct Cell {
     /// The model's probability of `text` (when written: at that moment), 0 to 1; 0 when there is none.
     pub probability: f32,
     /// The most likely other tokens, best first: now while it is masked, else when it was written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<Alternative>,
     /// The token that `text` shows, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
     /// How open the position is, in nats: now while it is masked, else when it was written; none where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entropy: Option<f32>,
     /// After which step of the job it was written or held, where that was in this job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<usize>,
 }
 
@@ -250,6 +267,11 @@ impl Cell {
     /// A cell of which nothing is known but this.
     pub fn new(text: impl Into<String>, state: CellState, probability: f32) -> Self {
         Self { text: text.into(), state, probability, alternatives: Vec::new(), token: None, entropy: None, step: None }
+    }
+
+    /// A position of which nothing is known.
+    pub fn blank() -> Self {
+        Self::new("", CellState::Masked, 0.0)
     }
 }
 
@@ -360,5 +382,14 @@ pub enum Event {
         job: JobId,
         /// How.
         outcome: Outcome,
+    },
+    /// Words were judged.
+    Scored(Scored),
+    /// Words cannot be judged.
+    NotScored {
+        /// What was asked.
+        id: ScoreId,
+        /// One sentence saying why and what to do.
+        why: String,
     },
 }

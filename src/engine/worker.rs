@@ -1,40 +1,57 @@
 //! The engine's thread: it owns the model, takes commands between passes, and tells what happens.
 //!
-//! One job at a time. A cancel is seen inside a pass, within one layer, through [`Interrupt`]; everything else waits for
-//! the pass to end. A panic in the model ends the job, not the thread.
+//! One job at a time, and words to be judged while there is none to work on. A cancel is seen inside a pass, within one
+//! layer, through [`Interrupt`]; everything else waits for the pass to end. A panic in the model ends the job, not the thread.
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Instant;
 
 use super::brain::Brain;
 use super::job::branch::FORGOTTEN;
 use super::job::trail::History;
 use super::job::{Job, Turn};
 use super::load;
-use super::protocol::{Command, Event, JobId, Outcome, Question};
+use super::protocol::{Command, Event, JobId, Outcome, Question, ScoreRequest, Scored};
+use super::score::Judge;
 use crate::diffusion::DenoiseError;
 
 /// Which job must stop in the middle of a pass: all up to this number, plus one. Set by the engine's handle the
 /// moment a command that ends a job is sent, before the thread can read it.
+///
+/// Words are judged only while nobody wants anything else, so any command stops that in the middle of a pass: their number
+/// is counted after each is sent.
 #[derive(Debug, Default)]
-pub(super) struct Interrupt(AtomicU64);
+pub(super) struct Interrupt {
+    jobs: AtomicU64,
+    commands: AtomicU64,
+}
 
 impl Interrupt {
     /// Asks every job up to this one to stop.
     pub(super) fn raise(&self, job: JobId) {
-        self.0.fetch_max(job.0.saturating_add(1), Ordering::Relaxed);
+        self.jobs.fetch_max(job.0.saturating_add(1), Ordering::Relaxed);
     }
 
     fn concerns(&self, job: JobId) -> bool {
-        self.0.load(Ordering::Relaxed) > job.0
+        self.jobs.load(Ordering::Relaxed) > job.0
+    }
+
+    /// A command was sent, or there will be none any more.
+    pub(super) fn count(&self) {
+        self.commands.fetch_add(1, Ordering::Release);
+    }
+
+    fn counted(&self) -> u64 {
+        self.commands.load(Ordering::Acquire)
     }
 
     /// What changes when any job is asked to stop.
     fn level(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.jobs.load(Ordering::Relaxed)
     }
 }
 
@@ -48,6 +65,16 @@ pub(super) struct Worker<'a> {
     pub(super) history: History,
     /// What is asked about a cell and waits for an answer.
     pub(super) asked: Option<Question>,
+    pub(super) judging: Option<Judging>,
+}
+
+/// Words that are judged while nothing else is to be done.
+pub(super) struct Judging {
+    request: ScoreRequest,
+    /// What is known so far; none before the first turn.
+    judge: Option<Judge>,
+    passes: usize,
+    seconds: f64,
 }
 
 /// Why the work with one model ends.
@@ -92,7 +119,9 @@ impl Worker<'_> {
     /// Takes what commands there are, then makes one pass; waits when there is nothing to do.
     fn turn(&mut self, running: &mut Option<Running>) -> ControlFlow<Asked> {
         let waits = running.as_ref().is_none_or(Running::waits);
-        if waits {
+        // Before the commands are looked for: one that comes later stops the judging.
+        let counted = self.interrupt.counted();
+        if waits && self.judging.is_none() {
             // No more commands can come once the handle is gone.
             let Ok(command) = self.commands.recv() else { return ControlFlow::Break(Asked::Over) };
             self.obey(command, running)?;
@@ -112,8 +141,41 @@ impl Worker<'_> {
                 current.allowed = current.allowed.saturating_sub(1);
             }
             *running = self.advance(current);
+        } else if let Some(judging) = self.judging.take() {
+            self.judging = self.judge(judging, counted);
         }
         ControlFlow::Continue(())
+    }
+
+    /// Judges words for one pass; a command that comes meanwhile stops it, and the pass is made again later.
+    fn judge(&mut self, mut judging: Judging, counted: u64) -> Option<Judging> {
+        let started = Instant::now();
+        let interrupt = self.interrupt.clone();
+        let stop = move || interrupt.counted() != counted;
+        let step = self.guarded(|worker| {
+            let model = &mut worker.brain.model;
+            let judge = if let Some(judge) = &mut judging.judge {
+                judge
+            } else {
+                let ScoreRequest { text, bytes, .. } = &judging.request;
+                judging.judge.insert(Judge::new(model, text, bytes.clone()).map_err(DenoiseError::Failed)?)
+            };
+            let before = judge.passes_left();
+            judge.advance(model, &stop)?;
+            judging.passes += before - judge.passes_left();
+            Ok(if judge.passes_left() == 0 { Some(judge.words()) } else { None })
+        });
+        judging.seconds += started.elapsed().as_secs_f64();
+        let id = judging.request.id;
+        match step {
+            Ok(None) | Err(DenoiseError::Cancelled) => return Some(judging),
+            Ok(Some(words)) => {
+                let Judging { passes, seconds, .. } = judging;
+                (self.tell)(Event::Scored(Scored { id, words, passes, seconds }));
+            }
+            Err(DenoiseError::Failed(why)) => (self.tell)(Event::NotScored { id, why }),
+        }
+        None
     }
 
     fn obey(&mut self, command: Command, running: &mut Option<Running>) -> ControlFlow<Asked> {
@@ -121,6 +183,10 @@ impl Worker<'_> {
             Command::Load(name) => return ControlFlow::Break(Asked::Load(name)),
             Command::Unload => return ControlFlow::Break(Asked::Unload),
             Command::ListModels => (self.tell)(Event::Models(load::entries())),
+            Command::Score(request) => {
+                self.judging = Some(Judging { request, judge: None, passes: 0, seconds: 0.0 });
+            }
+            Command::StopScoring => self.judging = None,
             about_a_job => self.steer(about_a_job, running),
         }
         ControlFlow::Continue(())

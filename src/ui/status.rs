@@ -127,6 +127,7 @@ fn activity(app: &App, words: &Status, (theme, y): (&Theme, u16), buffer: &mut B
     }
     let glyphs = &theme.glyphs;
     let (sign, style) = match app.infill().stage() {
+        Stage::Idle if app.document().holes().is_empty() => (glyphs.info, theme.words.quiet),
         Stage::Idle => (glyphs.hole, theme.page.bar_hole),
         Stage::Waiting => (glyphs.waiting, theme.words.progress),
         Stage::Running if app.infill().run().is_some_and(Run::is_paused) => (glyphs.paused, theme.words.progress),

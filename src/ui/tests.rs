@@ -1,5 +1,6 @@
 //! Whole screens: what is drawn, how it is styled, at every size.
 
+mod heat;
 pub(super) mod scenes;
 
 use ratatui::Terminal;

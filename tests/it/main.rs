@@ -43,6 +43,7 @@ mod network;
 mod picker;
 /// The README against the program.
 mod readme;
+mod replay;
 /// Passes that compute some rows only: exact where nothing is stale, bounded where something is.
 mod rows;
 /// The settings file.

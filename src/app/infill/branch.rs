@@ -3,6 +3,7 @@
 //! A run from the beginning is a branch at the root, named `a`, `b`, and so on; one that goes on from a step of `a` is `a.1`,
 //! and one from a step of that, `a.1.1`. Names can be changed. The tree is walked in the order in which it is drawn.
 
+use super::Session;
 use super::overlay::HoleCells;
 use super::timeline::Timeline;
 use crate::engine::protocol::RunOptions;
@@ -46,6 +47,39 @@ pub struct Branch {
     pub likelihood: Vec<Option<f64>>,
     /// Its steps.
     pub timeline: Timeline,
+}
+
+impl Session {
+    /// The branch whose tokens in this hole were likeliest when they were written, where there are several branches.
+    pub fn likeliest(&self, hole: usize) -> Option<usize> {
+        let known = |(at, branch): (usize, &Branch)| Some((branch.likelihood.get(hole).copied().flatten()?, at));
+        let all: Vec<(f64, usize)> = self.branches.iter().enumerate().filter_map(known).collect();
+        let best = all.iter().max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
+        (all.len() > 1).then_some(best.1)
+    }
+
+    /// A branch like the one shown, but for one hole, which is as another branch has it. It has no steps of its own.
+    pub(crate) fn mix(&mut self, hole: usize, other: usize) {
+        let (Some(own), Some(other)) = (self.branches.get(self.current), self.branches.get(other)) else { return };
+        let mut mixed = own.clone();
+        let id = self.holes.get(hole).copied();
+        let taken = other.holes.iter().find(|cells| Some(cells.id) == id).cloned();
+        let (Some(taken), Some(place)) = (taken, mixed.holes.iter_mut().find(|cells| Some(cells.id) == id)) else {
+            return;
+        };
+        *place = taken;
+        let likelihood = other.likelihood.get(hole).copied().flatten();
+        if let Some(slot) = mixed.likelihood.get_mut(hole) {
+            *slot = likelihood;
+        }
+        mixed.origin = format!("{} · hole {} of {}", own.origin, hole + 1, other.node.name);
+        let (from, step) = (own.node.id, own.timeline.last().map_or(0, |last| last.step));
+        mixed.timeline = Timeline::default();
+        let still = |cells: &HoleCells| cells.cells.iter().filter(|cell| !cell.state.is_written()).count();
+        mixed.masks_left = mixed.holes.iter().map(still).sum();
+        mixed.node = self.new_node(Some((from, step)));
+        self.propose(mixed);
+    }
 }
 
 /// The name of the next branch, given those that there are: under a parent or at the root.

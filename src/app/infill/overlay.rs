@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::protocol::{Cell, CellState, Frame, HoleId};
+use crate::engine::protocol::{Cell, Frame, HoleId};
 use crate::text::measure;
 
 /// A cell's box is at least this wide while it is denoised.
@@ -35,9 +35,8 @@ impl HoleCells {
 
     /// The same boxes with nothing in them: what a repeated run starts from.
     pub(crate) fn masked(&self) -> Self {
-        let blank = Cell::new("", CellState::Masked, 0.0);
         let widths = (0..self.cells.len()).map(|k| self.width(k)).collect();
-        Self { id: self.id, cells: vec![blank; self.cells.len()], widths }
+        Self { id: self.id, cells: vec![Cell::blank(); self.cells.len()], widths }
     }
 
     /// The same cells as wide as their text.

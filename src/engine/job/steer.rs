@@ -78,9 +78,10 @@ impl Job {
         let words = words::of_holes(&canvas, model);
         let origin = |now: usize| origin.get(now).copied().flatten();
         let dependence = Dependence::new(&before, &canvas, &words, origin, model.shift());
-        self.stage = match dependence.is_done() {
-            true => self.go_on(run, model),
-            false => Stage::Weighing(Box::new(Weighing { run, dependence })),
+        self.stage = if dependence.is_done() {
+            self.go_on(run, model)
+        } else {
+            Stage::Weighing(Box::new(Weighing { run, dependence }))
         };
         Ok(())
     }

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::settle::Settling;
+use super::{Job, Stage};
 use crate::diffusion::TokenId;
 use crate::diffusion::canvas::{Canvas, Edit, UserAct};
 use crate::diffusion::run::{Mark, Run, StepReport};
@@ -114,6 +115,45 @@ impl Trail {
 impl Stretch {
     pub(super) fn mark_at(&self, made: usize) -> Mark {
         self.trajectory.mark_at(made)
+    }
+}
+
+impl Job {
+    /// Keeps the steps of the run that goes on from here on, if they are not kept yet.
+    pub(super) fn open_trail(&mut self) {
+        let Stage::Denoising(run) = &self.stage else { return };
+        if self.trail.is_open() {
+            return;
+        }
+        self.trail.begin(Stretch {
+            base: self.steps,
+            prompt: self.prompt.clone(),
+            options: self.options.clone(),
+            settling: self.settling.clone(),
+            old_ids: self.picture.old_ids.clone(),
+            old_log_probabilities: self.picture.old_log_probabilities.clone(),
+            unwanted: self.unwanted.clone(),
+            trajectory: Trajectory::new(run, &self.options.sampler, self.options.seed),
+        });
+    }
+
+    /// The steps so far.
+    pub(crate) fn trail(&self) -> &Trail {
+        &self.trail
+    }
+
+    /// The steps of a job that is over.
+    pub(crate) fn into_trail(self) -> Trail {
+        self.trail
+    }
+
+    /// The network has read something else meanwhile: what it remembers of rows is not this job's.
+    pub(crate) fn forget_rows(&mut self) {
+        match &mut self.stage {
+            Stage::Denoising(run) => run.forget_rows(),
+            Stage::Weighing(weighing) => weighing.run.forget_rows(),
+            _ => {}
+        }
     }
 }
 

@@ -4,14 +4,16 @@
 //! before it have left them. Tokens are named by [`Token`], so that an alternative chosen on the screen is exactly the one
 //! that was shown, although the run may have gone on meanwhile.
 
+use serde::{Deserialize, Serialize};
+
 use super::{HoleId, JobId, Part, RunOptions};
 
 /// The name of a token of the loaded model. Nobody but the engine knows what it stands for; what it looks like comes with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Token(pub u32);
 
 /// A token that could stand at a position.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alternative {
     /// Its name.
     pub token: Token,

@@ -10,7 +10,7 @@ use crate::app::message::{Message, Opened, Recovered, SaveError};
 use crate::app::settings::Settings;
 use crate::engine::protocol::{
     Alternative, Cell, CellState, Command, Event, Frame, HoleFrame, HoleId, JobId, ModelInfo, Outcome, Part, Phase,
-    Token,
+    ScoreRequest, Scored, Token, WordScore,
 };
 
 pub(crate) const STORY: &str = "The keeper had not spoken to anyone in eleven days\nwhen the wind fell, and he ran down to the\nwater. \
@@ -21,13 +21,15 @@ pub(crate) struct Scene {
     pub(crate) app: App,
     job: JobId,
     holes: Vec<HoleId>,
+    /// The words that were asked about last.
+    asked: Option<ScoreRequest>,
 }
 
 impl Scene {
     /// A program with a model and no document.
     pub(crate) fn empty() -> Self {
         let app = App::new(Settings { seed: 4821, ..Settings::default() });
-        let mut scene = Self { app, job: JobId(0), holes: Vec::new() };
+        let mut scene = Self { app, job: JobId(0), holes: Vec::new(), asked: None };
         let info = ModelInfo { name: "lacuna-135m".into(), device: "cpu".into(), ..ModelInfo::default() };
         scene.send(Message::Engine(Event::Ready(info)));
         scene
@@ -43,6 +45,10 @@ impl Scene {
 
     pub(crate) fn send(&mut self, message: Message) {
         for effect in self.app.update(Duration::from_secs(1), message) {
+            if let Effect::Engine(Command::Score(request)) = effect {
+                self.asked = Some(request);
+                continue;
+            }
             let Effect::Engine(Command::Start(request)) = effect else { continue };
             self.job = request.job;
             let id = |part: &Part| if let Part::Hole(hole) = part { Some(hole.id) } else { None };
@@ -99,6 +105,20 @@ impl Scene {
     pub(crate) fn finish(mut self, holes: &[&str]) -> Self {
         let outcome = Outcome::Finished(self.frame_of(holes));
         self.send(Message::Engine(Event::Ended { job: self.job, outcome }));
+        self
+    }
+
+    /// Judges the words that were asked about: those named have these probabilities, the others 60 %.
+    pub(crate) fn judged(mut self, unlikely: &[(&str, f64)]) -> Self {
+        let request = self.asked.take().unwrap();
+        let start = |word: &str| word.as_ptr() as usize - request.text.as_ptr() as usize;
+        let words = request.text.split_whitespace().map(|word| WordScore {
+            bytes: start(word)..start(word) + word.len(),
+            tokens: 1,
+            log_probability: Some(unlikely.iter().find(|(known, _)| *known == word).map_or(0.6, |(_, p)| *p).ln()),
+        });
+        let scored = Scored { id: request.id, words: words.collect(), passes: 6, seconds: 0.5 };
+        self.send(Message::Engine(Event::Scored(scored)));
         self
     }
 
@@ -209,11 +229,16 @@ pub(crate) fn wide() -> Scene {
     Scene::with("灯台守 👨‍👩‍👧 a\u{301} ｶﾞ \u{202e}x\u{85}\ty\u{0} ❤️ end\nnext\n", (1, 1)).keys("shift-right*4")
 }
 
+pub(crate) fn heat() -> Scene {
+    let words = [("fell,", 0.1), ("Nobody", 0.03), ("light,", 0.0005), ("louder.", 0.04)];
+    text().keys("alt-h").judged(&words).keys("f7")
+}
+
 /// Where the states come from.
 pub(crate) type Made = fn() -> Scene;
 
 /// All of them with their names.
-pub(crate) const ALL: [(&str, Made); 19] = [
+pub(crate) const ALL: [(&str, Made); 20] = [
     ("empty", Scene::empty),
     ("text", text),
     ("selection", selection),
@@ -233,4 +258,5 @@ pub(crate) const ALL: [(&str, Made); 19] = [
     ("recovery", recovery),
     ("sideways", sideways),
     ("wide", wide),
+    ("heat", heat),
 ];
