@@ -119,7 +119,7 @@ const STEERS: &str = "Keys steer the run: {run-type} types here, {focus} goes ba
 
 /// What scrolling follows: when one of these changes, the caret is brought into the window.
 #[derive(PartialEq)]
-struct Followed(usize, Option<(crate::engine::protocol::HoleId, usize)>, u64, (u16, u16));
+struct Followed(usize, Option<(crate::engine::protocol::HoleId, usize)>, u64, (u16, u16), side::Side);
 
 impl App {
     /// The program with an empty document; the shell then sends the size, the first file, and what the engine says.
@@ -300,7 +300,7 @@ impl App {
 
     fn followed(&self) -> Followed {
         let (caret, revision) = (self.document.caret(), self.document.buffer().revision());
-        Followed(caret, self.view.caret_cell, revision, self.view.size())
+        Followed(caret, self.view.caret_cell, revision, self.view.size(), self.side())
     }
 
     fn emit(&mut self, effect: Effect) {

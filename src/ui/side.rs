@@ -19,6 +19,9 @@ const BAR: [usize; 2] = [20, 10];
 /// An area is wide from this many columns on.
 const WIDE: u16 = 60;
 
+/// Columns of a percentage with the word that says when.
+const NUMBER: usize = 10;
+
 /// Columns of the words before a bar.
 const WORDS: usize = 18;
 
@@ -90,14 +93,17 @@ fn inspect(app: &App, theme: &Theme, area: Area, buffer: &mut Buffer) {
         let x = area.x + 4 + WORDS as u16;
         pen::fill(buffer, (x, y), theme.glyphs.rule, bar, theme.words.rule);
         pen::fill(buffer, (x, y), theme.glyphs.done, full, theme.words.progress);
-        let percent = |p: f32, when: &str| format!("{:>3.0} % {when}", p * 100.0);
+        let room = usize::from((area.x + area.width).saturating_sub(x + bar as u16 + 1));
+        let percent = |p: f32, when: &str| match room {
+            0..NUMBER => format!("{:>3.0} %", p * 100.0),
+            _ => format!("{:>3.0} % {when}", p * 100.0),
+        };
         let numbers = match (offer.now, offer.then) {
             (Some(now), Some(then)) if wide => format!("{}   {}", percent(now, "now"), percent(then, "then")),
             (Some(now), _) => percent(now, "now"),
             (None, Some(then)) => percent(then, "then"),
             (None, None) => String::new(),
         };
-        let room = usize::from((area.x + area.width).saturating_sub(x + bar as u16 + 1));
         pen::put(buffer, (x + bar as u16 + 1, y), &numbers, room, theme.words.quiet);
         y += 1;
     }

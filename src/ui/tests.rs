@@ -2,6 +2,7 @@
 
 mod heat;
 pub(super) mod scenes;
+mod side;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

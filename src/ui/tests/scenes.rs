@@ -9,8 +9,8 @@ use crate::app::key::Key;
 use crate::app::message::{Message, Opened, Recovered, SaveError};
 use crate::app::settings::Settings;
 use crate::engine::protocol::{
-    Alternative, Cell, CellState, Command, Event, Frame, HoleFrame, HoleId, JobId, ModelInfo, Outcome, Part, Phase,
-    ScoreRequest, Scored, Token, WordScore,
+    Alternative, Cell, CellState, Command, Event, Frame, HoleFrame, HoleId, JobId, Judgement, ModelInfo, Outcome, Part,
+    Phase, Place, Question, ScoreRequest, Scored, Token, WordScore,
 };
 
 pub(crate) const STORY: &str = "The keeper had not spoken to anyone in eleven days\nwhen the wind fell, and he ran down to the\nwater. \
@@ -76,6 +76,10 @@ impl Scene {
 
     /// A frame of the run: for each hole, cells separated by blanks, see [`cell`].
     fn frame_of(&self, holes: &[&str]) -> Arc<Frame> {
+        self.frame_at(7, holes)
+    }
+
+    fn frame_at(&self, step: usize, holes: &[&str]) -> Arc<Frame> {
         let hole = |(&id, cells): (&HoleId, &&str)| HoleFrame {
             id,
             cells: cells.split_whitespace().map(cell).collect(),
@@ -85,7 +89,7 @@ impl Scene {
         let cells = || holes.iter().flat_map(|hole| &hole.cells);
         Arc::new(Frame {
             job: self.job,
-            step: 7,
+            step,
             steps: Some(16),
             phase: Phase::Denoising,
             masks_left: cells().filter(|cell| !cell.state.is_written()).count(),
@@ -94,6 +98,28 @@ impl Scene {
             seconds: 0.4,
             holes,
         })
+    }
+
+    /// A frame of the run after so many steps.
+    pub(crate) fn step(mut self, step: usize, holes: &[&str]) -> Self {
+        let frame = self.frame_at(step, holes);
+        self.send(Message::Engine(Event::Frame(frame)));
+        self
+    }
+
+    /// The engine says what the model thinks of a cell of the second hole.
+    pub(crate) fn answered(mut self, cell: usize) -> Self {
+        let at = Place { hole: self.holes[1], cell };
+        let alternative =
+            |token, text: &str, probability| Alternative { token: Token(token), text: text.into(), probability };
+        let judgement = Judgement {
+            question: Question { job: self.job, step: 7, at },
+            probability: Some(0.5),
+            entropy: 0.8,
+            alternatives: vec![alternative(9, " call", 0.5), alternative(1, " ship", 0.3)],
+        };
+        self.send(Message::Engine(Event::Judged(judgement)));
+        self
     }
 
     pub(crate) fn frame(mut self, holes: &[&str]) -> Self {
@@ -144,7 +170,8 @@ fn cell(word: &str) -> Cell {
     let text = word[1..].replace('_', " ").replace('/', "\n");
     let other = |token, text: &str, probability| Alternative { token: Token(token), text: text.into(), probability };
     let alternatives = vec![other(1, " ship", 0.12), other(2, " tug", 0.04)];
-    Cell { alternatives, ..Cell::new(text, state, probability) }
+    let (token, entropy, step) = (Some(Token(9)), Some(1.3), Some(4));
+    Cell { alternatives, token, entropy, step, ..Cell::new(text, state, probability) }
 }
 
 const ONE_FRAME: [&str; 2] = ["+the ?_storm -", "*had *_heard +_him ~_or !_her #_all -"];
@@ -176,6 +203,23 @@ pub(crate) fn inspect() -> Scene {
 
 pub(crate) fn review() -> Scene {
     two_holes().keys("f5").finish(&["+the +_storm +_broke", "+had +_heard +_him +_call"])
+}
+
+/// The third of four steps of a run that is over.
+pub(crate) fn timeline() -> Scene {
+    let run = two_holes().keys("f5").step(0, &["- - -", "- - - -"]).step(1, &["+the - -", "+had - - -"]);
+    let run = run.step(2, &["+the +_storm -", "+had +_heard - -"]);
+    run.finish(&["+the +_storm +_broke", "+had +_heard +_him +_call"]).keys(",")
+}
+
+/// Two branches beside each other.
+pub(crate) fn compare() -> Scene {
+    review().keys("r").finish(&["+the +_wind +_broke", "+had +_seen +_him"]).keys("d")
+}
+
+/// What the model thought of the last word of the proposal.
+pub(crate) fn inspected() -> Scene {
+    review().keys("v")
 }
 
 pub(crate) fn rewrite() -> Scene {
@@ -238,7 +282,7 @@ pub(crate) fn heat() -> Scene {
 pub(crate) type Made = fn() -> Scene;
 
 /// All of them with their names.
-pub(crate) const ALL: [(&str, Made); 20] = [
+pub(crate) const ALL: [(&str, Made); 23] = [
     ("empty", Scene::empty),
     ("text", text),
     ("selection", selection),
@@ -246,6 +290,9 @@ pub(crate) const ALL: [(&str, Made); 20] = [
     ("run", run),
     ("inspect", inspect),
     ("review", review),
+    ("timeline", timeline),
+    ("compare", compare),
+    ("inspected", inspected),
     ("rewrite", rewrite),
     ("strength", || text().keys("shift-right*13 f5")),
     ("find", find),
