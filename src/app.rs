@@ -17,9 +17,11 @@ pub mod document;
 pub mod effect;
 pub mod files;
 pub mod find;
+pub mod heat;
 pub mod help;
 pub mod highlight;
 pub mod infill;
+pub mod inspect;
 pub(crate) mod jumps;
 pub mod key;
 pub mod keymap;
@@ -31,10 +33,13 @@ pub(crate) mod mouse;
 pub mod notice;
 pub mod panel;
 pub(crate) mod prompts;
+pub mod recording;
 pub mod recovery;
 pub(crate) mod session;
 pub mod settings;
+pub mod side;
 pub mod status;
+pub mod steering;
 pub mod view;
 
 #[cfg(test)]
@@ -46,6 +51,7 @@ use crate::app::buffers::Buffers;
 use crate::app::document::Document;
 use crate::app::effect::Effect;
 use crate::app::find::Find;
+use crate::app::heat::Heat;
 use crate::app::highlight::Highlights;
 use crate::app::infill::Infill;
 use crate::app::key::{Key, KeyCode};
@@ -83,11 +89,14 @@ pub struct App {
     /// The keys of a sequence that has begun.
     pending: Vec<Key>,
     panel: Panel,
+    side: side::Side,
+    inquiry: inspect::Inquiry,
     notice: Option<Notice>,
     find: Find,
     files: files::Files,
     jumps: jumps::Jumps,
     highlights: Highlights,
+    heat: Heat,
     model: Model,
     choice: models::Choice,
     settings: Settings,
@@ -110,7 +119,7 @@ const STEERS: &str = "Keys steer the run: {run-type} types here, {focus} goes ba
 
 /// What scrolling follows: when one of these changes, the caret is brought into the window.
 #[derive(PartialEq)]
-struct Followed(usize, Option<(crate::engine::protocol::HoleId, usize)>, u64, (u16, u16));
+struct Followed(usize, Option<(crate::engine::protocol::HoleId, usize)>, u64, (u16, u16), side::Side);
 
 impl App {
     /// The program with an empty document; the shell then sends the size, the first file, and what the engine says.
@@ -124,11 +133,14 @@ impl App {
             mode: if settings.scheme == Scheme::Modal { Context::Normal } else { Context::Text },
             pending: Vec::new(),
             panel: Panel::None,
+            side: side::Side::None,
+            inquiry: inspect::Inquiry::default(),
             notice: None,
             find: Find::default(),
             files: files::Files::default(),
             jumps: jumps::Jumps::default(),
             highlights: Highlights::default(),
+            heat: Heat::default(),
             model: Model::Loading(String::new()),
             choice: models::Choice::default(),
             settings,
@@ -152,6 +164,7 @@ impl App {
         }
         self.keep_recovery();
         self.ask_for_highlights();
+        self.ask_for_heat();
         std::mem::take(&mut self.outbox.effects)
     }
 
@@ -181,8 +194,10 @@ impl App {
                 }
             }
             Message::RecoveryFound(found) => self.panel = Panel::Question(panel::Question::Recovery(found)),
+            Message::Run => commands::run::start(self),
             Message::Notice(notice) => self.say(notice),
             Message::Tick => {
+                self.play();
                 if self.notice.as_ref().is_some_and(|notice| notice.is_over(self.outbox.now)) {
                     self.notice = None;
                 }
@@ -198,6 +213,7 @@ impl App {
             self.view.map(change);
             self.jumps.map(self.document.id(), change);
             self.highlights.map(change, self.document.buffer());
+            self.heat.map(change, self.document.buffer());
         }
         self.sync_run();
         if self.infill.session().is_none() {
@@ -212,6 +228,7 @@ impl App {
             }
         }
         self.find.refresh(self.document.buffer());
+        self.keep_asking();
     }
 
     fn take_key(&mut self, key: Key) {
@@ -283,7 +300,7 @@ impl App {
 
     fn followed(&self) -> Followed {
         let (caret, revision) = (self.document.caret(), self.document.buffer().revision());
-        Followed(caret, self.view.caret_cell, revision, self.view.size())
+        Followed(caret, self.view.caret_cell, revision, self.view.size(), self.side())
     }
 
     fn emit(&mut self, effect: Effect) {

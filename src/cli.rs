@@ -13,6 +13,7 @@ pub mod golden;
 mod logits;
 pub mod markers;
 mod models;
+mod replay;
 pub mod samplers;
 mod score;
 mod source;
@@ -58,6 +59,8 @@ Examples:
 enum Command {
     /// Fill the holes of a text and print it: [MASK] of any length, [MASK:12] of 12 tokens, [MASK:3-40] of a range
     Fill(Box<fill::FillArgs>),
+    /// Play a recorded run in the terminal, or make a film of it: asciicast, SVG, GIF
+    Replay(replay::ReplayArgs),
     /// How likely each word of a text is, given the text on both sides
     Score(score::ScoreArgs),
     /// Denoise token ids: reads {"ids": [..]} with mask ids in place, prints {"ids", "nfe", "seconds"}
@@ -291,6 +294,7 @@ pub fn main() -> ExitCode {
 fn run(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
         Some(Command::Fill(args)) => fill::run(args, &cli.common),
+        Some(Command::Replay(args)) => replay::run(args, &cli.common),
         Some(Command::Score(args)) => score::run(args, &cli.common),
         Some(Command::Denoise(args)) => denoise::run(args, &cli.common),
         Some(Command::Logits(args)) => logits::run(args, &cli.common),

@@ -22,6 +22,7 @@
 pub mod canvas;
 pub mod constraint;
 pub mod continuous;
+pub mod dependence;
 pub mod expr;
 pub mod length;
 mod memory;

@@ -39,7 +39,7 @@ use std::thread::JoinHandle;
 use crate::model::LoadOptions;
 use brain::Brain;
 use load::Loader;
-use protocol::{Command, Event, JobId};
+use protocol::{Command, Event, JobId, Request};
 use worker::{Asked, Interrupt, Worker};
 
 /// What the engine is to load.
@@ -91,8 +91,8 @@ impl Engine {
     /// Hands a command over and returns at once. Commands sent before the model is loaded wait for it.
     pub fn send(&self, command: Command) {
         match &command {
-            Command::Start(request) => {
-                if let Some(before) = request.job.0.checked_sub(1) {
+            Command::Start(Request { job, .. }) | Command::Branch(protocol::Branch { job, .. }) => {
+                if let Some(before) = job.0.checked_sub(1) {
                     self.interrupt.raise(JobId(before));
                 }
             }
@@ -103,6 +103,7 @@ impl Engine {
         if let Some(commands) = &self.commands {
             let _ = commands.send(command);
         }
+        self.interrupt.count();
     }
 }
 
@@ -111,6 +112,7 @@ impl Drop for Engine {
         self.interrupt.raise(JobId(u64::MAX - 1));
         self.state.closing.store(true, Ordering::SeqCst);
         self.commands = None;
+        self.interrupt.count();
         if let Some(thread) = self.thread.take() {
             // Reading a model cannot be interrupted, and closing the program must not wait for it.
             if !self.state.loading.load(Ordering::SeqCst) {
@@ -148,7 +150,9 @@ impl Thread {
             let (left, asked) = match brain {
                 Ok(brain) => {
                     let (commands, interrupt) = (&self.commands, &self.interrupt);
-                    let (brain, asked) = Worker { brain, commands, interrupt, tell: &mut self.tell }.work();
+                    let (history, asked, judging) = (job::trail::History::default(), None, None);
+                    let worker = Worker { brain, commands, interrupt, tell: &mut self.tell, history, asked, judging };
+                    let (brain, asked) = worker.work();
                     (Ok(brain), asked)
                 }
                 Err(why) => {
@@ -183,11 +187,14 @@ impl Thread {
     fn without_model(&mut self, why: &str) -> Asked {
         for command in &self.commands {
             match command {
-                Command::Start(request) => {
+                Command::Start(Request { job, .. }) | Command::Branch(protocol::Branch { job, .. }) => {
                     let outcome = protocol::Outcome::Failed(why.to_owned());
-                    (self.tell)(Event::Ended { job: request.job, outcome });
+                    (self.tell)(Event::Ended { job, outcome });
                 }
                 Command::ListModels => (self.tell)(Event::Models(load::entries())),
+                Command::Score(request) => {
+                    (self.tell)(Event::NotScored { id: request.id, why: why.to_owned() });
+                }
                 Command::Load(name) => return Asked::Load(name),
                 _ => {}
             }

@@ -17,6 +17,7 @@ mod clipboard;
 pub mod config;
 mod disk;
 mod files;
+pub mod film;
 mod highlight;
 mod input;
 mod journal;
@@ -108,6 +109,8 @@ pub struct Start {
     pub notice: Option<String>,
     /// What is shown when there is no file.
     pub document: Option<InitialDocument>,
+    /// Whether the holes are to be filled at once.
+    pub runs: bool,
     /// Starts the engine; called once the first frame is drawn.
     pub connect: Box<dyn FnOnce() -> EngineLink>,
 }
@@ -176,6 +179,9 @@ pub fn run(start: Start) -> anyhow::Result<()> {
         }
         if let Some(recovered) = recovered {
             session.update(Message::RecoveryFound(recovered));
+        }
+        if start.runs {
+            session.update(Message::Run);
         }
         let warning = start.notice.map(|text| Notice::new(Severity::Warning, text));
         if let Some(notice) = warning {

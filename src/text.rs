@@ -19,6 +19,7 @@
 pub mod brackets;
 pub mod buffer;
 pub mod change;
+pub mod diff;
 pub mod encoding;
 pub mod history;
 pub mod holes;
@@ -31,4 +32,5 @@ pub mod prose;
 mod samples;
 pub mod search;
 pub mod selection;
+pub mod spans;
 pub mod wrap;

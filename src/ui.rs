@@ -9,6 +9,7 @@ pub(crate) mod help;
 pub(crate) mod page;
 pub(crate) mod panel;
 pub(crate) mod pen;
+pub(crate) mod side;
 pub(crate) mod status;
 pub mod theme;
 
@@ -27,6 +28,9 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     match app.panel() {
         Panel::Help(top) => help::draw(app, *top, (theme, screen.geometry.text), buffer),
         _ => page::draw(app, theme, &screen, buffer),
+    }
+    if let Some(area) = screen.geometry.side {
+        side::draw(app, theme, area, buffer);
     }
     status::draw(app, &words, (theme, screen.geometry), buffer);
     let cursor = match app.panel() {

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::app::App;
 use crate::app::document::Document;
+use crate::app::heat::Heat;
 use crate::app::infill::{Infill, Stage};
 use crate::app::keymap::Context;
 use crate::app::recovery::Recovery;
@@ -21,6 +22,7 @@ pub(crate) struct Parked {
     document: Document,
     view: View,
     infill: Infill,
+    heat: Heat,
     focus: Context,
     recovery: Recovery,
 }
@@ -73,10 +75,12 @@ impl App {
         let Some(parked) = self.buffers.parked.get_mut(at) else { return };
         // The counters of runs and the size of the screen are the program's, not a document's.
         parked.infill.count_on_from(&self.infill);
+        parked.heat.count_on_from(&self.heat);
         (parked.view.width, parked.view.height) = self.view.size();
         std::mem::swap(&mut self.document, &mut parked.document);
         std::mem::swap(&mut self.view, &mut parked.view);
         std::mem::swap(&mut self.infill, &mut parked.infill);
+        std::mem::swap(&mut self.heat, &mut parked.heat);
         std::mem::swap(&mut self.focus, &mut parked.focus);
         std::mem::swap(&mut self.recovery, &mut parked.recovery);
     }
@@ -156,6 +160,7 @@ impl App {
     /// What is unsaved is kept safe now: a document that waits does not change.
     fn leave_document(&mut self) {
         self.document.break_group();
+        self.heat.forget_wish();
         self.write_journal(None);
         self.write_recovery();
     }
@@ -205,17 +210,21 @@ impl App {
                 self.forget_recovery();
             }
             (self.document, self.view) = (document, view);
+            self.heat.clear();
             self.arrive();
             return;
         }
         self.leave_document();
         let mut infill = Infill::default();
         infill.count_on_from(&self.infill);
+        let mut heat = Heat::default();
+        heat.count_on_from(&self.heat);
         let place = self.buffers.current + 1;
         let parked = Parked {
             document: std::mem::replace(&mut self.document, document),
             view: std::mem::replace(&mut self.view, view),
             infill: std::mem::replace(&mut self.infill, infill),
+            heat: std::mem::replace(&mut self.heat, heat),
             focus: std::mem::replace(&mut self.focus, Context::Text),
             recovery: std::mem::take(&mut self.recovery),
         };

@@ -312,7 +312,7 @@ impl Document {
         for id in &self.temporary {
             holes.remove(*id);
         }
-        Snapshot { selection: self.selection.clone(), holes }
+        Snapshot { selection: self.selection.clone(), holes, written: None }
     }
 
     /// A hole for a rewrite or a refinement.

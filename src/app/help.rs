@@ -2,7 +2,7 @@
 
 use crate::app::command::COMMANDS;
 use crate::app::keymap::{Bound, Context, Keymap};
-use crate::app::layout::Look;
+use crate::app::layout::{Look, Marks};
 use crate::engine::protocol::CellState;
 
 /// A line of the help page.
@@ -27,6 +27,8 @@ pub enum Line {
         sample: &'static str,
         /// How it is drawn.
         look: Look,
+        /// What is drawn over it.
+        marks: Marks,
         /// What it means.
         meaning: &'static str,
     },
@@ -58,6 +60,18 @@ pub const MARKS: &[(&str, Look, &str)] = &[
     ("┃", Look::Text, "in the margin: this line holds a hole, a run or a proposal"),
 ];
 
+/// The marks over the user's own text.
+const OVER_TEXT: &[(&str, Marks, &str)] = &[
+    ("word", heated(1), "a word of yours that is a little unlikely, given the text on both sides"),
+    ("word", heated(2), "an unlikely one"),
+    ("word", heated(3), "a very unlikely one"),
+    ("▁▃▅▇", heated(0), "in the margin: how unlikely the least likely word of this row is"),
+];
+
+const fn heated(heat: u8) -> Marks {
+    Marks { heat, ..Marks::NONE }
+}
+
 /// What a newcomer needs; commands in braces stand for their keys.
 const IN_SHORT: [&str; 4] = [
     "A hole is a place where the model writes. {hole} makes one of the selection, or where words are missing.",
@@ -73,7 +87,10 @@ pub fn page(keymap: &Keymap) -> Vec<Line> {
     page.extend([Line::Gap, Line::Heading("While the run or a proposal has the keys")]);
     page.extend(keys(keymap, Context::Run));
     page.extend([Line::Gap, Line::Heading("What the marks mean")]);
-    page.extend(MARKS.iter().map(|&(sample, look, meaning)| Line::Mark { sample, look, meaning }));
+    let mark = |&(sample, look, meaning)| Line::Mark { sample, look, marks: Marks::NONE, meaning };
+    page.extend(MARKS.iter().map(mark));
+    let over = |&(sample, marks, meaning)| Line::Mark { sample, look: Look::Text, marks, meaning };
+    page.extend(OVER_TEXT.iter().map(over));
     let modal = [(Context::Normal, "Keys while keys are commands"), (Context::Select, "Keys while motions select")];
     for (context, heading) in modal {
         if keymap.bound().iter().any(|bound| bound.context == context) {

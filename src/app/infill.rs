@@ -1,21 +1,26 @@
 //! The state machine of a run: idle, waiting for the model, running, in review.
 //!
-//! A [`Session`] lasts from the key that starts a run until its proposals are accepted or dropped. It knows its holes by
-//! name only: where they are is the document's business, so edits elsewhere need nothing from here. The cells of a
-//! run or proposal lie over the holes on the screen and are never in the text.
-//! Invariant: a session has a run, or at least one proposal, or both.
+//! A [`Session`] lasts from the key that starts a run until one of its branches is accepted or all are dropped. It knows its
+//! holes by name only: where they are is the document's business, so edits elsewhere need nothing from here. The cells of a
+//! run, a branch or an earlier step of one lie over the holes on the screen and are never in the text.
+//! Invariant: a session has a run, or at least one branch, or both.
 
+pub mod branch;
 pub(crate) mod origin;
 pub mod overlay;
 pub(crate) mod request;
+pub mod scrub;
+mod splits;
+pub mod timeline;
 
 use std::sync::Arc;
 
+use crate::app::infill::branch::{Branch, BranchId, MAX_BRANCHES, Node};
 use crate::app::infill::overlay::HoleCells;
+use crate::app::infill::scrub::Scrub;
+use crate::app::infill::splits::Split;
+use crate::app::infill::timeline::Timeline;
 use crate::engine::protocol::{Frame, HoleId, JobId, Resume, RunOptions, Verb};
-
-/// As many proposals are kept for one set of holes; the oldest goes first.
-pub const MAX_PROPOSALS: usize = 16;
 
 /// Where the state machine stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +31,7 @@ pub enum Stage {
     Waiting,
     /// The engine is at work.
     Running,
-    /// Proposals wait for a decision.
+    /// Branches wait for a decision.
     Review,
 }
 
@@ -43,30 +48,33 @@ pub struct Infill {
     accepted: Vec<u64>,
 }
 
-/// One task: these holes, this verb, the run going on and the proposals so far.
+/// One task: these holes, this verb, the run going on and the branches so far.
 #[derive(Debug)]
 pub struct Session {
     pub(crate) verb: Verb,
     pub(crate) holes: Vec<HoleId>,
     pub(crate) run: Option<Run>,
-    pub(crate) proposals: Vec<Proposal>,
+    pub(crate) branches: Vec<Branch>,
+    /// Which of the branches is shown while no run goes on.
     pub(crate) current: usize,
+    /// The earlier step that is shown, and whether the steps are played.
+    pub(crate) scrub: Scrub,
+    /// Branches so far, those that are gone among them.
+    counted: u32,
+    /// It was said that the oldest steps are dropped.
+    pub(crate) told_of_bound: bool,
+    /// So many more runs are to be made once the one going on is over.
+    pub(crate) more: usize,
     /// What typing inside holes has made of them, in order.
     splits: Vec<Split>,
-}
-
-/// A hole that was split by typing before its cell `cell`.
-#[derive(Debug, Clone, Copy)]
-struct Split {
-    whole: HoleId,
-    cell: usize,
-    sides: [Option<HoleId>; 2],
 }
 
 /// A run that was asked for.
 #[derive(Debug)]
 pub struct Run {
     pub(crate) job: JobId,
+    /// Where its branch will belong.
+    pub(crate) node: Node,
     pub(crate) options: RunOptions,
     /// What the engine was told last; `None` while it waits for the model.
     pub(crate) told: Option<Told>,
@@ -79,6 +87,8 @@ pub struct Run {
     pub(crate) paused: bool,
     /// The engine was told to stop and keep.
     pub(crate) keeping: bool,
+    /// Its steps.
+    pub(crate) timeline: Timeline,
 }
 
 /// The document as the engine knows it.
@@ -86,21 +96,6 @@ pub struct Run {
 pub(crate) struct Told {
     pub(crate) revision: u64,
     pub(crate) holes: Vec<HoleId>,
-}
-
-/// The result of one run, waiting for a decision.
-#[derive(Debug, Clone)]
-pub struct Proposal {
-    /// Its cells, hole by hole in document order.
-    pub holes: Vec<HoleCells>,
-    /// How it was made.
-    pub options: RunOptions,
-    /// The tag of the undo step, such as `fill · lacuna-135m · eb · seed 4821`.
-    pub origin: String,
-    /// Forward passes it took.
-    pub nfe: usize,
-    /// Seconds of computing it took.
-    pub seconds: f64,
 }
 
 impl Infill {
@@ -148,20 +143,26 @@ impl Infill {
         self.session.as_mut()?.run.as_mut()
     }
 
-    /// The proposal on the screen.
-    pub fn proposal(&self) -> Option<&Proposal> {
+    /// The branch that is to be decided about, while no run goes on.
+    pub fn branch(&self) -> Option<&Branch> {
         match &self.session {
-            Some(session) if session.run.is_none() => session.proposals.get(session.current),
+            Some(session) if session.run.is_none() => session.branches.get(session.current),
             _ => None,
         }
     }
 
+    /// Whether a branch is shown as it came out, not an earlier step of it.
+    pub fn is_settled(&self) -> bool {
+        self.branch().is_some() && self.session.as_ref().is_some_and(|session| session.scrub.shown().is_none())
+    }
+
     /// The cells that lie over the document, in document order.
     pub fn overlay(&self) -> &[HoleCells] {
-        match &self.session {
-            Some(Session { run: Some(run), .. }) => &run.cells,
-            Some(session) => session.proposals.get(session.current).map_or(&[], |proposal| &proposal.holes),
-            None => &[],
+        let Some(session) = &self.session else { return &[] };
+        match (session.scrub.shown(), &session.run) {
+            (Some(shown), _) => &shown.cells,
+            (None, Some(run)) => &run.cells,
+            (None, None) => session.branches.get(session.current).map_or(&[], |branch| &branch.holes),
         }
     }
 
@@ -172,9 +173,22 @@ impl Infill {
 
     /// Begins a task with its first run.
     pub(crate) fn begin(&mut self, verb: Verb, holes: Vec<HoleId>, options: RunOptions) {
-        let run = Run::new(self.new_job(), options, Vec::new());
-        self.session =
-            Some(Session { verb, holes, run: Some(run), proposals: Vec::new(), current: 0, splits: Vec::new() });
+        let job = self.new_job();
+        let mut session = Session {
+            verb,
+            holes,
+            run: None,
+            branches: Vec::new(),
+            current: 0,
+            scrub: Scrub::default(),
+            counted: 0,
+            told_of_bound: false,
+            more: 0,
+            splits: Vec::new(),
+        };
+        let node = session.new_node(None);
+        session.run = Some(Run::new(job, node, options, Vec::new()));
+        self.session = Some(session);
     }
 
     /// Runs the task again. What is on the screen stays there as masks until the first frame, so that nothing jumps.
@@ -182,8 +196,30 @@ impl Infill {
         let shown: Vec<HoleCells> = self.overlay().iter().map(HoleCells::masked).collect();
         let job = self.new_job();
         if let Some(session) = &mut self.session {
-            session.run = Some(Run::new(job, options, shown));
+            session.run = None;
+            let node = session.new_node(None);
+            session.scrub.leave();
+            session.run = Some(Run::new(job, node, options, shown));
         }
+    }
+
+    /// Runs on from a step of a branch, of which the timeline up to there is given; its cells stay on the screen. The engine
+    /// is told.
+    pub(crate) fn run_on(
+        &mut self,
+        from: (BranchId, usize),
+        options: RunOptions,
+        told: Told,
+        (timeline, shown): (Timeline, Vec<HoleCells>),
+    ) -> JobId {
+        let job = self.new_job();
+        if let Some(session) = &mut self.session {
+            let node = session.new_node(Some(from));
+            session.scrub.leave();
+            let run = Run::new(job, node, options, shown);
+            session.run = Some(Run { told: Some(told), known: true, timeline, ..run });
+        }
+        job
     }
 
     /// Forgets the task.
@@ -218,7 +254,7 @@ impl Session {
     /// What the model was told to write, where it was told.
     pub fn instruction(&self) -> Option<&str> {
         let run = self.run.as_ref().map(|run| &run.options);
-        run.or(self.proposals.last().map(|proposal| &proposal.options))?.instruction.as_deref()
+        run.or(self.branches.last().map(|branch| &branch.options))?.instruction.as_deref()
     }
 
     /// The holes, in document order.
@@ -226,108 +262,69 @@ impl Session {
         &self.holes
     }
 
-    /// Number of proposals, and which of them is shown.
-    pub fn proposals(&self) -> (usize, usize) {
-        (self.proposals.len(), self.current)
+    /// The branches, in the order in which they came.
+    pub fn branches(&self) -> &[Branch] {
+        &self.branches
     }
 
-    /// Puts a proposal behind the others and shows it.
-    pub(crate) fn propose(&mut self, proposal: Proposal) {
+    /// Which of them is shown while no run goes on.
+    pub fn current(&self) -> usize {
+        self.current
+    }
+
+    /// The branches in the order of the tree, as indices with their depths.
+    pub fn walk(&self) -> Vec<(usize, usize)> {
+        branch::walk(&self.branches)
+    }
+
+    /// What names the run going on, or the branch that is shown.
+    pub fn node(&self) -> Option<&Node> {
+        let branch = || self.branches.get(self.current).map(|branch| &branch.node);
+        self.run.as_ref().map(|run| &run.node).or_else(branch)
+    }
+
+    /// The steps of the run going on, or of the branch that is shown.
+    pub fn timeline(&self) -> Option<&Timeline> {
+        let branch = || self.branches.get(self.current).map(|branch| &branch.timeline);
+        self.run.as_ref().map(|run| &run.timeline).or_else(branch)
+    }
+
+    pub(crate) fn new_node(&mut self, from: Option<(BranchId, usize)>) -> Node {
+        let id = BranchId(self.counted);
+        self.counted += 1;
+        let running = self.run.as_ref().map(|run| &run.node);
+        let nodes = self.branches.iter().map(|branch| &branch.node).chain(running);
+        let parent = from.and_then(|(id, _)| nodes.clone().find(|node| node.id == id));
+        let name = branch::next_name(parent, nodes.clone());
+        Node { id, name, from }
+    }
+
+    /// Puts a branch behind the others and shows it, in the place of the run.
+    pub(crate) fn propose(&mut self, branch: Branch) {
         self.run = None;
-        self.proposals.push(proposal);
-        if self.proposals.len() > MAX_PROPOSALS {
-            self.proposals.remove(0);
+        self.scrub.leave();
+        self.branches.push(branch);
+        if self.branches.len() > MAX_BRANCHES {
+            self.branches.remove(0);
         }
-        self.current = self.proposals.len() - 1;
+        self.current = self.branches.len() - 1;
     }
 
-    /// A hole was split by typing before its cell `cell`; a side without cells is no hole.
-    pub(crate) fn split(&mut self, id: HoleId, cell: usize, left: Option<HoleId>, right: Option<HoleId>) {
-        self.splits.push(Split { whole: id, cell, sides: [left, right] });
-        self.divide(id, cell, [left, right]);
-    }
-
-    fn divide(&mut self, id: HoleId, cell: usize, [left, right]: [Option<HoleId>; 2]) {
-        let sides: Vec<HoleId> = left.into_iter().chain(right).collect();
-        let Some(at) = self.holes.iter().position(|&hole| hole == id) else { return };
-        self.holes.splice(at..=at, sides);
-        let shown = self.shown_len(id);
-        if let Some(run) = &mut self.run {
-            if run.known {
-                let n = shown.unwrap_or(cell);
-                run.resumes.extend(left.map(|hole| (hole, Resume { from: id, cells: 0..cell })));
-                run.resumes.extend(right.map(|hole| (hole, Resume { from: id, cells: cell..n })));
-            }
-            overlay::split(&mut run.cells, id, (cell, shown.unwrap_or(cell)), [left, right]);
+    /// The run is over without a result: what it went on from is shown again.
+    pub(crate) fn drop_run(&mut self) {
+        let from = self.run.take().and_then(|run| run.node.from);
+        self.scrub.leave();
+        if let Some(at) = from.and_then(|(id, _)| self.branches.iter().position(|branch| branch.node.id == id)) {
+            self.current = at;
         }
-        for proposal in &mut self.proposals {
-            overlay::split(&mut proposal.holes, id, (cell, shown.unwrap_or(cell)), [left, right]);
-        }
-    }
-
-    fn shown_len(&self, id: HoleId) -> Option<usize> {
-        let cells = match &self.run {
-            Some(run) => &run.cells,
-            None => &self.proposals.get(self.current)?.holes,
-        };
-        Some(cells.iter().find(|cells| cells.id == id)?.cells.len())
-    }
-
-    /// Follows undo and deletion through the splits: halves whose whole is back, or one of which was taken in by the other,
-    /// become one hole again, and a whole that redo has split is divided again.
-    pub(crate) fn follow_splits(&mut self, alive: impl Fn(HoleId) -> bool) {
-        for split in self.splits.clone().into_iter().rev() {
-            let here: Vec<HoleId> =
-                split.sides.into_iter().flatten().filter(|side| self.holes.contains(side)).collect();
-            let left_over: Vec<HoleId> = here.iter().copied().filter(|side| alive(*side)).collect();
-            match left_over.as_slice() {
-                [] if !here.is_empty() && alive(split.whole) => self.join(&here, split.whole),
-                [one] if here.len() == 2 => self.join(&here, *one),
-                _ => {}
-            }
-        }
-        for Split { whole, cell, sides } in self.splits.clone() {
-            let sides = sides.map(|side| side.filter(|id| alive(*id)));
-            if !alive(whole) && self.holes.contains(&whole) && sides.iter().any(Option::is_some) {
-                self.divide(whole, cell, sides);
-            }
-        }
-    }
-
-    fn join(&mut self, sides: &[HoleId], into: HoleId) {
-        let Some(at) = self.holes.iter().position(|hole| sides.contains(hole)) else { return };
-        self.holes.retain(|hole| !sides.contains(hole));
-        self.holes.insert(at, into);
-        if let Some(run) = &mut self.run {
-            // The engine can go on from the cells of one hole only: from the half with more of them.
-            let longest =
-                run.cells.iter().filter(|cells| sides.contains(&cells.id)).max_by_key(|hole| hole.cells.len());
-            let resume = longest.map(|hole| (into, Resume { from: hole.id, cells: 0..hole.cells.len() }));
-            run.resumes.retain(|(hole, _)| !sides.contains(hole));
-            run.resumes.extend(resume.filter(|_| run.known));
-            overlay::join(&mut run.cells, sides, into);
-        }
-        for proposal in &mut self.proposals {
-            overlay::join(&mut proposal.holes, sides, into);
-        }
-    }
-
-    /// Forgets holes that the document has lost. Whether any was.
-    pub(crate) fn retain(&mut self, alive: impl Fn(HoleId) -> bool) -> bool {
-        let before = self.holes.len();
-        self.holes.retain(|&id| alive(id));
-        let lists = self.run.iter_mut().map(|run| &mut run.cells);
-        for cells in lists.chain(self.proposals.iter_mut().map(|proposal| &mut proposal.holes)) {
-            cells.retain(|hole| alive(hole.id));
-        }
-        self.holes.len() < before
     }
 }
 
 impl Run {
-    fn new(job: JobId, options: RunOptions, cells: Vec<HoleCells>) -> Self {
+    fn new(job: JobId, node: Node, options: RunOptions, cells: Vec<HoleCells>) -> Self {
         Self {
             job,
+            node,
             options,
             told: None,
             frame: None,
@@ -336,6 +333,7 @@ impl Run {
             resumes: Vec::new(),
             paused: false,
             keeping: false,
+            timeline: Timeline::default(),
         }
     }
 
@@ -361,6 +359,7 @@ impl Run {
 
     /// Takes a frame in. Its cells count only if it knows every hole: else it was made before the last rebase.
     pub(crate) fn take_frame(&mut self, frame: Arc<Frame>, holes: &[HoleId]) {
+        self.timeline.take(&frame);
         if let Some(cells) = overlay::of_frame(&frame, holes, &self.cells) {
             self.known = cells.iter().any(|hole| !hole.cells.is_empty());
             if self.known {

@@ -11,11 +11,12 @@ pub(crate) mod unit;
 use std::ops::Range;
 
 use crate::app::App;
+use crate::app::heat::Heat;
 use crate::app::highlight::Tone;
-use crate::app::infill::Stage;
 use crate::app::layout::moves::Walker;
 use crate::app::settings::{Blanks, Motion};
-use crate::app::view::{Geometry, Top};
+use crate::app::side::Side;
+use crate::app::view::{Area, Geometry, Top};
 use crate::engine::protocol::{CellState, HoleId};
 
 /// A line longer than this is folded here, in characters, whether long lines wrap or not.
@@ -76,6 +77,22 @@ pub struct Marks {
     pub proposed: bool,
     /// What it is in the text's language.
     pub tone: Option<Tone>,
+    /// How unlikely its word is, from 0 to 3.
+    pub heat: u8,
+}
+
+impl Marks {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        selected: false,
+        caret: false,
+        pair: false,
+        matched: false,
+        current_match: false,
+        proposed: false,
+        tone: None,
+        heat: 0,
+    };
 }
 
 /// One thing on a row.
@@ -102,6 +119,8 @@ pub struct Row {
     pub line: Option<usize>,
     /// A hole is on it, with or without cells.
     pub holds_hole: bool,
+    /// How unlikely its least likely word is, from 0 to 3; `None` where no word was judged.
+    pub heat: Option<u8>,
     /// The line break behind it is selected.
     pub break_selected: bool,
     /// One of several carets stands behind it, and it is not the one that the terminal shows.
@@ -166,7 +185,7 @@ impl Style {
             hanging: settings.wrap_indent,
             blanks: settings.blanks,
             guesses: settings.motion == Motion::Full,
-            settled: app.infill().stage() == Stage::Review,
+            settled: app.infill().is_settled(),
         }
     }
 }
@@ -175,6 +194,9 @@ impl Style {
 pub fn geometry(app: &App) -> Geometry {
     let (width, height) = app.view().size();
     let mut geometry = Geometry::new(width, height, gutter(app));
+    if app.side() != Side::None {
+        geometry = geometry.with_side(width);
+    }
     let column = app.settings().column as u16;
     if app.settings().soft_wrap && column > 0 && geometry.text.width > column {
         geometry.text.x += (geometry.text.width - column) / 2;
@@ -183,10 +205,26 @@ pub fn geometry(app: &App) -> Geometry {
     geometry
 }
 
-/// Columns left of the text: the line's number, and the bar of lines that hold a hole.
+/// Columns of the bar of progress and steps in a wide and in a narrow window.
+const BAR: [u16; 2] = [20, 8];
+
+/// Columns behind the bar for its number.
+pub const BAR_NUMBER: u16 = 7;
+
+/// A window is wide from this many columns on.
+const WIDE: u16 = 60;
+
+/// Where the bar of progress and steps is, on the rule; none where there is no room for it.
+pub fn bar(geometry: Geometry, width: u16) -> Option<Area> {
+    let bar = BAR[usize::from(width < WIDE)];
+    let x = width.checked_sub(bar + BAR_NUMBER + 1).filter(|x| *x > 0)?;
+    Some(Area { x, y: geometry.rule?, width: bar, height: 1 })
+}
+
+/// Columns left of the text: the line's number, how unlikely its words are, and the bar of lines that hold a hole.
 fn gutter(app: &App) -> u16 {
     if !app.settings().line_numbers {
-        return 2;
+        return 2 + u16::from(app.settings().heat);
     }
     let digits = app.document().buffer().line_count().to_string().len().max(3);
     digits as u16 + 3
@@ -230,6 +268,8 @@ struct Decoration<'a> {
     pair: Option<(usize, usize)>,
     current: Option<Range<usize>>,
     proposed: bool,
+    /// How likely words are, where that is to be seen.
+    heat: Option<&'a Heat>,
 }
 
 impl<'a> Decoration<'a> {
@@ -239,7 +279,8 @@ impl<'a> Decoration<'a> {
             carets: app.document().selections().others().map(|selection| selection.head).collect(),
             pair: app.bracket_pair(),
             current: app.find().current(app.document().selection()),
-            proposed: app.infill().stage() == Stage::Review,
+            proposed: app.infill().is_settled(),
+            heat: Some(app.heat()).filter(|_| app.settings().heat),
         }
     }
 
@@ -266,8 +307,10 @@ impl<'a> Decoration<'a> {
                 current_match: glyph.cell.is_none() && self.current.as_ref().is_some_and(inside),
                 proposed: self.proposed && glyph.cell.is_some(),
                 tone: if glyph.look == Look::Text { self.app.highlights().at(glyph.pos) } else { None },
+                heat: self.heat.filter(|_| glyph.cell.is_none()).and_then(|heat| heat.step_at(glyph.pos)).unwrap_or(0),
             };
         }
+        row.heat = self.heat.and_then(|heat| heat.worst_in(&row.range));
         row.break_selected = row.ends_unit && self.is_selected(row.range.end);
         row.caret_at_end = row.ends_unit && self.is_caret(row.range.end);
     }

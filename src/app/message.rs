@@ -68,9 +68,11 @@ pub enum Message {
         /// How many of them are done.
         applied: usize,
     },
+    /// Fill the holes, as if the key for it had been pressed.
+    Run,
     /// Something outside went wrong or is worth saying (the log, the recovery file, the clipboard).
     Notice(Notice),
-    /// Time passed. Needed only while [`super::App::wants_ticks`].
+    /// Time passed. Needed only while [`super::App::wants_ticks`], and at [`super::App::wakes_at`].
     Tick,
     /// The window is to be closed: the same as the quit key.
     QuitRequested,

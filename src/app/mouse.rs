@@ -1,4 +1,4 @@
-//! The mouse: clicks put the caret, drags select, the wheel scrolls.
+//! The mouse: clicks put the caret, drags select, the wheel scrolls; on the bar of a run's steps they go through those.
 
 use crate::app::App;
 use crate::app::keymap::Context;
@@ -6,6 +6,8 @@ use crate::app::layout;
 use crate::app::layout::moves::{Spot, Walker, spot_at};
 use crate::app::message::{Mouse, MouseKind};
 use crate::app::panel::Panel;
+use crate::app::side::Side;
+use crate::engine::protocol::Act;
 use crate::text::motion;
 use crate::text::selection::Selection;
 
@@ -20,12 +22,13 @@ impl App {
                 *top = (*top + WHEEL).min(crate::app::help::page(&self.settings.keys).len().saturating_sub(1));
             }
             (Panel::None, MouseKind::Down) => self.mouse_down(mouse),
+            (Panel::None, MouseKind::Drag) if self.view.scrubbing => self.scrub_under(mouse),
             (Panel::None, MouseKind::Drag) if self.view.dragging => {
                 let spot = self.spot_under(mouse);
                 self.view.caret_cell = None;
                 self.document.select(self.document.selection().extend_to(spot.pos));
             }
-            (_, MouseKind::Up) => self.view.dragging = false,
+            (_, MouseKind::Up) => (self.view.dragging, self.view.scrubbing) = (false, false),
             (Panel::None, MouseKind::ScrollUp) => self.scroll(|walker| walker.up()),
             (Panel::None, MouseKind::ScrollDown) => self.scroll(|walker| walker.down()),
             _ => {}
@@ -33,12 +36,26 @@ impl App {
     }
 
     fn mouse_down(&mut self, mouse: Mouse) {
-        let area = layout::geometry(self).text;
+        let geometry = layout::geometry(self);
+        let area = geometry.text;
+        let on_bar = layout::bar(geometry, self.view.width)
+            .is_some_and(|bar| bar.y == mouse.row && (bar.x..bar.x + bar.width).contains(&mouse.column));
+        if on_bar && self.infill.session().and_then(|session| session.place()).is_some() {
+            (self.notice, self.focus, self.view.scrubbing) = (None, Context::Run, true);
+            self.scrub_under(mouse);
+            return;
+        }
+        if let Some(side) = geometry.side.filter(|side| side.holds(mouse.column, mouse.row)) {
+            self.mouse_beside(usize::from(mouse.row - side.y));
+            return;
+        }
         if !(area.y..area.y + area.height).contains(&mouse.row) {
             return;
         }
         self.notice = None;
-        self.focus = Context::Text;
+        // Who steers goes on steering from word to word.
+        let steers = self.focus == Context::Run && self.cell_of(self.spot_under(mouse)).is_some();
+        self.focus = if steers { Context::Run } else { Context::Text };
         self.view.dragging = true;
         self.view.goal = None;
         self.document.break_group();
@@ -62,6 +79,40 @@ impl App {
         let mut walker = Walker::new(self, self.view.top);
         let beyond = (0..row).any(|_| !walker.down());
         if beyond { spot_at(self, walker.row(), usize::MAX) } else { spot_at(self, walker.row(), column) }
+    }
+
+    /// A click on a row beside the text: on an alternative it chooses that, on a branch it shows it.
+    fn mouse_beside(&mut self, row: usize) {
+        self.notice = None;
+        self.focus = Context::Run;
+        let Some(row) = row.checked_sub(1) else { return };
+        match (self.side(), self.cell_at_caret()) {
+            (Side::Inspect, Some(place)) => {
+                let chosen = self.offers().into_iter().nth(row).filter(|offer| !offer.stands);
+                if let Some(offer) = chosen {
+                    self.steer(vec![Act::Choose(place, offer.token)]);
+                }
+            }
+            (Side::Compare, _) => {
+                let name = self.versions().into_iter().nth(row).map(|version| version.name);
+                let session = self.infill.session().filter(|session| session.run.is_none());
+                let at = session
+                    .and_then(|session| session.branches().iter().position(|it| Some(&it.node.name) == name.as_ref()));
+                if let Some(at) = at {
+                    self.show_branch(at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Shows the step under the mouse: the whole bar is the whole timeline.
+    fn scrub_under(&mut self, mouse: Mouse) {
+        let bar = layout::bar(layout::geometry(self), self.view.width);
+        let place = self.infill.session().and_then(|session| session.place());
+        let (Some(bar), Some((_, of))) = (bar, place) else { return };
+        let (last, column) = (usize::from(bar.width.max(2) - 1), usize::from(mouse.column.saturating_sub(bar.x)));
+        self.scrub_to((column.min(last) * (of - 1) + last / 2) / last);
     }
 
     fn scroll(&mut self, step: fn(&mut Walker<'_>) -> bool) {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::app::command::{COMMANDS, Command};
+use crate::app::infill::branch::BranchId;
 use crate::app::message::Recovered;
 use crate::text::selection::Selection;
 
@@ -74,6 +75,34 @@ pub enum Asked {
         /// The entry that Enter takes.
         selected: usize,
     },
+    /// Which branch to show.
+    Branch {
+        /// The entry that Enter takes.
+        selected: usize,
+    },
+    /// What a branch is to be called.
+    BranchName {
+        /// The branch.
+        id: BranchId,
+    },
+    /// Which word is to stand at a cell.
+    Word {
+        /// The hole.
+        hole: u64,
+        /// Which of its cells.
+        cell: usize,
+    },
+    /// How many proposals are to be made.
+    Candidates,
+    /// From which branch a hole is to be taken.
+    HoleFrom {
+        /// Which of the task's holes, from 0.
+        hole: usize,
+        /// The entry that Enter takes.
+        selected: usize,
+    },
+    /// With which knobs to go on from the step that is shown.
+    BranchOptions,
     /// Which command to carry out.
     Palette {
         /// The entry that Enter takes.
@@ -219,6 +248,12 @@ impl Prompt {
             Asked::Model { .. } => "model",
             Asked::Document { .. } => "document",
             Asked::File { .. } => "file",
+            Asked::Branch { .. } => "branch",
+            Asked::BranchName { .. } => "name of the branch",
+            Asked::BranchOptions => "go on with",
+            Asked::Word { .. } => "word",
+            Asked::Candidates => "how many proposals, 2 to 8",
+            Asked::HoleFrom { .. } => "take the hole from",
             Asked::Palette { .. } => "command",
         }
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::app::App;
-use crate::app::commands::{file, hole, replace, run, view};
+use crate::app::commands::{branch, cell, file, hole, replace, run, view};
 use crate::app::effect::Expect;
 use crate::app::help;
 use crate::app::key::{Key, KeyCode};
@@ -76,6 +76,8 @@ impl App {
             Asked::Palette { selected }
             | Asked::Model { selected }
             | Asked::Document { selected }
+            | Asked::Branch { selected }
+            | Asked::HoleFrom { selected, .. }
             | Asked::File { selected } => {
                 *selected = selected.saturating_add_signed(by);
             }
@@ -92,6 +94,8 @@ impl App {
             Asked::Palette { .. } => prompt.palette().len(),
             Asked::Document { .. } => self.listed_for(prompt.input.text()).len(),
             Asked::File { .. } => self.files.fitting().len(),
+            Asked::Branch { .. } => self.branches_for(prompt.input.text()).len(),
+            Asked::HoleFrom { hole, .. } => self.versions_of(hole, prompt.input.text()).len(),
             Asked::Model { .. } => self.choice.listed(prompt).len(),
             _ => return,
         };
@@ -99,6 +103,8 @@ impl App {
             && let Asked::Palette { selected }
             | Asked::Model { selected }
             | Asked::Document { selected }
+            | Asked::Branch { selected }
+            | Asked::HoleFrom { selected, .. }
             | Asked::File { selected } = asked
         {
             *selected = (*selected).min(listed.saturating_sub(1));
@@ -141,6 +147,8 @@ impl App {
             Asked::Palette { selected }
             | Asked::Model { selected }
             | Asked::Document { selected }
+            | Asked::Branch { selected }
+            | Asked::HoleFrom { selected, .. }
             | Asked::File { selected } => *selected = 0,
             Asked::Find { before, .. } => {
                 let (from, before) = (before.range().start, *before);
@@ -218,6 +226,24 @@ impl App {
             }
             Asked::Model { selected } => self.take_model(&prompt, *selected),
             Asked::File { selected } => self.take_file(*selected),
+            Asked::Branch { selected } => match self.branches_for(&typed).get(*selected) {
+                Some(entry) => {
+                    self.show_branch(entry.at);
+                    None
+                }
+                None => Some("There is no such branch; esc leaves."),
+            },
+            Asked::BranchName { id } => branch::rename(self, *id, &typed),
+            Asked::BranchOptions => branch::take_options(self, &typed),
+            Asked::Word { hole, cell } => cell::take_word(self, (*hole, *cell), prompt.input.text()),
+            Asked::Candidates => branch::take_candidates(self, &typed),
+            Asked::HoleFrom { hole, selected } => match self.versions_of(*hole, &typed).get(*selected) {
+                Some(entry) => {
+                    self.take_hole_from(*hole, entry.at);
+                    None
+                }
+                None => Some("There is no such branch; esc leaves."),
+            },
             Asked::Document { selected } => match self.listed_for(&typed).get(*selected) {
                 Some((place, _)) => {
                     self.show_document(*place);

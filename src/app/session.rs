@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::app::document::Change;
 use crate::app::effect::Effect;
-use crate::app::infill::origin::origin;
-use crate::app::infill::overlay::HoleCells;
-use crate::app::infill::{Proposal, Run, Session, Stage, Told, overlay, request};
+use crate::app::infill::branch::Branch;
+use crate::app::infill::{Run, Session, Stage, Told, request};
 use crate::app::keymap::Context;
 use crate::app::layout::moves::Spot;
+use crate::app::status::count;
 use crate::app::{App, Model, layout};
 use crate::engine::protocol::{Command, Event, Frame, HoleId, Outcome, Request, RunOptions, Verb};
 use crate::text::buffer::{Buffer, LineEnding};
@@ -70,7 +70,7 @@ impl App {
         let request = Request {
             job: run.job,
             verb: session.verb,
-            parts: request::parts(&self.document, session, false),
+            parts: request::parts(&self.document, session, |_| None),
             options: run.options.clone(),
         };
         let caution = info.caution(&request.parts);
@@ -90,6 +90,7 @@ impl App {
         let Some(session) = self.infill.session_mut() else { return };
         session.follow_splits(|id| holes.get(id.0).is_some());
         let lost = session.retain(|id| holes.get(id.0).is_some());
+        session.refresh_shown();
         if session.holes.is_empty() {
             self.cancel_job();
             self.end_session();
@@ -101,7 +102,8 @@ impl App {
         if run.keeping || run.told.as_ref().is_none_or(|known| *known == told) {
             return;
         }
-        let (job, parts) = (run.job, request::parts(&self.document, session, true));
+        let parts = request::parts(&self.document, session, |id| request::resume_of(run, id));
+        let job = run.job;
         if let Some(run) = self.infill.run_mut() {
             run.told = Some(told);
             run.resumes.clear();
@@ -115,7 +117,11 @@ impl App {
     /// An event that is about the document on the screen, or about none.
     pub(crate) fn take_own_event(&mut self, event: Event) {
         match event {
-            Event::Loading { model } => self.model = Model::Loading(model),
+            Event::Loading { model } => {
+                self.model = Model::Loading(model);
+                self.with_each(|app| app.heat.clear());
+            }
+            scores @ (Event::Scored(_) | Event::NotScored { .. }) => self.take_scores(scores),
             Event::Ready(info) => self.model_is_ready(info),
             Event::Models(entries) => self.take_models(entries),
             Event::NotLoaded { why, kept, before } => self.model_is_not_loaded(why, kept, before),
@@ -126,6 +132,12 @@ impl App {
                 self.complain(why);
             }
             Event::Frame(frame) => self.take_frame(frame),
+            Event::Refused { job, why } => {
+                if self.infill.run().is_some_and(|run| run.job == job) {
+                    self.warn(format!("Nothing was changed: {why}."));
+                }
+            }
+            Event::Judged(judgement) => self.take_judgement(judgement),
             Event::Ended { job, outcome } => {
                 if self.infill.run().is_some_and(|run| run.job == job && run.told.is_some()) {
                     self.take_outcome(outcome);
@@ -138,6 +150,7 @@ impl App {
         let Some(Session { run: Some(run), holes, .. }) = self.infill.session_mut() else { return };
         if run.job == frame.job && run.told.is_some() {
             run.take_frame(frame, holes);
+            self.bound_timelines();
         }
     }
 
@@ -149,6 +162,9 @@ impl App {
                 self.inform("The run was stopped.");
             }
             Outcome::Failed(why) => {
+                if let Some(session) = self.infill.session_mut() {
+                    session.more = 0;
+                }
                 self.abandon_run();
                 self.complain(why);
             }
@@ -156,41 +172,37 @@ impl App {
     }
 
     fn take_proposal(&mut self, frame: &Arc<Frame>) {
-        let Some(Session { run: Some(run), holes, verb, .. }) = self.infill.session() else { return };
-        let cells = overlay::of_frame(frame, holes, &[]).unwrap_or_else(|| run.cells.clone());
-        let proposal = Proposal {
-            holes: cells.into_iter().map(HoleCells::settled).collect(),
-            origin: origin(*verb, &self.model, &run.options),
-            options: run.options.clone(),
-            nfe: frame.nfe,
-            seconds: frame.seconds,
-        };
-        let verb = *verb;
-        if verb == Verb::Refine && self.is_unchanged(&proposal) {
+        let Some(branch) = self.branch_of_run(frame) else { return };
+        let Some(verb) = self.infill.session().map(Session::verb) else { return };
+        // Of a branch that someone asked for it is worth seeing that nothing came of it.
+        let first = branch.node.from.is_none();
+        if verb == Verb::Refine && first && self.is_unchanged(&branch) {
             self.abandon_run();
             self.inform("Nothing here could be made likelier; the text stays as it is.");
             return;
         }
-        let same = verb != Verb::Fill && self.is_unchanged(&proposal);
+        let same = verb != Verb::Fill && self.is_unchanged(&branch);
         if let Some(session) = self.infill.session_mut() {
-            session.propose(proposal);
+            session.propose(branch);
         }
         if same {
-            self.inform("The rewrite came out as it was; r tries another seed.");
+            self.inform("The rewrite came out as it was; {run-again} tries another seed.");
         }
+        self.bound_timelines();
+        self.make_more();
     }
 
-    fn is_unchanged(&self, proposal: &Proposal) -> bool {
+    fn is_unchanged(&self, branch: &Branch) -> bool {
         let text_of =
             |id: HoleId| self.document.holes().get(id.0).map(|hole| self.document.buffer().slice(hole.range.clone()));
-        proposal.holes.iter().all(|cells| text_of(cells.id).is_none_or(|text| text == cells.text()))
+        branch.holes.iter().all(|cells| text_of(cells.id).is_none_or(|text| text == cells.text()))
     }
 
-    /// Drops the run; the proposals before it are in review again.
+    /// Drops the run; the branches before it are in review again.
     pub(crate) fn abandon_run(&mut self) {
         let Some(session) = self.infill.session_mut() else { return };
-        session.run = None;
-        if session.proposals.is_empty() {
+        session.drop_run();
+        if session.branches.is_empty() {
             self.end_session();
         }
     }
@@ -215,11 +227,14 @@ impl App {
         self.end_session();
     }
 
-    /// Drops the run, or in review the task with all its proposals.
+    /// Drops the run, or in review the task with all its branches.
     pub(crate) fn reject(&mut self) {
         match self.infill.stage() {
             Stage::Idle => {}
             Stage::Waiting | Stage::Running => {
+                if let Some(session) = self.infill.session_mut() {
+                    session.more = 0;
+                }
                 self.cancel_job();
                 self.reselect();
                 self.abandon_run();
@@ -235,10 +250,10 @@ impl App {
 
     /// A selection that was being rewritten is selected again, to be tried with another strength.
     fn reselect(&mut self) {
-        let Some(Session { verb: Verb::Rewrite { .. }, holes, proposals, run, .. }) = self.infill.session() else {
+        let Some(Session { verb: Verb::Rewrite { .. }, holes, branches, run, .. }) = self.infill.session() else {
             return;
         };
-        let ends = run.is_none() || proposals.is_empty();
+        let ends = run.is_none() || branches.is_empty();
         if let ([id], true) = (holes.as_slice(), ends)
             && let Some(hole) = self.document.holes().get(id.0)
             && self.focus == Context::Run
@@ -263,13 +278,25 @@ impl App {
     }
 
     fn accept_proposal(&mut self) {
-        let Some(proposal) = self.infill.proposal() else { return };
+        let (Some(branch), Some(session)) = (self.infill.branch(), self.infill.session()) else { return };
+        let place = session.place().filter(|_| session.scrub.shown().is_some());
+        let masks = match place.and_then(|(at, _)| branch.timeline.moment(at)) {
+            Some(moment) => moment.masks.0,
+            None => branch.masks_left,
+        };
+        if masks > 0 {
+            let masks = count(masks, "position");
+            self.inform(format!(
+                "{masks} still masked here: {{timeline-end}} goes to the end, {{branch}} goes on from here."
+            ));
+            return;
+        }
         let buffer = self.document.buffer();
         let caret = self.document.caret();
         let mut holes = self.document.holes().clone();
         let (mut edits, mut marked, mut selection) = (Vec::new(), Vec::new(), None);
         let mut shift = 0_isize;
-        for cells in &proposal.holes {
+        for cells in self.infill.overlay() {
             let Some(hole) = holes.remove(cells.id.0) else { continue };
             let text = with_line_endings(&cells.text(), buffer);
             let start = hole.range.start.saturating_add_signed(shift);
@@ -283,7 +310,10 @@ impl App {
             }
             edits.push(Edit { range: hole.range, text });
         }
-        let origin = proposal.origin.clone();
+        let origin = match place {
+            Some((at, of)) => format!("{} · {} step {} of {of}", branch.origin, branch.node.name, at + 1),
+            None => branch.origin.clone(),
+        };
         let set = ChangeSet::new(buffer.len(), edits);
         holes.map(&set);
         for (range, length) in marked {
@@ -299,6 +329,10 @@ impl App {
 
     /// Types before cell `k` of a hole: the text becomes the user's, and the hole is two.
     pub(crate) fn type_in_hole(&mut self, id: HoleId, k: usize, text: &str) {
+        if self.infill.session().is_some_and(|session| session.scrub.shown().is_some()) {
+            self.inform("This is an earlier step; {timeline-end} goes to the newest one, where you can type.");
+            return;
+        }
         let (Some(hole), Some(cells)) = (self.document.holes().get(id.0), self.infill.cells_of(id)) else { return };
         let buffer = self.document.buffer();
         let (range, n) = (hole.range.clone(), cells.cells.len());
@@ -346,44 +380,6 @@ impl App {
         self.view.caret_cell = spot.cell;
         self.focus = Context::Text;
         self.inform("What you type here stays; {leave} gives the keys back to the run.");
-    }
-
-    pub(crate) fn pause(&mut self) {
-        let Some(run) = self.infill.run_mut().filter(|run| run.told.is_some() && !run.keeping) else {
-            self.inform("Nothing is running now.");
-            return;
-        };
-        run.paused = !run.paused;
-        let command = if run.paused { Command::Pause(run.job) } else { Command::Resume(run.job) };
-        self.emit(Effect::Engine(command));
-    }
-
-    pub(crate) fn step(&mut self) {
-        let Some(run) = self.infill.run_mut().filter(|run| run.told.is_some() && !run.keeping) else {
-            self.inform("Nothing is running now.");
-            return;
-        };
-        let (job, was_paused) = (run.job, run.paused);
-        run.paused = true;
-        if !was_paused {
-            self.emit(Effect::Engine(Command::Pause(job)));
-        }
-        self.emit(Effect::Engine(Command::Step(job)));
-    }
-
-    /// Shows the proposal after this one, or before it.
-    pub(crate) fn show_proposal(&mut self, step: isize) {
-        let Some(session) = self.infill.session_mut().filter(|session| session.run.is_none()) else {
-            self.inform("The proposals can be looked through when the run is over.");
-            return;
-        };
-        let last = session.proposals.len().saturating_sub(1);
-        let current = session.current.saturating_add_signed(step).min(last);
-        let moved = current != session.current;
-        session.current = current;
-        if !moved {
-            self.inform("There is no further proposal; r makes one.");
-        }
     }
 }
 

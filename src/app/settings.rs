@@ -63,6 +63,8 @@ pub struct Settings {
     pub syntax: bool,
     /// The line of the caret has a ground of its own, where the theme has one.
     pub current_line: bool,
+    /// Words that are unlikely, given the text on both sides, are marked.
+    pub heat: bool,
     /// Which white space is made visible.
     pub blanks: Blanks,
     /// The name of the theme.
@@ -221,6 +223,11 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Flag { get: |settings| settings.current_line, set: |settings, on| settings.current_line = on },
     },
     Setting {
+        name: "heat",
+        doc: "Words that are unlikely given the text on both sides are marked; the model judges them while nothing runs.",
+        kind: Kind::Flag { get: |settings| settings.heat, set: |settings, on| settings.heat = on },
+    },
+    Setting {
         name: "whitespace",
         doc: "White space is made visible: none, that at the ends of lines, or all.",
         kind: Kind::Choice {
@@ -322,6 +329,7 @@ impl Default for Settings {
             color: Color::Auto,
             syntax: true,
             current_line: true,
+            heat: false,
             blanks: Blanks::None,
             theme: "auto".to_owned(),
             theme_parts: Vec::new(),

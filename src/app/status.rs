@@ -1,6 +1,7 @@
 //! The words of the header and the status line, as a pure function of the program's state.
 
 use crate::app::commands::run::{Target, target};
+use crate::app::heat::percent;
 use crate::app::infill::{Run, Session, Stage};
 use crate::app::keymap::{Context, Meaning, Scheme, written};
 use crate::app::notice::Notice;
@@ -26,6 +27,17 @@ pub struct Progress {
     pub of: usize,
 }
 
+/// Which step is shown, for a bar with a handle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeline {
+    /// Which step, from 0.
+    pub at: usize,
+    /// How many there are, at least 2.
+    pub of: usize,
+    /// They are being played.
+    pub plays: bool,
+}
+
 /// What the header and the status line say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
@@ -49,7 +61,9 @@ pub struct Status {
     pub activity: String,
     /// How far it is.
     pub progress: Option<Progress>,
-    /// What the cell at the caret is: its text, how likely, what else it could have been.
+    /// The steps that can be gone through, while none is made.
+    pub timeline: Option<Timeline>,
+    /// What the cell at the caret is: its text, how likely, what else it could have been; or how likely the word is.
     pub cell: Option<String>,
     /// What there is to say.
     pub notice: Option<Notice>,
@@ -89,6 +103,7 @@ pub fn status(app: &App) -> Status {
         mode: mode(app),
         activity: app.infill().session().map_or_else(|| marked(app), |session| activity(app, session)),
         progress: app.infill().run().and_then(Run::frame).map(progress),
+        timeline: timeline(app),
         cell: cell(app),
         notice: app.notice().cloned(),
         hints: hints(app),
@@ -130,12 +145,21 @@ fn model(model: &Model) -> String {
     }
 }
 
-/// Holes that wait to be filled.
+/// Holes that wait to be filled, and how far it is with the words that are judged.
 fn marked(app: &App) -> String {
-    match app.document().holes().len() {
-        0 => String::new(),
-        n => format!("{} marked", count(n, "hole")),
-    }
+    let holes = match app.document().holes().len() {
+        0 => None,
+        n => Some(format!("{} marked", count(n, "hole"))),
+    };
+    holes.into_iter().chain(app.settings().heat.then(|| heat(app))).collect::<Vec<_>>().join(" · ")
+}
+
+/// How far judging the words is, and what it has cost.
+fn heat(app: &App) -> String {
+    let ((done, of), (passes, seconds)) = (app.heat().progress(), app.heat().cost());
+    let how_far = if done < of { format!("{done} of {}", count(of, "word")) } else { count(of, "word") };
+    let s = if passes == 1 { "" } else { "es" };
+    format!("heat {how_far} · {passes} pass{s} · {seconds:.1} s")
 }
 
 fn activity(app: &App, session: &Session) -> String {
@@ -145,17 +169,27 @@ fn activity(app: &App, session: &Session) -> String {
         Verb::Rewrite { strength } => format!("rewriting {:.0} %", strength * 100.0),
         Verb::Refine => "refining the paragraph".to_owned(),
     };
-    match (app.infill().run(), app.infill().proposal()) {
+    if let (Some((at, of)), Some(node), Some(_)) = (session.place(), session.node(), session.scrub.shown()) {
+        let moment = session.timeline().and_then(|timeline| timeline.moment(at));
+        let left =
+            moment.map_or_else(String::new, |moment| format!(" · {} of {} left", moment.masks.0, moment.masks.1));
+        let plays = if session.scrub.due().is_some() { "playing" } else { "looking at" };
+        return format!("{plays} {}   step {}/{of}{left}", node.name, at + 1);
+    }
+    match (app.infill().run(), app.infill().branch()) {
         (Some(_), _) if app.infill().stage() == Stage::Waiting => format!("{what} as soon as the model is loaded"),
         (Some(run), _) => running(&what, run),
-        (None, Some(proposal)) => {
-            let (n, current) = session.proposals();
-            let which = if n == 1 { "proposal".to_owned() } else { format!("proposal {} of {n}", current + 1) };
-            let passes = match proposal.nfe {
+        (None, Some(branch)) => {
+            let stopped = if branch.masks_left > 0 { " stopped" } else { "" };
+            let which = match session.branches().len() {
+                1 => format!("proposal{stopped}"),
+                n => format!("proposal {}{stopped} · one of {n}", branch.node.name),
+            };
+            let passes = match branch.nfe {
                 1 => "1 pass".to_owned(),
                 n => format!("{n} passes"),
             };
-            format!("{which} · {passes} · {:.1} s · seed {}", proposal.seconds, proposal.options.seed)
+            format!("{which} · {passes} · {:.1} s · seed {}", branch.seconds, branch.options.seed)
         }
         (None, None) => what,
     }
@@ -189,16 +223,35 @@ fn progress(frame: &Frame) -> Progress {
     Progress { done: done.min(of.max(1)), of: of.max(1) }
 }
 
+/// The steps, where there is more than one and none is made now.
+fn timeline(app: &App) -> Option<Timeline> {
+    let session = app.infill().session()?;
+    let makes = session.run.as_ref().is_some_and(|run| !run.is_paused()) && session.scrub.shown().is_none();
+    let (at, of) = session.place().filter(|(_, of)| *of > 1 && !makes)?;
+    Some(Timeline { at, of, plays: session.scrub.due().is_some() })
+}
+
 fn cell(app: &App) -> Option<String> {
-    let (id, k) = app.view().caret_cell()?;
+    let Some((id, k)) = app.view().caret_cell() else { return word(app) };
     let cell = app.infill().cells_of(id)?.cells.get(k)?;
     if cell.text.is_empty() {
         return None;
     }
-    let others: Vec<String> =
-        cell.alternatives.iter().take(3).map(|(text, p)| format!("{:?} {:.0} %", text, p * 100.0)).collect();
+    let others: Vec<String> = cell
+        .alternatives
+        .iter()
+        .take(3)
+        .map(|other| format!("{:?} {:.0} %", other.text, other.probability * 100.0))
+        .collect();
     let others = if others.is_empty() { String::new() } else { format!(" · or {}", others.join(", ")) };
     Some(format!("{:?} {:.0} %{others}", cell.text, cell.probability * 100.0))
+}
+
+/// How likely the word at the caret is.
+fn word(app: &App) -> Option<String> {
+    let word = app.heat().word_at(app.document().caret()).filter(|_| app.settings().heat)?;
+    let text = app.document().buffer().slice(word.range.clone());
+    Some(format!("{text:?} {}, given both sides", percent(word.value)))
 }
 
 fn hints(app: &App) -> Vec<Hint> {
@@ -208,6 +261,17 @@ fn hints(app: &App) -> Vec<Hint> {
     let (run, text) = (Context::Run, Context::Text);
     let pairs: Vec<(Context, &str, &'static str)> = match (app.focus(), app.infill().stage()) {
         (Context::Run, Stage::Waiting) => vec![(run, "run-reject", "drop"), (text, "focus", "to the text")],
+        (Context::Run, _) if app.infill().session().is_some_and(|session| session.scrub.shown().is_some()) => {
+            let plays = app.wakes_at().is_some();
+            vec![
+                (run, "timeline-back", "back"),
+                (run, "run-step", "forward"),
+                (run, "run-pause", if plays { "stop" } else { "play" }),
+                (run, "branch", "branch here"),
+                (run, "timeline-end", "newest"),
+                (text, "focus", "to the text"),
+            ]
+        }
         (Context::Run, Stage::Running) => {
             let paused = app.infill().run().is_some_and(Run::is_paused);
             vec![
@@ -216,17 +280,22 @@ fn hints(app: &App) -> Vec<Hint> {
                 (run, "run-reject", "drop"),
                 (run, "run-again", "again"),
                 (run, "run-step", "step"),
-                (run, "run-type", "type here"),
+                (run, "timeline-back", "back"),
+                (run, "run-type", "type"),
                 (text, "focus", "to the text"),
             ]
         }
         (Context::Run, Stage::Review) => {
-            let several = app.infill().session().is_some_and(|session| session.proposals().0 > 1);
+            let session = app.infill().session();
+            let several = session.is_some_and(|session| session.branches().len() > 1);
+            let steps = session.and_then(|session| session.place()).is_some_and(|(_, of)| of > 1);
             let mut pairs =
                 vec![(run, "run-accept", "accept"), (run, "run-reject", "reject"), (run, "run-again", "again")];
             if several {
-                pairs.extend([(run, "proposal-previous", "previous"), (run, "proposal-next", "next")]);
+                pairs.extend([(run, "branch-previous", "previous"), (run, "branch-next", "next")]);
+                pairs.push((run, "branches", "branches"));
             }
+            pairs.extend(steps.then_some((run, "timeline-back", "back")));
             pairs.extend([(run, "run-type", "type here"), (text, "focus", "to the text")]);
             pairs
         }

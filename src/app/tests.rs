@@ -3,6 +3,7 @@
 mod buffers;
 mod editing;
 mod fuzz;
+mod heat;
 mod layout;
 mod modal;
 mod models;
@@ -10,6 +11,7 @@ mod multi;
 mod prose;
 mod random;
 mod runs;
+mod steering;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +22,8 @@ use crate::app::layout::screen;
 use crate::app::message::{Message, Opened};
 use crate::app::settings::Settings;
 use crate::engine::protocol::{
-    Cell, CellState, Command, Event, Frame, HoleFrame, HoleId, JobId, ModelInfo, Outcome, Part, Phase, Request,
+    Alternative, Branch, Cell, CellState, Command, Event, Frame, HoleFrame, HoleId, JobId, ModelInfo, Outcome, Part,
+    Phase, Request, Token,
 };
 use crate::text::holes::HoleLength;
 use crate::text::selection::Selection;
@@ -149,14 +152,23 @@ impl Desk {
         start.unwrap()
     }
 
+    /// The job that was begun last.
     pub(super) fn job(&self) -> JobId {
-        self.request().job
+        let job = self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Engine(Command::Start(Request { job, .. }) | Command::Branch(Branch { job, .. })) => Some(*job),
+            _ => None,
+        });
+        job.unwrap()
     }
 
     /// The holes as the engine knows them now.
     pub(super) fn engine_holes(&self) -> Vec<HoleId> {
         let parts = self.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Engine(Command::Start(Request { parts, .. }) | Command::Rebase { parts, .. }) => Some(parts),
+            Effect::Engine(
+                Command::Start(Request { parts, .. })
+                | Command::Rebase { parts, .. }
+                | Command::Branch(Branch { parts, .. }),
+            ) => Some(parts),
             _ => None,
         });
         let id = |part: &Part| if let Part::Hole(hole) = part { Some(hole.id) } else { None };
@@ -165,12 +177,17 @@ impl Desk {
 
     /// A frame of the newest run: one drawing of cells for each hole.
     pub(super) fn frame_of(&self, holes: &[&str]) -> Arc<Frame> {
+        self.frame_at(3, holes)
+    }
+
+    /// The same after so many steps.
+    pub(super) fn frame_at(&self, step: usize, holes: &[&str]) -> Arc<Frame> {
         let frames: Vec<HoleFrame> =
             self.engine_holes().iter().zip(holes).map(|(&id, drawing)| hole_frame(id, drawing)).collect();
         let cells = || frames.iter().flat_map(|hole| &hole.cells);
         Arc::new(Frame {
             job: self.job(),
-            step: 3,
+            step,
             steps: Some(8),
             phase: Phase::Denoising,
             masks_left: cells().filter(|cell| !cell.state.is_written()).count(),
@@ -184,6 +201,22 @@ impl Desk {
     pub(super) fn frame(&mut self, holes: &[&str]) -> &mut Self {
         let frame = self.frame_of(holes);
         self.send(Message::Engine(Event::Frame(frame)));
+        self
+    }
+
+    /// Frames of the newest run, one step each from this one on; each has one drawing for each hole.
+    pub(super) fn frames(&mut self, first: usize, frames: &[&[&str]]) -> &mut Self {
+        for (step, holes) in (first..).zip(frames) {
+            let frame = self.frame_at(step, holes);
+            self.send(Message::Engine(Event::Frame(frame)));
+        }
+        self
+    }
+
+    /// The newest run comes to its end after so many steps.
+    pub(super) fn finish_at(&mut self, step: usize, holes: &[&str]) -> &mut Self {
+        let ended = Event::Ended { job: self.job(), outcome: Outcome::Finished(self.frame_at(step, holes)) };
+        self.send(Message::Engine(ended));
         self
     }
 
@@ -204,7 +237,13 @@ fn hole_frame(id: HoleId, drawing: &str) -> HoleFrame {
             _ => CellState::Masked,
         };
         let text = word[1..].replace('_', " ").replace('~', "\n");
-        Cell { text, state, probability: 0.8, alternatives: Vec::new() }
+        // Every word is a token of its own, and the model considers its capitals too.
+        let token = |text: &str| Token(text.bytes().fold(0, |sum, byte| sum * 31 + u32::from(byte)));
+        let other = text.to_uppercase();
+        let alternatives = vec![Alternative { token: token(&other), text: other, probability: 0.1 }];
+        let known = !text.is_empty();
+        let entropy = known.then_some(0.7);
+        Cell { token: known.then(|| token(&text)), alternatives, entropy, ..Cell::new(text, state, 0.8) }
     };
     HoleFrame { id, cells: drawing.split_whitespace().map(cell).collect(), mean_logprob: None }
 }

@@ -29,7 +29,18 @@ pub struct View {
     pub(crate) caret_cell: Option<(HoleId, usize)>,
     /// Where the mouse button went down, while it is down.
     pub(crate) dragging: bool,
+    /// It went down on the bar of a run's steps.
+    pub(crate) scrubbing: bool,
 }
+
+/// Screens of so many columns have room beside the text, of so many columns; others below it, of so many rows.
+const SIDE_FROM: u16 = 120;
+const SIDE_COLUMNS: u16 = 44;
+const SIDE_ROWS: u16 = 8;
+
+/// So many rows of the text stay, and so many are needed to show anything beside it.
+const LEAST_TEXT: u16 = 3;
+const LEAST_SIDE: u16 = 3;
 
 /// A part of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,6 +55,13 @@ pub struct Area {
     pub height: u16,
 }
 
+impl Area {
+    /// Whether a cell of the screen is in it.
+    pub fn holds(&self, column: u16, row: u16) -> bool {
+        (self.x..self.x + self.width).contains(&column) && (self.y..self.y + self.height).contains(&row)
+    }
+}
+
 /// Where the parts of the screen are; a part that has no room is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Geometry {
@@ -51,6 +69,8 @@ pub struct Geometry {
     pub header: Option<u16>,
     /// The document, without the gutter, which is the columns to its left.
     pub text: Area,
+    /// What is open beside the text, its heading first.
+    pub side: Option<Area>,
     /// The line between document and status.
     pub rule: Option<u16>,
     /// The row that says what is going on; notices and prompts take its place.
@@ -78,7 +98,22 @@ impl Geometry {
             2 => (None, Some(height - 2), Some(height - 1)),
             _ => (Some(height - 3), Some(height - 2), Some(height - 1)),
         };
-        Self { header, text, rule: rows.0, status: rows.1, hints: rows.2 }
+        Self { header, text, side: None, rule: rows.0, status: rows.1, hints: rows.2 }
+    }
+
+    /// The same with room beside the text: a column where the screen is wide, else rows below it; none where too little of
+    /// the text would be left.
+    pub(crate) fn with_side(mut self, width: u16) -> Self {
+        let text = &mut self.text;
+        if width >= SIDE_FROM {
+            text.width = text.width.saturating_sub(SIDE_COLUMNS + 1);
+            self.side = Some(Area { x: width - SIDE_COLUMNS, y: text.y, width: SIDE_COLUMNS, height: text.height });
+        } else if text.height >= LEAST_TEXT + LEAST_SIDE {
+            let height = SIDE_ROWS.min(text.height - LEAST_TEXT);
+            text.height -= height;
+            self.side = Some(Area { x: 0, y: text.y + text.height, width, height });
+        }
+        self
     }
 }
 
@@ -120,6 +155,9 @@ mod tests {
                     assert!(row < height);
                     assert!(row < at.text.y || row >= at.text.y + at.text.height);
                 }
+                let with = at.with_side(width);
+                assert!(with.text.height >= LEAST_TEXT || with.text == at.text);
+                assert!(with.side.is_none_or(|side| side.y + side.height == at.text.y + at.text.height));
             }
         }
     }

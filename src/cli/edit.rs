@@ -34,11 +34,11 @@ pub(super) fn run(files: &[String], common: &Common) -> anyhow::Result<()> {
     // One core stays free, so that a key is drawn while the model computes.
     let load = described.under(common.load_options(Precision::Fast, cores().saturating_sub(1).max(1)));
     let options = EngineOptions { name, path, load };
-    shell::run(Start { settings, files, notice, document, connect: Box::new(move || connect(options)) })
+    shell::run(Start { settings, files, notice, document, runs: false, connect: Box::new(move || connect(options)) })
 }
 
 /// The first mistake in the settings.
-fn mistakes(all: &[String]) -> Option<String> {
+pub(super) fn mistakes(all: &[String]) -> Option<String> {
     let first = all.first()?;
     let more = if all.len() > 1 { "; `lacuna config` tells the others" } else { "" };
     Some(format!("The settings are not all heeded: {first}{more}."))

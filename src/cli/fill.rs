@@ -2,7 +2,8 @@
 
 use std::io::Write;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
 use clap::Args;
@@ -11,12 +12,14 @@ use serde_json::{Value, json};
 use super::denoise::TraceFile;
 use super::markers::{Marker, Segment, mask_matches, parse};
 use super::source::Source;
-use super::{Common, Precision, Usage, print};
+use super::{Common, Precision, Usage, print, replay};
+use crate::app::recording::{Made, Recording};
 use crate::engine::brain::Brain;
 use crate::engine::protocol::{
-    Constraint, Frame, HoleFrame, HoleId, HolePart, JobId, Length, Part, Request, RunOptions, Verb,
+    Constraint, Frame, HoleFrame, HoleId, HolePart, JobId, Length, ModelInfo, Part, Request, RunOptions, Verb,
 };
 use crate::engine::{check, parse};
+use crate::shell::film;
 
 #[derive(Debug, Args)]
 pub(crate) struct FillArgs {
@@ -36,6 +39,9 @@ pub(crate) struct FillArgs {
     /// What to write, for models that were tuned to follow instructions; with --range it is done to that
     #[arg(long, value_name = "TEXT")]
     instruction: Option<String>,
+    /// Record the run as a file: .json for `lacuna replay`, .cast, .svg or .gif
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 /// What the text of every hole must be like.
@@ -127,14 +133,28 @@ pub(crate) fn run(args: &FillArgs, common: &Common) -> anyhow::Result<()> {
     let options = RunOptions { instruction: args.instruction.clone(), ..common.run_options(seed)? };
     let request = Request { job: JobId(0), verb, parts, options };
     let mut trace = common.trace.as_deref().map(TraceFile::create).transpose()?;
+    let mut frames = Vec::new();
     let (frame, tokens) = brain
-        .run(&request, |step| match &mut trace {
-            Some(trace) => {
-                trace.write(step.step - 1, step.ids, step.edits, step.nfe).map_err(|error| format!("{error:#}"))
+        .run(&request, |glance| {
+            if args.record.is_some() {
+                frames.push(Arc::new(glance.frame()));
             }
-            None => Ok(()),
+            match (&mut trace, glance.step()) {
+                (Some(trace), Some(step)) => {
+                    trace.write(step.step - 1, step.ids, step.edits, step.nfe).map_err(|error| format!("{error:#}"))
+                }
+                _ => Ok(()),
+            }
         })
         .map_err(|message| anyhow!(message))?;
+    if let Some(path) = &args.record {
+        frames.push(Arc::new(frame.clone()));
+        let name = args.source.file().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let ModelInfo { name: model, device, .. } = brain.info();
+        let options = request.options.clone();
+        let made = Made { name: name.unwrap_or_default(), verb, model, device, options };
+        film::write(&Recording::of_parts(&request.parts, &frames, made), path, &replay::look(None, 1.0, None))?;
+    }
     let (text, holes) = assemble(&request.parts, &frame, &tokens);
     if !common.json {
         return print(&text);

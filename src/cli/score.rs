@@ -9,7 +9,8 @@ use serde_json::json;
 use super::source::Source;
 use super::{Common, Precision, print};
 use crate::engine::brain::Brain;
-use crate::engine::score::{WordScore, total};
+use crate::engine::protocol::WordScore;
+use crate::engine::score::total;
 
 #[derive(Debug, Args)]
 pub(crate) struct ScoreArgs {

@@ -2,8 +2,11 @@
 //!
 //! A canvas is fixed text with holes in it. A position outside of holes is fixed; inside it is pinned by the user,
 //! masked, committed by a sampler, or still the document's own token. [`Canvas::apply`] takes a sampler's edits and
-//! refuses any that touches a fixed or pinned position; the user's own acts ([`Canvas::pin`] and its neighbours) have
-//! methods of their own. Unit: token positions. Limit: holes are in document order and do not overlap.
+//! refuses any that touches a fixed or pinned position; the user's own acts ([`UserAct`]) may touch those that are pinned. Unit: token positions. Limit: holes are in document order and do not overlap.
+
+mod acts;
+
+pub use acts::UserAct;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -93,8 +96,17 @@ pub struct Edit {
     pub act: EditAct,
     /// How likely the token written (or, for other acts, the token in place) is at temperature 1; 0 if not known.
     pub probability: f64,
+    /// How open the position was, in nats at temperature 1; 0 if not known.
+    pub entropy: f64,
     /// What else the model considered, most likely first.
     pub runners_up: Vec<(TokenId, f32)>,
+}
+
+impl Edit {
+    /// An edit of which nothing is known but what it does.
+    pub fn bare(position: usize, act: EditAct) -> Self {
+        Self { position, act, probability: 0.0, entropy: 0.0, runners_up: Vec::new() }
+    }
 }
 
 /// Why an edit was refused; the canvas is as it was.
@@ -257,59 +269,6 @@ impl Canvas {
         Ok(())
     }
 
-    /// The user keeps the token at a position for good.
-    pub fn pin(&mut self, position: usize) -> Result<(), EditError> {
-        match self.kinds.get_mut(position) {
-            None => Err(EditError::Outside(position)),
-            Some(Kind::Fixed) => Err(EditError::NotEditable(position)),
-            Some(Kind::Masked) => Err(EditError::NothingToPin(position)),
-            Some(kind) => {
-                *kind = Kind::Pinned;
-                Ok(())
-            }
-        }
-    }
-
-    /// The user puts a token of their own at a position of a hole, for good.
-    pub fn pin_as(&mut self, position: usize, token: TokenId) -> Result<(), EditError> {
-        if token == self.mask {
-            return Err(EditError::MaskAsToken(position));
-        }
-        self.in_hole(position)?;
-        self.set(position, token, Kind::Pinned);
-        Ok(())
-    }
-
-    /// The user masks a position of a hole again, pinned or not.
-    pub fn mask_again(&mut self, position: usize) -> Result<(), EditError> {
-        self.in_hole(position)?;
-        self.set(position, self.mask, Kind::Masked);
-        Ok(())
-    }
-
-    /// Forbids one more token at a position of a hole; a token already there stays.
-    pub fn forbid(&mut self, position: usize, token: TokenId) -> Result<(), EditError> {
-        self.in_hole(position)?;
-        if let Some(limit) = self.limits.get_mut(position).filter(|limit| !limit.banned.contains(&token)) {
-            limit.banned.push(token);
-        }
-        Ok(())
-    }
-
-    /// From now on only the tokens marked `true` may be proposed at a position of a hole. Bans that would leave none of
-    /// them are lifted.
-    pub fn allow_only(&mut self, position: usize, allowed: Arc<[bool]>) -> Result<(), EditError> {
-        self.in_hole(position)?;
-        if let Some(limit) = self.limits.get_mut(position) {
-            let banned = |id: usize| limit.banned.contains(&(id as TokenId));
-            if !allowed.iter().enumerate().any(|(id, allowed)| *allowed && !banned(id)) {
-                limit.banned.clear();
-            }
-            limit.allowed = Some(allowed);
-        }
-        Ok(())
-    }
-
     fn editable(&self, position: usize) -> Result<(), EditError> {
         match self.kinds.get(position) {
             None => Err(EditError::Outside(position)),
@@ -401,7 +360,7 @@ mod tests {
     const M: u32 = 99;
 
     fn edit(position: usize, act: EditAct) -> Edit {
-        Edit { position, act, probability: 0.5, runners_up: Vec::new() }
+        Edit { probability: 0.5, ..Edit::bare(position, act) }
     }
 
     fn two_holes() -> Canvas {
@@ -461,19 +420,6 @@ mod tests {
         assert_eq!((canvas.hole_range(0), canvas.hole_range(1)), (1..1, 2..3));
         assert_eq!(canvas.hole_of(1), None);
         assert_eq!(canvas.hole_of(2), Some(1));
-    }
-
-    #[test]
-    fn the_user_pins_masks_and_forbids() {
-        let mut canvas = two_holes();
-        assert_eq!(canvas.pin(1), Err(EditError::NothingToPin(1)));
-        assert_eq!(canvas.pin_as(0, 3), Err(EditError::NotEditable(0)));
-        canvas.pin_as(1, 3).unwrap();
-        canvas.pin(5).unwrap();
-        canvas.mask_again(4).unwrap();
-        canvas.forbid(2, 11).unwrap();
-        assert_eq!(canvas.ids(), [1, 3, M, 2, M, 8, M]);
-        assert!(!canvas.limit(2).unwrap().allows(11) && canvas.limit(2).unwrap().allows(12));
     }
 
     #[test]

@@ -194,14 +194,14 @@ impl<N: Normal> Run<N> {
             row.load(&found.logits[position * vocabulary.size()..][..vocabulary.size()], vocabulary, None);
             let fallback = Fallback { vocabulary, limit: None };
             let proposal = Propose::default().propose(&row, fallback, None, 0.0);
-            let (token, probability) = (proposal.token, proposal.probability);
+            let (token, probability, entropy) = (proposal.token, proposal.probability, proposal.entropy);
             let runners_up = proposal.runners_up(token);
             if self.best[position] != Some(token) {
                 self.best[position] = Some(token);
                 let act = EditAct::Write { token };
-                edits.push(Edit { position, act, probability, runners_up: runners_up.clone() });
+                edits.push(Edit { position, act, probability, entropy, runners_up: runners_up.clone() });
             }
-            guesses.push(Guess { position, token, probability, runners_up });
+            guesses.push(Guess { position, token, probability, entropy, runners_up });
             match self.process.space {
                 Space::Embeddings => {
                     let clean = guess[here.clone()].iter_mut().zip(&found.clean[here]);

@@ -62,6 +62,8 @@ pub struct Proposal {
     pub gap: f64,
     /// How likely the token in place is at temperature 1; none where the position is masked.
     pub in_place: Option<f64>,
+    /// The entropy of all that may stand here, in nats at temperature 1: how open the position is.
+    pub entropy: f64,
     /// The most likely tokens at temperature 1, best first: one more than [`RUNNERS_UP`], or as many as are allowed.
     pub top: Vec<(TokenId, f32)>,
 }
@@ -208,13 +210,13 @@ impl Propose {
     pub fn propose(&self, row: &Row, fallback: Fallback<'_>, in_place: Option<TokenId>, uniform: f64) -> Proposal {
         let best = row.best(RUNNERS_UP + 1);
         let Some(&greedy) = best.first() else { return fallback.proposal() };
-        let (raw, entropy) = row.softmax(f32::NEG_INFINITY, 1.0);
+        let (raw, raw_entropy) = row.softmax(f32::NEG_INFINITY, 1.0);
         let at = |softmax: &Softmax, id: TokenId| {
             row.logits.get(id as usize).map_or(0.0, |&logit| softmax.probability(logit))
         };
         let (floor, temperature) = (self.floor(row), if self.temperature > 0.0 { self.temperature } else { 1.0 });
         let plain = floor == f32::NEG_INFINITY && temperature == 1.0;
-        let (filtered, filtered_entropy) = if plain { (raw, entropy) } else { row.softmax(floor, temperature) };
+        let (filtered, filtered_entropy) = if plain { (raw, raw_entropy) } else { row.softmax(floor, temperature) };
         let token = if self.temperature > 0.0 && !self.greedy {
             draw(row, floor, &filtered, uniform).unwrap_or(greedy)
         } else {
@@ -222,7 +224,7 @@ impl Propose {
         };
         let kept = |id: TokenId| if row.logits[id as usize] >= floor { at(&filtered, id) } else { 0.0 };
         let (confidence, entropy) = match self.scored {
-            Scored::Raw => (at(&raw, token), entropy),
+            Scored::Raw => (at(&raw, token), raw_entropy),
             Scored::Filtered => (kept(token), filtered_entropy),
         };
         let second = best.get(1).map_or(0.0, |&id| if self.scored == Scored::Raw { at(&raw, id) } else { kept(id) });
@@ -237,6 +239,7 @@ impl Propose {
                 f64::from(row.logits[greedy as usize]) - f64::from(row.logits[id as usize])
             }),
             in_place: in_place.map(|id| at(&raw, id)),
+            entropy: raw_entropy,
             top: best.iter().map(|&id| (id, at(&raw, id) as f32)).collect(),
         }
     }
@@ -333,6 +336,7 @@ impl Fallback<'_> {
             neg_entropy: probability.ln(),
             gap: 0.0,
             in_place: None,
+            entropy: -probability.ln(),
             top: vec![(first, probability as f32)],
         }
     }

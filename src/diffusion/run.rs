@@ -136,7 +136,7 @@ impl<D: Draw> Run<D> {
         let random = |position| {
             // One step before the first, so that no draw is used twice.
             let token = sampler::random_token(position, usize::MAX, &self.vocabulary, &self.draws);
-            Edit { position, act: EditAct::Noise { token }, probability: 0.0, runners_up: Vec::new() }
+            Edit::bare(position, EditAct::Noise { token })
         };
         let bare = |position: &usize| self.canvas.ids().get(*position) == Some(&self.canvas.mask());
         let edits: Vec<Edit> = self.canvas.masked().filter(bare).map(random).collect();
@@ -245,6 +245,11 @@ impl<D: Draw> Run<D> {
         self.since.changed(edits.iter().map(|edit| edit.position).collect());
         self.tick(&x0, &edits);
         Ok(self.report(step, edits))
+    }
+
+    /// The network has read another canvas meanwhile: the next pass computes all rows.
+    pub fn forget_rows(&mut self) {
+        (self.since, self.refreshed, self.memo) = (Since::default(), None, None);
     }
 
     /// Takes in logits without making a step, so that there are guesses; counts as a pass.

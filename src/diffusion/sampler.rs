@@ -203,7 +203,8 @@ fn edit(act: Act, position: usize, at: &Situation<'_>, draws: &impl Draw) -> Opt
         _ => proposal.and_then(|proposal| proposal.in_place),
     };
     let runners_up = proposal.map(|proposal| proposal.runners_up(proposal.token)).unwrap_or_default();
-    (!unchanged).then_some(Edit { position, act, probability: probability.unwrap_or_default(), runners_up })
+    let entropy = proposal.map_or(0.0, |proposal| proposal.entropy);
+    (!unchanged).then_some(Edit { position, act, probability: probability.unwrap_or_default(), entropy, runners_up })
 }
 
 /// A reverse kernel may say that a position is, or stays, masked.

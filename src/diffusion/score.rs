@@ -96,18 +96,6 @@ impl Scoring {
         rows
     }
 
-    /// Takes the logits of one fold; positions whose row is missing stay unknown.
-    fn report(&mut self, fold: usize, logits: &Logits, vocabulary: &Vocabulary) {
-        let positions = self.folds.get(fold).map_or(&[][..], Vec::as_slice);
-        for &position in positions {
-            if let (Some(raw), Some(slot)) =
-                (logits.row(row_of(position, self.shift)), self.log_probabilities.get_mut(position))
-            {
-                *slot = Some(log_probability(raw, self.ids[position], vocabulary));
-            }
-        }
-    }
-
     /// Makes the pass of one fold and takes what it says.
     ///
     /// # Errors
@@ -118,11 +106,44 @@ impl Scoring {
         denoiser: &mut dyn Denoiser,
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<(), DenoiseError> {
+        self.judge_and_look(fold, denoiser, cancelled, |_, _, _| {})
+    }
+
+    /// The same; `look` sees each judged position with its token and its raw row.
+    ///
+    /// # Errors
+    /// What the denoiser says.
+    pub fn judge_and_look(
+        &mut self,
+        fold: usize,
+        denoiser: &mut dyn Denoiser,
+        cancelled: &(dyn Fn() -> bool + Sync),
+        look: impl FnMut(usize, TokenId, &[f32]),
+    ) -> Result<(), DenoiseError> {
         let (ids, rows) = (self.canvas(fold), self.rows(fold));
         let pass = denoiser.noise().pass(self.share_masked(), &ids, &rows);
         let logits = denoiser.logits(&pass, cancelled)?;
-        self.report(fold, &logits, denoiser.vocabulary());
+        self.report(fold, &logits, denoiser.vocabulary(), look);
         Ok(())
+    }
+
+    /// Takes the logits of one fold; positions whose row is missing stay unknown.
+    fn report(
+        &mut self,
+        fold: usize,
+        logits: &Logits,
+        vocabulary: &Vocabulary,
+        mut look: impl FnMut(usize, TokenId, &[f32]),
+    ) {
+        let positions = self.folds.get(fold).map_or(&[][..], Vec::as_slice);
+        for &position in positions {
+            if let (Some(raw), Some(slot)) =
+                (logits.row(row_of(position, self.shift)), self.log_probabilities.get_mut(position))
+            {
+                *slot = Some(log_probability(raw, self.ids[position], vocabulary));
+                look(position, self.ids[position], raw);
+            }
+        }
     }
 
     /// The log-probability of each position of the context; none where it was not judged.
@@ -236,8 +257,8 @@ mod tests {
         assert_eq!((scoring.canvas(0), scoring.rows(0)), (vec![0, 2, 0, 1], vec![0]));
         assert_eq!((scoring.canvas(1), scoring.rows(1)), (vec![0, 1, 2, 2], vec![1, 2]));
         let rows = [[0.0, 3.0_f32.ln(), 9.0], [0.0, 0.0, 9.0]];
-        scoring.report(0, &Logits::new(vec![0], 3, rows[0].to_vec()).unwrap(), &vocabulary);
-        scoring.report(1, &Logits::new(vec![1], 3, rows[1].to_vec()).unwrap(), &vocabulary);
+        scoring.report(0, &Logits::new(vec![0], 3, rows[0].to_vec()).unwrap(), &vocabulary, |_, _, _| {});
+        scoring.report(1, &Logits::new(vec![1], 3, rows[1].to_vec()).unwrap(), &vocabulary, |_, _, _| {});
         let p: Vec<_> = scoring.log_probabilities().iter().map(|log| log.map(|l| (l.exp() * 100.0).round())).collect();
         assert_eq!(p, [None, Some(75.0), Some(50.0), None]);
     }

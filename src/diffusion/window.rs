@@ -86,12 +86,7 @@ mod tests {
         let mut rounds = Vec::new();
         while canvas.masks_left() > 0 {
             let now = Window::Dilated(8).positions(&canvas, 0, None);
-            let write = |&position: &usize| Edit {
-                position,
-                act: EditAct::Write { token: 1 },
-                probability: 1.0,
-                runners_up: Vec::new(),
-            };
+            let write = |&position: &usize| Edit::bare(position, EditAct::Write { token: 1 });
             canvas.apply(&now.iter().map(write).collect::<Vec<_>>(), 0).unwrap();
             rounds.push(now);
         }

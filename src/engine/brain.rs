@@ -1,10 +1,11 @@
 //! A loaded model with what the engine derives from it once, and the way to run a job to its end in one call.
 
 use super::chat;
-use super::job::{Job, Step, Turn};
+use super::job::trail::Trail;
+use super::job::{Job, Step, Turn, branch};
 use super::lengths::Lengths;
 use super::prompt::Choices;
-use super::protocol::{Frame, ModelInfo, Part, Request};
+use super::protocol::{Act, Branch, Frame, Judgement, ModelInfo, Part, Question, Request};
 use crate::diffusion::{DenoiseError, Denoiser};
 use crate::model::{Model, ModelError};
 
@@ -16,6 +17,26 @@ pub struct Brain {
     is_chat: bool,
     /// What the self-test said.
     pub(super) warning: Option<String>,
+}
+
+/// A job between two passes.
+pub struct Glance<'a> {
+    job: &'a Job,
+    model: &'a Model,
+    /// Steps made before the pass.
+    known: usize,
+}
+
+impl Glance<'_> {
+    /// The step just made, if the pass made one.
+    pub fn step(&self) -> Option<Step<'_>> {
+        Some(self.job.last_step()).filter(|step| step.step > self.known)
+    }
+
+    /// The picture of the job as it stands.
+    pub fn frame(&self) -> Frame {
+        self.job.frame(self.model, false)
+    }
 }
 
 impl Brain {
@@ -48,24 +69,23 @@ impl Brain {
     }
 
     /// Runs a request to its end on the caller's thread: for the command line. Gives the last picture and how many
-    /// tokens each hole has. `on_step` sees every denoising step on the way.
+    /// tokens each hole has. `watch` sees the job before the first pass and after each.
     ///
     /// # Errors
     /// One sentence saying why the job could not go on.
     pub fn run(
         &mut self,
         request: &Request,
-        mut on_step: impl FnMut(&Step<'_>) -> Result<(), String>,
+        mut watch: impl FnMut(&Glance<'_>) -> Result<(), String>,
     ) -> Result<(Frame, Vec<usize>), String> {
         let sentence = |error: DenoiseError| error.to_string();
         let mut job = self.job(request).map_err(sentence)?;
         let mut steps = 0;
+        watch(&Glance { job: &job, model: &self.model, known: steps })?;
         loop {
             let turn = self.advance(&mut job, &|| false).map_err(sentence)?;
-            if job.last_step().step > steps {
-                steps = job.last_step().step;
-                on_step(&job.last_step())?;
-            }
+            watch(&Glance { job: &job, model: &self.model, known: steps })?;
+            steps = job.last_step().step;
             if turn == Turn::Done {
                 return Ok((job.frame(&self.model, false), job.token_counts()));
             }
@@ -82,6 +102,23 @@ impl Brain {
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<Turn, DenoiseError> {
         job.advance(&mut self.model, cancelled)
+    }
+
+    pub(super) fn branch(&self, request: &Branch, trail: &Trail) -> Result<Job, DenoiseError> {
+        Job::branch(request, trail, &self.model, &self.choices, self.lengths)
+    }
+
+    pub(super) fn steer(&self, job: &mut Job, acts: &[Act]) -> Result<(), String> {
+        job.steer(acts, &self.model)
+    }
+
+    pub(super) fn judge(
+        &mut self,
+        question: Question,
+        trail: &Trail,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<Judgement>, DenoiseError> {
+        branch::judge(question, trail, &mut self.model, cancelled)
     }
 
     pub(super) fn rebase(&self, job: &mut Job, parts: &[Part]) -> Result<(), DenoiseError> {

@@ -172,7 +172,8 @@ impl Brain {
         let parts = vec![Part::Text(sample.before.clone()), Part::Hole(hole), Part::Text(sample.after.clone())];
         let request = Request { job: JobId(0), verb: Verb::Fill, parts, options: options.clone() };
         let mut print = FNV_BASIS;
-        let (frame, tokens) = self.run(&request, |step| {
+        let (frame, tokens) = self.run(&request, |glance| {
+            let Some(step) = glance.step() else { return Ok(()) };
             print = step.edits.iter().fold(hashed(print, step.step as u64), |print, edit| {
                 let act = match edit.act {
                     EditAct::Write { token } => [1, u64::from(token)],

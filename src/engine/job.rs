@@ -4,14 +4,18 @@
 //! them, then denoises. *Rewrite* scores the text that is there, masks the least likely share of it, then denoises. *Refine* scores, masks the weakest words, denoises, scores
 //! again and takes back what did not become likelier. Each [`Job::advance`] makes at most one pass and leaves a whole
 //! picture in [`Job::frame`]; the caller decides between passes whether to go on, so that pausing, stepping, keeping
-//! and typing into the run need no locks.
+//! and typing into the run need no locks. What was done is kept step by step ([`trail`]), so that a job can be steered
+//! ([`steer`]) and others can go on from any of its steps ([`branch`]).
 
+pub(in crate::engine) mod branch;
 mod denoise;
 mod edges;
 mod measure;
 mod picture;
 mod revise;
 mod settle;
+mod steer;
+pub(in crate::engine) mod trail;
 mod trial;
 mod vector;
 pub(in crate::engine) mod words;
@@ -32,10 +36,12 @@ use crate::diffusion::run::Run;
 use crate::diffusion::sampler::Sampler;
 use crate::diffusion::score::Scoring;
 use crate::diffusion::spec::{self, Overrides};
-use crate::diffusion::{DenoiseError, Denoiser};
+use crate::diffusion::{DenoiseError, Denoiser, TokenId};
 use crate::model::Model;
 use picture::Picture;
 use settle::Settling;
+use steer::Weighing;
+use trail::Trail;
 use trial::Trial;
 use vector::Vectors;
 
@@ -75,6 +81,8 @@ enum Stage {
         purpose: Purpose,
     },
     Denoising(Box<Run>),
+    /// The user chose a word, and what depends on it is looked for.
+    Weighing(Box<Weighing>),
     /// The same with a model of vectors.
     Vectors(Box<Vectors>),
     Done,
@@ -103,8 +111,13 @@ pub(crate) struct Job {
     picture: Picture,
     /// Passes made outside of the current run: measuring, scoring, runs before a rebase.
     passes: usize,
+    /// Passes that the current run counts but that the job it goes on from made.
+    skipped: usize,
     steps: usize,
     seconds: f64,
+    trail: Trail,
+    /// Tokens that the user does not want anywhere.
+    unwanted: Vec<TokenId>,
 }
 
 impl Job {
@@ -141,10 +154,14 @@ impl Job {
             stage: Stage::Done,
             picture: Picture::default(),
             passes: 0,
+            skipped: 0,
             steps: 0,
             seconds: 0.0,
+            trail: Trail::new(request.verb),
+            unwanted: Vec::new(),
         };
         job.stage = job.first_stage(model)?;
+        job.open_trail();
         Ok(job)
     }
 
@@ -172,11 +189,13 @@ impl Job {
             Stage::Trying(trial) => self.advance_trial(*trial, model, cancelled),
             Stage::Scoring { scoring, fold, purpose } => self.score_fold(scoring, fold, purpose, model, cancelled),
             Stage::Denoising(run) => self.denoise(run, model, cancelled),
+            Stage::Weighing(weighing) => self.weigh(weighing, model, cancelled),
             Stage::Vectors(vectors) => self.denoise_vectors(vectors, model, cancelled),
             Stage::Done => Ok(Stage::Done),
         };
         self.seconds += started.elapsed().as_secs_f64();
         self.stage = next?;
+        self.open_trail();
         Ok(if matches!(self.stage, Stage::Done) { Turn::Done } else { Turn::More })
     }
 
@@ -185,17 +204,23 @@ impl Job {
         let started = Instant::now();
         let stage = match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Trying(trial) => trial.into_run().map_or(Stage::Done, Stage::Denoising),
+            Stage::Weighing(weighing) => Stage::Denoising(weighing.run),
             stage => stage,
         };
         match stage {
             Stage::Denoising(mut run) => {
                 self.steps += self.finish(&mut run, |run, rows| model.logits(&run.pass(rows), cancelled))?;
-                self.passes += run.nfe();
+                self.passes += run.nfe() - self.skipped;
             }
             Stage::Vectors(vectors) => self.keep_vectors(vectors, model, cancelled)?,
             Stage::Scoring { purpose: Purpose::Judge { run, .. }, .. } => self.picture.canvas = run.into_canvas(),
             // Nothing has been decided yet: the first guesses are not worth keeping.
-            Stage::Asking | Stage::Measuring(_) | Stage::Trying(_) | Stage::Scoring { .. } | Stage::Done => {}
+            Stage::Asking
+            | Stage::Measuring(_)
+            | Stage::Trying(_)
+            | Stage::Weighing(_)
+            | Stage::Scoring { .. }
+            | Stage::Done => {}
         }
         self.seconds += started.elapsed().as_secs_f64();
         Ok(())
@@ -209,6 +234,10 @@ impl Job {
         let prompt = prompt.within(self.prompt.frame.clone());
         let old = std::mem::replace(&mut self.prompt, prompt);
         self.parts = parts.to_vec();
+        self.trail.close();
+        if let Stage::Weighing(weighing) = std::mem::replace(&mut self.stage, Stage::Done) {
+            self.stage = Stage::Denoising(weighing.run);
+        }
         if matches!(self.stage, Stage::Vectors(_))
             && let Stage::Vectors(begun) = std::mem::replace(&mut self.stage, Stage::Done)
         {
@@ -220,13 +249,17 @@ impl Job {
         let (Stage::Denoising(run), true) = (&self.stage, self.verb != Verb::Refine) else {
             self.limits = self.prompt.limits();
             self.stage = self.first_stage(model)?;
+            self.open_trail();
             return Ok(());
         };
         let cells = edges::carry(&old, &mut self.prompt, run.canvas());
         self.limits = self.prompt.limits();
-        let canvas = self.canvas(model, &cells)?;
-        self.passes += run.nfe();
+        let mut canvas = self.canvas(model, &cells)?;
+        edges::carry_bans((&old, run.canvas()), (&self.prompt, &mut canvas));
+        self.passes += run.nfe() - self.skipped;
+        self.skipped = 0;
         self.stage = self.begin(canvas, model);
+        self.open_trail();
         Ok(())
     }
 
@@ -244,6 +277,10 @@ impl Job {
                 Phase::Measuring { tried, of }
             }
             Stage::Scoring { scoring, fold, .. } => Phase::Scoring { done: *fold, of: scoring.fold_count() },
+            Stage::Weighing(weighing) => {
+                let (done, of) = weighing.progress();
+                Phase::Scoring { done, of }
+            }
             Stage::Denoising(_) | Stage::Vectors(_) | Stage::Done => Phase::Denoising,
         };
         let left = match &self.stage {
@@ -269,7 +306,8 @@ impl Job {
     fn nfe(&self) -> usize {
         self.passes
             + match &self.stage {
-                Stage::Denoising(run) => run.nfe(),
+                Stage::Denoising(run) => run.nfe() - self.skipped,
+                Stage::Weighing(weighing) => weighing.run.nfe() - self.skipped,
                 Stage::Trying(trial) => trial.nfe(),
                 _ => 0,
             }

@@ -106,6 +106,12 @@ impl Prompt {
         Self { window: narrowed(self.window, &frame), frame, ..self }
     }
 
+    /// About how much memory it takes, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = self.texts.iter().map(Vec::len).sum::<usize>() * size_of::<TokenId>();
+        texts + self.holes.iter().map(|hole| size_of::<HolePlan>() + hole.part.original.len()).sum::<usize>()
+    }
+
     /// The most tokens that one hole of open length can have while every other has at least its shortest length.
     pub(crate) fn longest_hole(&self) -> usize {
         let others: usize = self.holes.iter().map(|hole| hole.bounds((1, 1)).0).sum();

@@ -1,11 +1,22 @@
 //! What the engine and the rest of the program say to each other: plain data and nothing else.
 //!
-//! `app` builds [`Command`]s, the engine's thread answers with [`Event`]s. No tensor, no token id and no terminal
-//! type crosses this line; text does, as UTF-8 strings, and positions are indices of [`Cell`]s within a hole.
+//! `app` builds [`Command`]s, the engine's thread answers with [`Event`]s. No tensor and no terminal type crosses this line,
+//! and a token only as a name to hand back ([`Token`]); text does, as UTF-8 strings, and positions are indices of [`Cell`]s
+//! within a hole. What steers a run is in `steer`.
+
+mod model;
+mod steer;
+
+pub mod likelihood;
 
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+pub use self::likelihood::{ScoreId, ScoreRequest, Scored, WordScore};
+pub use self::model::{ModelEntry, ModelInfo};
+pub use self::steer::{Act, Alternative, Branch, Judgement, KEPT_BYTES, KEPT_JOBS, Place, Question, Token};
 pub use crate::diffusion::constraint::rules::Constraint;
 
 /// Names one run of the engine. Events that carry another id than the current one are ignored by `app`.
@@ -29,7 +40,8 @@ pub enum Length {
 }
 
 /// What a run does with its holes.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verb {
     /// Replace the whole of each hole; its original text is not looked at.
     Fill,
@@ -83,7 +95,8 @@ pub struct Resume {
 }
 
 /// The knobs of a run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RunOptions {
     /// A preset or specification of a sampler, as `--sampler` takes it (`eb`, `llada:block=8`).
     pub sampler: String,
@@ -143,6 +156,17 @@ pub enum Command {
         /// The document as it is now.
         parts: Vec<Part>,
     },
+    /// Start a run that goes on from a step of another; one that is going on is cancelled first.
+    Branch(Branch),
+    /// Do this to the cells of the running job.
+    Steer {
+        /// The running job.
+        job: JobId,
+        /// What, in order; all of it or, if one cannot be done, nothing.
+        acts: Vec<Act>,
+    },
+    /// Say what the model thinks of a position now. A newer question takes the place of one that waits.
+    Ask(Question),
     /// Stop before the next step and wait.
     Pause(JobId),
     /// One step of a paused job.
@@ -153,6 +177,10 @@ pub enum Command {
     Keep(JobId),
     /// Stop now and forget the job.
     Cancel(JobId),
+    /// Judge some words while no job is at work, instead of those that were asked about before.
+    Score(ScoreRequest),
+    /// Judge no more words.
+    StopScoring,
     /// Say which models there are.
     ListModels,
     /// Take this model instead; a run that is going on is cancelled first.
@@ -161,21 +189,9 @@ pub enum Command {
     Unload,
 }
 
-/// A model that can be taken, as a list shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ModelEntry {
-    /// What [`Command::Load`] takes.
-    pub name: String,
-    /// Bytes of its files.
-    pub size: u64,
-    /// Its size, the memory it takes and whether that fits, in words.
-    pub needs: String,
-    /// What it is good at, or where it lies.
-    pub note: String,
-}
-
 /// What the engine is busy with inside a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Trying lengths: so many of so many tried.
     Measuring {
@@ -198,7 +214,8 @@ pub enum Phase {
 }
 
 /// The state of one position of a hole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CellState {
     /// Still noise, and no guess yet or an unlikely one.
     Masked,
@@ -224,7 +241,7 @@ impl CellState {
 }
 
 /// One position of a hole: one token.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
     /// The token as text. Whole characters only: a token that ends inside one shows at the token that completes it.
     pub text: String,
@@ -232,8 +249,30 @@ pub struct Cell {
     pub state: CellState,
     /// The model's probability of `text` (when written: at that moment), 0 to 1; 0 when there is none.
     pub probability: f32,
-    /// The most likely other tokens with their probabilities, best first.
-    pub alternatives: Vec<(String, f32)>,
+    /// The most likely other tokens, best first: now while it is masked, else when it was written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Alternative>,
+    /// The token that `text` shows, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Token>,
+    /// How open the position is, in nats: now while it is masked, else when it was written; none where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entropy: Option<f32>,
+    /// After which step of the job it was written or held, where that was in this job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<usize>,
+}
+
+impl Cell {
+    /// A cell of which nothing is known but this.
+    pub fn new(text: impl Into<String>, state: CellState, probability: f32) -> Self {
+        Self { text: text.into(), state, probability, alternatives: Vec::new(), token: None, entropy: None, step: None }
+    }
+
+    /// A position of which nothing is known.
+    pub fn blank() -> Self {
+        Self::new("", CellState::Masked, 0.0)
+    }
 }
 
 /// One hole at one step.
@@ -298,40 +337,6 @@ pub enum Outcome {
     Failed(String),
 }
 
-/// What the loaded model is, for the status line.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ModelInfo {
-    /// Short name, such as `lacuna-135m`.
-    pub name: String,
-    /// `cpu`, `cuda` or `metal`.
-    pub device: String,
-    /// Number of weights.
-    pub parameters: u64,
-    /// Longest canvas in tokens.
-    pub context: usize,
-    /// What seems to be wrong with it, as a sentence.
-    pub warning: Option<String>,
-    /// Why it cannot follow instructions, if it cannot.
-    pub no_instructions: Option<String>,
-    /// Whether it was made to read from left to right, so that it cannot see the text after a hole.
-    pub blind_after: bool,
-}
-
-impl ModelInfo {
-    /// What is to be said before these holes are filled: that the model cannot see what comes after one of them.
-    pub fn caution(&self, parts: &[Part]) -> Option<String> {
-        let is_text = |part: &Part| matches!(part, Part::Text(text) if !text.trim().is_empty());
-        let first = parts.iter().position(|part| matches!(part, Part::Hole(_)))?;
-        let seen_badly = self.blind_after && parts[first..].iter().any(is_text);
-        seen_badly.then(|| {
-            format!(
-                "{} cannot see the text after a hole, it only continues the text before; read what it writes",
-                self.name
-            )
-        })
-    }
-}
-
 /// What the engine tells.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -362,6 +367,15 @@ pub enum Event {
     Unavailable(String),
     /// A step was made. Newer frames replace older ones.
     Frame(Arc<Frame>),
+    /// What the user wanted done to a job was not done: one sentence saying why. The job goes on as it was.
+    Refused {
+        /// The job.
+        job: JobId,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// What the model thinks of a position.
+    Judged(Judgement),
     /// The job is over; nothing more comes from it.
     Ended {
         /// The job.
@@ -369,29 +383,13 @@ pub enum Event {
         /// How.
         outcome: Outcome,
     },
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_model_that_is_blind_after_a_hole_says_so_where_there_is_text() {
-        let blind = ModelInfo { name: "sdar".into(), blind_after: true, ..ModelInfo::default() };
-        let hole = || {
-            Part::Hole(HolePart {
-                id: HoleId(0),
-                original: String::new(),
-                length: Length::Auto,
-                resume: None,
-                constraints: Vec::new(),
-            })
-        };
-        let text = |text: &str| Part::Text(text.into());
-        assert!(blind.caution(&[text("a"), hole(), text("b")]).unwrap().starts_with("sdar cannot see"));
-        assert!(blind.caution(&[hole(), text("\n"), hole(), text("b")]).is_some());
-        assert_eq!(blind.caution(&[text("a"), hole(), text(" \n")]), None);
-        assert_eq!(blind.caution(&[text("a")]), None);
-        assert_eq!(ModelInfo::default().caution(&[hole(), text("b")]), None);
-    }
+    /// Words were judged.
+    Scored(Scored),
+    /// Words cannot be judged.
+    NotScored {
+        /// What was asked.
+        id: ScoreId,
+        /// One sentence saying why and what to do.
+        why: String,
+    },
 }

@@ -7,32 +7,117 @@ use std::ops::Range;
 
 use super::brain::Brain;
 use super::job::words;
+use super::protocol::WordScore;
 use crate::diffusion::canvas::{Canvas, Cell};
 use crate::diffusion::score::{FOLDS, Scoring, mean};
 use crate::diffusion::{DenoiseError, Denoiser};
+use crate::model::Model;
 
 /// Tokens judged in one window.
 const STRETCH: usize = 96;
 /// Tokens of context that a window has on each side of them.
 const CONTEXT: usize = 64;
 
-/// One word of a text.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WordScore {
-    /// Its bytes in the text, without the blank before it.
-    pub bytes: Range<usize>,
-    /// How many tokens it has.
-    pub tokens: usize,
-    /// Mean natural log-probability of its tokens, each read while the whole word was masked; none where the model has
-    /// no row to predict it from.
-    pub log_probability: Option<f64>,
+/// The words of a text being judged, one pass at a time.
+pub(super) struct Judge {
+    text: String,
+    ids: Vec<u32>,
+    /// Where in the text each token begins, and where the last one ends.
+    starts: Vec<usize>,
+    /// The words that are asked about, as positions of tokens.
+    words: Vec<Range<usize>>,
+    /// The stretches that are left, the next one last, as places in `words`.
+    left: Vec<Range<usize>>,
+    current: Option<Stretch>,
+    judged: Vec<Option<f64>>,
+}
+
+/// The stretch at hand.
+struct Stretch {
+    window: Range<usize>,
+    scoring: Scoring,
+    fold: usize,
+}
+
+impl Judge {
+    /// Begins with the words that have bytes inside a stretch of a text. Makes no pass.
+    ///
+    /// # Errors
+    /// One sentence when the model cannot judge words or the tokenizer fails.
+    pub(super) fn new(model: &Model, text: &str, bytes: Range<usize>) -> Result<Self, String> {
+        if model.continuous().is_some() {
+            return Err(format!(
+                "{} works on vectors and says of no word how likely it is; choose another model",
+                model.name
+            ));
+        }
+        let tokenizer = model.tokenizer().map_err(|error| error.to_string())?;
+        let ids = tokenizer.encode(text).map_err(|error| error.to_string())?;
+        let mut starts = vec![0];
+        starts.extend(ids.iter().scan(0, |at, id| {
+            *at += tokenizer.bytes(*id).len();
+            Some(*at)
+        }));
+        let whole = Canvas::builder(model.vocabulary().mask()).hole_from(ids.iter().map(|id| Cell::Original(*id)));
+        let inside = |word: &Range<usize>| starts[word.start] < bytes.end && bytes.start < starts[word.end];
+        let words: Vec<Range<usize>> = words::of_holes(&whole.build(), model).into_iter().filter(inside).collect();
+        let mut left = stretches(&words);
+        left.reverse();
+        let judged = vec![None; ids.len()];
+        Ok(Self { text: text.to_owned(), ids, starts, words, left, current: None, judged })
+    }
+
+    /// Passes that are left to make.
+    pub(super) fn passes_left(&self) -> usize {
+        let current = self.current.as_ref().map_or(0, |stretch| stretch.scoring.fold_count() - stretch.fold);
+        current + self.left.iter().map(|stretch| FOLDS.min(stretch.len())).sum::<usize>()
+    }
+
+    /// Makes one pass, if one is left.
+    pub(super) fn advance(
+        &mut self,
+        model: &mut Model,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<(), DenoiseError> {
+        if self.current.is_none() {
+            let Some(next) = self.left.last().cloned() else { return Ok(()) };
+            let words = &self.words[next];
+            let window = window(words, self.ids.len(), model.context());
+            let scoring = scoring(words, &self.ids, &window, model);
+            self.current = Some(Stretch { window, scoring, fold: 0 });
+            self.left.pop();
+        }
+        let Some(stretch) = &mut self.current else { return Ok(()) };
+        stretch.scoring.judge(stretch.fold, model, cancelled)?;
+        stretch.fold += 1;
+        if stretch.fold < stretch.scoring.fold_count() {
+            return Ok(());
+        }
+        let found = stretch.scoring.log_probabilities();
+        let front = found.len() - stretch.window.len();
+        for (position, log) in stretch.window.clone().zip(&found[front..]) {
+            self.judged[position] = log.or(self.judged[position]);
+        }
+        self.current = None;
+        Ok(())
+    }
+
+    /// What was found.
+    pub(super) fn words(&self) -> Vec<WordScore> {
+        let score = |word: &Range<usize>| {
+            let (start, end) = (self.starts[word.start], self.starts[word.end]);
+            let blank = self.text.as_bytes()[start..end].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            WordScore { bytes: start + blank..end, tokens: word.len(), log_probability: mean(word, &self.judged) }
+        };
+        self.words.iter().map(score).collect()
+    }
 }
 
 impl Brain {
     /// Judges every word of a text. `done` is told how many of how many passes have been made.
     ///
     /// # Errors
-    /// One sentence when the tokenizer or the network fails.
+    /// One sentence when the model cannot judge words, or the tokenizer or the network fails.
     pub fn score(&mut self, text: &str, done: impl FnMut(usize, usize)) -> Result<Vec<WordScore>, String> {
         self.score_within(text, 0..text.len(), done)
     }
@@ -47,60 +132,32 @@ impl Brain {
         bytes: Range<usize>,
         mut done: impl FnMut(usize, usize),
     ) -> Result<Vec<WordScore>, String> {
-        let sentence = |error: DenoiseError| error.to_string();
-        let tokenizer = self.model.tokenizer().map_err(|error| error.to_string())?;
-        let ids = tokenizer.encode(text).map_err(|error| error.to_string())?;
-        let mut starts = vec![0];
-        starts.extend(ids.iter().scan(0, |at, id| {
-            *at += tokenizer.bytes(*id).len();
-            Some(*at)
-        }));
-        let whole =
-            Canvas::builder(self.model.vocabulary().mask()).hole_from(ids.iter().map(|id| Cell::Original(*id))).build();
-        let inside = |word: &Range<usize>| starts[word.start] < bytes.end && bytes.start < starts[word.end];
-        let words: Vec<Range<usize>> = words::of_holes(&whole, &self.model).into_iter().filter(inside).collect();
-        let stretches: Vec<&[Range<usize>]> = stretches(&words);
-        let passes: usize = stretches.iter().map(|stretch| FOLDS.min(stretch.len())).sum();
-        let mut made = 0;
-        let mut judged: Vec<Option<f64>> = vec![None; ids.len()];
-        for stretch in stretches {
-            let window = self.window(stretch, &ids);
-            let mut scoring = self.scoring(stretch, &ids, &window);
-            for fold in 0..scoring.fold_count() {
-                scoring.judge(fold, &mut self.model, &|| false).map_err(sentence)?;
-                made += 1;
-                done(made, passes);
-            }
-            let front = scoring.log_probabilities().len() - window.len();
-            for (position, log) in window.zip(&scoring.log_probabilities()[front..]) {
-                judged[position] = log.or(judged[position]);
-            }
+        let mut judge = Judge::new(&self.model, text, bytes)?;
+        let passes = judge.passes_left();
+        while judge.passes_left() > 0 {
+            judge.advance(&mut self.model, &|| false).map_err(|error| error.to_string())?;
+            done(passes - judge.passes_left(), passes);
         }
-        let score = |word: &Range<usize>| {
-            let (start, end) = (starts[word.start], starts[word.end]);
-            let blank = text.as_bytes()[start..end].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-            WordScore { bytes: start + blank..end, tokens: word.len(), log_probability: mean(word, &judged) }
-        };
-        Ok(words.iter().map(score).collect())
+        Ok(judge.words())
     }
+}
 
-    /// The tokens that the model sees while it judges some words.
-    fn window(&self, words: &[Range<usize>], ids: &[u32]) -> Range<usize> {
-        let (first, last) = (words.first().map_or(0, |word| word.start), words.last().map_or(0, |word| word.end));
-        // One place is kept for the token that begins a text.
-        let room = self.model.context().saturating_sub(last - first + 1) / 2;
-        first.saturating_sub(CONTEXT.min(room))..(last + CONTEXT.min(room)).min(ids.len())
-    }
+/// The tokens that the model sees while it judges some words, of so many and with so much context.
+fn window(words: &[Range<usize>], tokens: usize, context: usize) -> Range<usize> {
+    let (first, last) = (words.first().map_or(0, |word| word.start), words.last().map_or(0, |word| word.end));
+    // One place is kept for the token that begins a text.
+    let room = context.saturating_sub(last - first + 1) / 2;
+    first.saturating_sub(CONTEXT.min(room))..(last + CONTEXT.min(room)).min(tokens)
+}
 
-    fn scoring(&self, words: &[Range<usize>], ids: &[u32], window: &Range<usize>) -> Scoring {
-        // A shifted model predicts the first token of a text from the token that begins one.
-        let bos = self.model.descriptor.bos.filter(|_| self.model.shift() == 1 && window.start == 0);
-        let front = bos.iter().count();
-        let context: Vec<u32> = bos.into_iter().chain(ids[window.clone()].iter().copied()).collect();
-        let inside = |word: &Range<usize>| word.start - window.start + front..word.end - window.start + front;
-        let words: Vec<Range<usize>> = words.iter().map(inside).collect();
-        Scoring::new(context, &words, FOLDS, self.model.vocabulary().mask(), self.model.shift())
-    }
+fn scoring(words: &[Range<usize>], ids: &[u32], window: &Range<usize>, model: &Model) -> Scoring {
+    // A shifted model predicts the first token of a text from the token that begins one.
+    let bos = model.descriptor.bos.filter(|_| model.shift() == 1 && window.start == 0);
+    let front = bos.iter().count();
+    let context: Vec<u32> = bos.into_iter().chain(ids[window.clone()].iter().copied()).collect();
+    let inside = |word: &Range<usize>| word.start - window.start + front..word.end - window.start + front;
+    let words: Vec<Range<usize>> = words.iter().map(inside).collect();
+    Scoring::new(context, &words, FOLDS, model.vocabulary().mask(), model.shift())
 }
 
 /// Sum of the natural log-probabilities of the tokens of those words that were judged, and how many tokens they are.
@@ -109,15 +166,14 @@ pub fn total(words: &[WordScore]) -> (f64, usize) {
     judged.fold((0.0, 0), |(sum, tokens), (log, count)| (sum + log, tokens + count))
 }
 
-/// Neighbouring words together, as many as fit [`STRETCH`] tokens.
-fn stretches(words: &[Range<usize>]) -> Vec<&[Range<usize>]> {
+/// Neighbouring words together, as many as fit [`STRETCH`] tokens, as places in the list.
+fn stretches(words: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut stretches = Vec::new();
-    let mut rest = words;
-    while let Some(first) = rest.first() {
-        let fits = rest.iter().take_while(|word| word.end - first.start <= STRETCH).count().max(1);
-        let (stretch, later) = rest.split_at(fits);
-        stretches.push(stretch);
-        rest = later;
+    let mut at = 0;
+    while let Some(first) = words.get(at) {
+        let fits = words[at..].iter().take_while(|word| word.end - first.start <= STRETCH).count().max(1);
+        stretches.push(at..at + fits);
+        at += fits;
     }
     stretches
 }
@@ -130,8 +186,8 @@ mod tests {
     fn stretches_hold_every_word_once_and_are_short() {
         let words: Vec<Range<usize>> = (0..100).map(|i| 3 * i..3 * i + 2).collect();
         let stretches = stretches(&words);
-        assert_eq!(stretches.concat(), words);
-        assert!(stretches.iter().all(|stretch| stretch[stretch.len() - 1].end - stretch[0].start <= STRETCH));
+        assert_eq!(stretches.iter().cloned().flatten().collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
+        assert!(stretches.iter().all(|stretch| words[stretch.end - 1].end - words[stretch.start].start <= STRETCH));
         assert_eq!(stretches.len(), 4);
     }
 

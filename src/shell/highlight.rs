@@ -62,6 +62,23 @@ impl Highlighter {
     }
 }
 
+/// The same without a thread, for who can wait.
+pub(crate) struct Colourist {
+    worker: Worker,
+    /// Nothing ever comes here: nobody is in a hurry.
+    queue: Receiver<HighlightRequest>,
+}
+
+impl Colourist {
+    pub(crate) fn new() -> Self {
+        Self { worker: Worker::new(), queue: mpsc::channel().1 }
+    }
+
+    pub(crate) fn answer(&mut self, request: HighlightRequest) -> Option<Highlighted> {
+        self.worker.answer(request, &self.queue)
+    }
+}
+
 /// The newest of the requests that are waiting, which answers for all of them.
 fn newest(mut request: HighlightRequest, queue: &Receiver<HighlightRequest>) -> HighlightRequest {
     while let Ok(newer) = queue.try_recv() {

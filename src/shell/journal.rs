@@ -347,7 +347,7 @@ fn snapshot(line: &SnapshotLine) -> Snapshot {
         holes.add(start..end.max(start), length);
     }
     let list = line.selections.iter().map(|&(anchor, head)| Selection::new(anchor, head)).collect();
-    Snapshot { selection: Selections::new(list, line.primary), holes }
+    Snapshot { selection: Selections::new(list, line.primary), holes, written: None }
 }
 
 #[cfg(test)]

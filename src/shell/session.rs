@@ -200,7 +200,8 @@ impl Session {
             None
         };
         let frame = (self.picture == Picture::Stale).then(|| self.drawn + FRAME);
-        [tick, frame].into_iter().flatten().min()
+        let wished = self.app.wakes_at().map(|at| self.started + at);
+        [tick, frame, wished].into_iter().flatten().min()
     }
 
     fn take(&mut self, woken: Woken) {
@@ -268,8 +269,11 @@ impl Session {
     }
 
     fn take_deadline(&mut self) {
-        if self.ticked.is_some_and(|at| at.elapsed() >= TICK) {
+        let ticks = self.ticked.is_some_and(|at| at.elapsed() >= TICK);
+        if ticks {
             self.ticked = Some(Instant::now());
+        }
+        if ticks || self.app.wakes_at().is_some_and(|at| self.started.elapsed() >= at) {
             self.update(Message::Tick);
         }
     }

@@ -11,6 +11,7 @@ use crate::text::change::{ChangeSet, Edit};
 use crate::text::holes::Holes;
 use crate::text::journal::Entry;
 use crate::text::selection::Selections;
+use crate::text::spans::Spans;
 
 /// The longest pause between two edits of one undo step.
 pub const GROUP_PAUSE: Duration = Duration::from_secs(1);
@@ -22,6 +23,17 @@ pub struct Snapshot {
     pub selection: Selections,
     /// The holes at that moment. Put them back with [`Holes::restore`], which keeps identities unique.
     pub holes: Holes,
+    /// What was not typed at that moment, where carrying it through the change of the step does not bring that back.
+    pub written: Option<Spans<Written>>,
+}
+
+/// Of text that was not typed: where it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The number of its source, which the floor above knows.
+    pub source: u64,
+    /// The source left it as it was.
+    pub kept: bool,
 }
 
 /// What sort of edit a record is: only runs of one sort become one step.
@@ -219,6 +231,8 @@ impl History {
             && last.kind == record.kind
             && last.origin == record.origin
             && last.after.selection == record.before.selection
+            // The step goes back to what was known before its first edit.
+            && (record.before.written.is_none() || last.before.written.is_some())
             && record.at.saturating_sub(last.at) <= GROUP_PAUSE
     }
 

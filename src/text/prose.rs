@@ -27,6 +27,11 @@ impl Count {
     }
 }
 
+/// Words of a text, as UAX #29 has them.
+pub fn words(text: &str) -> usize {
+    text.unicode_words().count()
+}
+
 /// Counts a part of a text.
 pub fn count(buffer: &Buffer, range: Range<usize>) -> Count {
     let (first, last) = (buffer.line_of(range.start), buffer.line_of(range.end));
@@ -34,7 +39,7 @@ pub fn count(buffer: &Buffer, range: Range<usize>) -> Count {
     for line in first..=last {
         let part = buffer.line_start(line).max(range.start)..buffer.line_end(line).min(range.end);
         let text = buffer.slice(part.start..part.end.max(part.start));
-        count.words += text.unicode_words().count();
+        count.words += words(&text);
         count.characters += text.graphemes(true).count();
     }
     count

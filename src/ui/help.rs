@@ -55,16 +55,16 @@ fn draw_line(line: &Line, (theme, columns): (&Theme, usize), (y, end): (u16, u16
             pen::put(buffer, (2, y), &shown, columns.saturating_sub(2).min(keys - 2), theme.words.key);
             rows(doc, (keys + 2, columns, theme.words.plain), (y, end), buffer)
         }
-        Line::Mark { sample, look, meaning } => {
-            let style = mark_style(sample, *look, theme);
+        Line::Mark { sample, look, marks, meaning } => {
+            let style = mark_style(sample, (*look, *marks), theme);
             pen::put(buffer, (2, y), sample, columns.saturating_sub(2), style);
             rows(meaning, (keys + 2, columns, theme.words.plain), (y, end), buffer)
         }
     }
 }
 
-fn mark_style(sample: &str, look: Look, theme: &Theme) -> Style {
-    if sample == theme.glyphs.margin { theme.page.bar_run } else { theme.glyph(look, Marks::default()) }
+fn mark_style(sample: &str, (look, marks): (Look, Marks), theme: &Theme) -> Style {
+    if sample == theme.glyphs.margin { theme.page.bar_run } else { theme.glyph(look, marks) }
 }
 
 /// Writes a sentence from column `x` on, in as many rows as it takes; returns the row behind it.

@@ -63,6 +63,12 @@ fn margin(row: &Row, is_here: bool, (theme, width, y): (&Theme, u16, u16), buffe
         let number = format!("{:>1$}", line + 1, usize::from(bar.saturating_sub(1)));
         pen::put(buffer, (0, y), &number, usize::from(bar), style);
     }
+    if let Some(step) = row.heat.map(usize::from) {
+        let style =
+            step.checked_sub(1).and_then(|at| theme.heat.get(at)).map_or(theme.page.number, |it| Theme::ink(*it));
+        let glyph = theme.glyphs.heat.get(step).copied().unwrap_or_default();
+        pen::glyph(buffer, (bar.saturating_sub(1), y), glyph, 1, style);
+    }
     if row.holds_hole {
         let runs = row.glyphs.iter().any(|glyph| glyph.cell.is_some());
         let style = if runs { theme.page.bar_run } else { theme.page.bar_hole };

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::app::command::Command;
 use crate::app::find::Find;
 use crate::app::panel::{Asked, Prompt, Question};
+use crate::app::status::count;
 use crate::app::view::Geometry;
 use crate::text::measure;
 use crate::ui::pen;
@@ -87,6 +88,18 @@ pub(crate) fn prompt(
                 app.files().fitting().into_iter().map(|(path, word)| [path, word, ""]).collect();
             list("file", &entries, selected, place, buffer);
         }
+        Asked::Branch { selected } if y > 0 => {
+            let branches = app.branches_for(prompt.input.text());
+            let entries: Vec<[&str; 3]> =
+                branches.iter().map(|one| [one.name.as_str(), one.made.as_str(), one.text.as_str()]).collect();
+            list("branch", &entries, selected, place, buffer);
+        }
+        Asked::HoleFrom { hole, selected } if y > 0 => {
+            let branches = app.versions_of(hole, prompt.input.text());
+            let entries: Vec<[&str; 3]> =
+                branches.iter().map(|one| [one.name.as_str(), one.made.as_str(), one.text.as_str()]).collect();
+            list("branch", &entries, selected, place, buffer);
+        }
         Asked::Model { selected } if y > 0 => {
             let models = app.choice().listed(prompt);
             let entries: Vec<[&str; 3]> =
@@ -136,7 +149,7 @@ fn list(
     pen::fill(buffer, (0, top), theme.glyphs.rule, columns, theme.words.rule);
     let said = match list.len() {
         0 => format!(" no {thing} fits "),
-        n => format!(" {} of {n} {thing}s ", selected.min(n - 1) + 1),
+        n => format!(" {} of {} ", selected.min(n - 1) + 1, count(n, thing)),
     };
     pen::put(buffer, (2, top), &said, columns.saturating_sub(4), theme.words.quiet);
     let widest = |column: usize| list.iter().map(|entry| pen::width(entry[column])).max().unwrap_or(0);

@@ -7,18 +7,13 @@ use ratatui::buffer::Buffer;
 
 use crate::app::App;
 use crate::app::infill::{Run, Stage};
+use crate::app::layout;
 use crate::app::notice::Severity;
 use crate::app::panel::{Asked, Panel};
-use crate::app::status::{Hint, Progress, Status};
+use crate::app::status::{Hint, Progress, Status, Timeline};
 use crate::app::view::Geometry;
 use crate::ui::theme::Theme;
 use crate::ui::{help, pen};
-
-/// Columns of the progress bar in a wide and in a narrow window.
-const BAR: [usize; 2] = [20, 8];
-
-/// A window is wide from this many columns on.
-const WIDE: usize = 60;
 
 /// What stands between the pieces of an activity.
 const BETWEEN: &str = " · ";
@@ -29,7 +24,7 @@ pub(crate) fn draw(app: &App, words: &Status, (theme, geometry): (&Theme, Geomet
         header(words, theme, y, buffer);
     }
     if let Some(y) = geometry.rule {
-        rule(words, theme, y, buffer);
+        rule(words, (theme, geometry), y, buffer);
     }
     if let Some(y) = geometry.hints {
         let hints = panel_hints(app.panel());
@@ -84,7 +79,7 @@ fn header(words: &Status, theme: &Theme, y: u16, buffer: &mut Buffer) {
     }
 }
 
-fn rule(words: &Status, theme: &Theme, y: u16, buffer: &mut Buffer) {
+fn rule(words: &Status, (theme, geometry): (&Theme, Geometry), y: u16, buffer: &mut Buffer) {
     let columns = usize::from(buffer.area.width);
     pen::fill(buffer, (0, y), theme.glyphs.rule, columns, theme.words.rule);
     let mut right = columns;
@@ -93,18 +88,28 @@ fn rule(words: &Status, theme: &Theme, y: u16, buffer: &mut Buffer) {
         let said = format!(" {} ", words.mode);
         left = 1 + pen::put(buffer, (left, y), &said, columns.saturating_sub(3), theme.words.key);
     }
-    if let Some(Progress { done, of }) = words.progress {
-        let bar = BAR[usize::from(columns < WIDE)];
-        let percent = format!(" {:>3} % ", done * 100 / of.max(1));
-        let whole = bar + pen::width(&percent) + 1;
-        if whole + 1 < columns {
-            right = columns - whole - 1;
-            let x = right as u16;
-            let full = bar * done / of.max(1);
-            pen::blank(buffer, (x, y), 1, theme.words.plain);
-            pen::fill(buffer, (x + 1, y), theme.glyphs.done, full, theme.words.progress);
-            pen::put(buffer, (x + 1 + bar as u16, y), &percent, columns, theme.words.plain);
-        }
+    if let Some(bar) = layout::bar(geometry, buffer.area.width)
+        && (words.progress.is_some() || words.timeline.is_some())
+    {
+        right = usize::from(bar.x.saturating_sub(1));
+        pen::blank(buffer, (right as u16, y), 1, theme.words.plain);
+        let room = usize::from(bar.width);
+        let number = match (words.timeline, words.progress) {
+            (Some(Timeline { at, of, .. }), _) => {
+                // The handle is somewhere on the bar: at its ends for the first and the last step.
+                let handle = (room - 1) * at / (of - 1).max(1);
+                pen::fill(buffer, (bar.x, y), theme.glyphs.done, handle, theme.words.progress);
+                pen::put(buffer, (bar.x + handle as u16, y), theme.glyphs.handle, 1, theme.words.strong);
+                format!("{}/{of}", at + 1)
+            }
+            (None, progress) => {
+                let (done, of) = progress.map_or((0, 1), |Progress { done, of }| (done, of));
+                pen::fill(buffer, (bar.x, y), theme.glyphs.done, room * done / of.max(1), theme.words.progress);
+                format!("{:>3} %", done * 100 / of.max(1))
+            }
+        };
+        let number = format!("{:<1$}", format!(" {number} "), usize::from(layout::BAR_NUMBER));
+        pen::put(buffer, (bar.x + bar.width, y), &number, columns, theme.words.plain);
     }
     if let Some(cell) = &words.cell
         && right > 14 + usize::from(left)
@@ -122,6 +127,7 @@ fn activity(app: &App, words: &Status, (theme, y): (&Theme, u16), buffer: &mut B
     }
     let glyphs = &theme.glyphs;
     let (sign, style) = match app.infill().stage() {
+        Stage::Idle if app.document().holes().is_empty() => (glyphs.info, theme.words.quiet),
         Stage::Idle => (glyphs.hole, theme.page.bar_hole),
         Stage::Waiting => (glyphs.waiting, theme.words.progress),
         Stage::Running if app.infill().run().is_some_and(Run::is_paused) => (glyphs.paused, theme.words.progress),
@@ -171,6 +177,12 @@ fn panel_hints(panel: &Panel) -> Vec<Hint> {
             Asked::Palette { .. } => hints(&[("enter", "do it"), ("esc", "leave"), ("up down", "choose")]),
             Asked::Strength => hints(&[("enter", "rewrite"), ("esc", "leave"), ("up down", "more or less")]),
             Asked::File { .. } => hints(&[("enter", "open it"), ("esc", "leave"), ("up down", "choose")]),
+            Asked::Branch { .. } => hints(&[("enter", "show it"), ("esc", "leave"), ("up down", "choose")]),
+            Asked::HoleFrom { .. } => hints(&[("enter", "take it"), ("esc", "leave"), ("up down", "choose")]),
+            Asked::Word { .. } => hints(&[("enter", "put it there"), ("esc", "leave")]),
+            Asked::Candidates => hints(&[("enter", "make them"), ("esc", "leave")]),
+            Asked::BranchName { .. } => hints(&[("enter", "call it so"), ("esc", "leave")]),
+            Asked::BranchOptions => hints(&[("enter", "go on from here"), ("esc", "leave")]),
             Asked::Document { .. } => hints(&[("enter", "show it"), ("esc", "leave"), ("up down", "choose")]),
             Asked::Open => hints(&[("enter", "open"), ("esc", "leave")]),
             Asked::SaveAs => hints(&[("enter", "save"), ("esc", "leave")]),

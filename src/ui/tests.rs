@@ -1,6 +1,8 @@
 //! Whole screens: what is drawn, how it is styled, at every size.
 
+mod heat;
 pub(super) mod scenes;
+mod side;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -140,7 +142,7 @@ fn a_run_shows_its_cells_its_progress_and_its_keys() {
         |..
         |─────────────────────────────────────────────────── ━━━━━━━━━━──────────  50 % ─
         | ▸ filling 2 holes   step 7/16 · 5 of 10 left · 8 passes · 0.4 s · seed 4821
-        | space pause  enter keep  esc drop  r again  . step  i type here         ? help
+        | space pause  enter keep  esc drop  r again  . step  , back  i type      ? help
         ",
     );
 }
@@ -162,7 +164,7 @@ fn the_cell_at_the_caret_is_explained_on_the_rule() {
         |..
         |── " heard" 80 % · or " ship" 12 %, " tug" 4 % ──── ━━━━━━━━━━──────────  50 % ─
         | ‖ filling 2 holes   paused at step 7/16 · 5 of 10 left · 8 passes · seed 4821
-        | space go on  enter keep  esc drop  r again  . step  i type here         ? help
+        | space go on  enter keep  esc drop  r again  . step  , back  i type      ? help
         "#,
     );
 }
@@ -204,14 +206,15 @@ fn the_palette_lists_names_keys_and_sentences() {
         |  6   No answer.
         |  7
         |..
-        |── 2 of 7 commands ─────────────────────────────────────────────────────────────
-        |   hole           alt-m  Mark the selection as a hole, put one at the caret, o…
-        | ▸ hole-length    alt-l  Set how many tokens the hole gets.
-        |   hole-next      alt-j  Go to the next hole.
-        |   hole-previous  alt-k  Go to the hole before.
-        |   holes-clear           Unmark all holes.
-        |   run            f5     Fill the holes, rewrite the selection, or refine the…
-        |   run-type       i      Put the caret into the hole and type there.
+        |── 2 of 8 commands ─────────────────────────────────────────────────────────────
+        |   hole              alt-m  Mark the selection as a hole, put one at the caret…
+        | ▸ hole-length       alt-l  Set how many tokens the hole gets.
+        |   hole-next         alt-j  Go to the next hole.
+        |   hole-previous     alt-k  Go to the hole before.
+        |   holes-clear              Unmark all holes.
+        |   branch-take-hole  x      Take this hole from another branch; a mix of both…
+        |   run               f5     Fill the holes, rewrite the selection, or refine t…
+        |   run-type          i      Put the caret into the hole and type there.
         | command  hole
         | enter do it   esc leave   up down choose
         ",
@@ -236,15 +239,15 @@ fn help_begins_with_what_a_newcomer_needs() {
         | back.
         |
         | While the run or a proposal has the keys
-        |  space                   Pause the run, or go on with it.
-        |  .                       Make one step of the run and pause.
-        |  enter                   Stop the run and keep what there is, or accept the
-        |                          proposal.
-        |  esc                     Drop the run or the proposal; the text is as it was.
-        |  r                       Run again with another seed; the proposals so far are
-        |                          kept.
-        |  [                       Show the proposal before this one.
-        |  ]                       Show the proposal after this one.
+        |  space                   Pause the run, or go on with it; when it is over,
+        |                          play its steps or stop playing.
+        |  .                       Show the next step; at the newest one, make one step
+        |                          of the run and pause.
+        |  ,                       Show the step before; a run that goes on is paused.
+        |  <                       Show the first step.
+        |  >                       Show the newest step.
+        |  -                       Play the steps slower.
+        |  + =                     Play the steps faster.
         |────────────────────────────────────────────────────────────────────────────────
         | help   line 1 of LINES
         | esc close   up down scroll   pageup pagedown by pages
@@ -279,13 +282,13 @@ fn the_palette_in_a_small_window() {
         (40, 10),
         r"
         | lighthouse.md  2:6   lacuna-135m · cpu
-        |── 2 of 7 commands ─────────────────────
-        |   hole           alt-m
-        | ▸ hole-length    alt-l
-        |   hole-next      alt-j
-        |   hole-previous  alt-k
+        |── 2 of 8 commands ─────────────────────
+        |   hole              alt-m
+        | ▸ hole-length       alt-l
+        |   hole-next         alt-j
+        |   hole-previous     alt-k
         |   holes-clear
-        |   run            f5
+        |   branch-take-hole  x
         | command  hole
         | enter do it  esc leave  up down choose
         ",

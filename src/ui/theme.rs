@@ -28,6 +28,8 @@ pub struct Theme {
     pub(crate) cells: Cells,
     pub(crate) words: Words,
     pub(crate) tones: Tones,
+    /// Words that are a little unlikely, unlikely, and very unlikely.
+    pub(crate) heat: [Style; 3],
     pub(crate) glyphs: Glyphs,
 }
 
@@ -81,6 +83,8 @@ pub(crate) struct Words {
     pub(crate) warning: Style,
     pub(crate) error: Style,
     pub(crate) chosen: Style,
+    /// Words that another version does not have.
+    pub(crate) differs: Style,
 }
 
 /// The signs, each one column wide. Those of cells come from the layout.
@@ -89,6 +93,8 @@ pub(crate) struct Glyphs {
     pub(crate) margin: &'static str,
     pub(crate) rule: &'static str,
     pub(crate) done: &'static str,
+    pub(crate) handle: &'static str,
+    pub(crate) likeliest: &'static str,
     pub(crate) dirty: &'static str,
     pub(crate) chosen: &'static str,
     pub(crate) running: &'static str,
@@ -101,12 +107,16 @@ pub(crate) struct Glyphs {
     pub(crate) error: &'static str,
     pub(crate) beyond_left: &'static str,
     pub(crate) beyond_right: &'static str,
+    /// How unlikely the words of a row are, from likely on.
+    pub(crate) heat: [&'static str; 4],
 }
 
 const GLYPHS: Glyphs = Glyphs {
     margin: "┃",
     rule: "─",
     done: "━",
+    handle: "◉",
+    likeliest: "*",
     dirty: "●",
     chosen: "▸",
     running: "▸",
@@ -119,6 +129,7 @@ const GLYPHS: Glyphs = Glyphs {
     error: "✗",
     beyond_left: "‹",
     beyond_right: "›",
+    heat: ["▁", "▃", "▅", "▇"],
 };
 
 /// What the ground of a terminal is like.
@@ -216,8 +227,10 @@ impl Theme {
                 warning: with(bold),
                 error: with(bold),
                 chosen: with(reversed),
+                differs: with(bold | underlined),
             },
             tones: tones::plain(),
+            heat: [with(dim | underlined), with(dim | italic | underlined), with(bold | italic | underlined)],
             glyphs: GLYPHS,
         }
     }
@@ -320,9 +333,18 @@ impl Theme {
         tint(&mut self.cells.original, hues.hole);
         tint(&mut self.words.key, hues.run);
         tint(&mut self.words.progress, hues.run);
+        tint(&mut self.words.differs, hues.run);
         tint(&mut self.words.warning, hues.warning);
         tint(&mut self.words.error, hues.error);
+        for (style, hue) in self.heat.iter_mut().zip(hues.heat) {
+            tint(style, hue);
+        }
         self
+    }
+
+    /// The colour of a style without its modifiers, for a sign that stands for it.
+    pub(crate) fn ink(style: Style) -> Style {
+        Style { fg: style.fg, ..Style::new() }
     }
 
     /// How a glyph of the page looks.
@@ -330,6 +352,9 @@ impl Theme {
         let mut style = self.look(look, marks.proposed);
         if let Some(tone) = marks.tone {
             style = style.patch(self.tones[tone as usize]);
+        }
+        if let Some(heat) = usize::from(marks.heat).checked_sub(1).and_then(|at| self.heat.get(at)) {
+            style = style.patch(*heat);
         }
         for (is_on, over) in [
             (marks.pair, self.page.pair),

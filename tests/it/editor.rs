@@ -116,6 +116,32 @@ fn rejecting_restores_every_byte_and_another_try_has_another_seed() {
 }
 
 #[test]
+fn unlikely_words_are_found_while_nothing_runs_and_refined() {
+    let place = Place::new();
+    place.write("a.txt", "The capital of France is banana, a city on the river Seine.\n");
+    let mut session = place.lacuna(&["a.txt"]);
+    session.wait_for(READY);
+    session.keys("alt-h");
+    session.wait_for("heat 12 words · 6 passes");
+    session.keys("f7");
+    session.wait_for("\"banana\": under 0.1 %, least likely of 11 words; alt-r mends it.");
+    session.wait_for("(6 characters selected)");
+    session.keys("alt-r");
+    session.wait_for("◆ proposal");
+    session.keys("enter");
+    session.wait_for("Accepted");
+    session.wait_until("another word to be judged", |screen| {
+        !screen.contains("banana") && screen.contains("heat 12 words · ") && !screen.contains("· 6 passes")
+    });
+    session.keys("ctrl-z");
+    session.wait_for("banana");
+    session.keys("alt-h");
+    session.wait_for("Unlikely words are not marked.");
+    session.keys("ctrl-q");
+    assert!(session.wait_for_end().success());
+}
+
+#[test]
 fn unsaved_text_survives_being_killed_in_the_middle_of_a_run() {
     let place = Place::new();
     let mut session = with_a_hole(&place, "a.txt", "6");

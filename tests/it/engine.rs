@@ -7,7 +7,7 @@ use std::time::Duration;
 use lacuna::engine::brain::Brain;
 use lacuna::engine::protocol::{
     CellState, Command, Event, Frame, HoleId, HolePart, JobId, Length, Outcome, Part, Phase, Request, Resume,
-    RunOptions, Verb,
+    RunOptions, ScoreId, ScoreRequest, Scored, Verb, WordScore,
 };
 use lacuna::engine::score::total;
 use lacuna::engine::{Engine, EngineOptions, catalog};
@@ -57,6 +57,18 @@ impl Desk {
                 && ended == JobId(job)
             {
                 return outcome;
+            }
+        }
+    }
+
+    /// The next answer about words.
+    #[track_caller]
+    fn scored(&self) -> Scored {
+        loop {
+            match self.next() {
+                Event::Scored(scored) => return scored,
+                Event::NotScored { why, .. } => panic!("{why}"),
+                _ => {}
             }
         }
     }
@@ -176,6 +188,51 @@ fn a_refinement_judges_again_when_the_text_around_it_changes() {
     assert!(own(&again) && again.masks_total == 0, "{:?}", again.phase);
     let Outcome::Finished(frame) = desk.end_of(1) else { panic!("not finished") };
     assert!(frame.holes[0].cells.iter().all(|cell| cell.state.is_written()));
+}
+
+#[test]
+fn words_are_judged_while_nothing_runs_and_no_run_waits_for_it() {
+    let desk = Desk::new(catalog::DEFAULT_MODEL);
+    let ask = |id, text: &str| {
+        desk.engine.send(Command::Score(ScoreRequest { id: ScoreId(id), text: text.into(), bytes: 0..text.len() }));
+    };
+    let sentence = "The capital of France is banana, a city on the river Seine.";
+    ask(1, sentence);
+    let Scored { words, passes, .. } = desk.scored();
+    let is_word = |word: &&WordScore| sentence[word.bytes.clone()].len() > 1;
+    let least = words.iter().filter(is_word).min_by(|a, b| a.log_probability.partial_cmp(&b.log_probability).unwrap());
+    assert_eq!((&sentence[least.unwrap().bytes.clone()], passes), ("banana", 6));
+
+    // A run goes before, and the words are judged as if there had been none.
+    let long = sentence.repeat(12);
+    ask(2, &long);
+    desk.start(1, Verb::Fill, vec![text("We went "), hole(1, "", Length::Fixed(4)), text(" and came home late.")]);
+    loop {
+        match desk.next() {
+            Event::Ended { outcome, .. } => {
+                assert!(matches!(outcome, Outcome::Finished(_)), "{outcome:?}");
+                break;
+            }
+            Event::Scored(_) => panic!("the run waited"),
+            _ => {}
+        }
+    }
+    let interrupted = desk.scored();
+    ask(3, &long);
+    let again = desk.scored();
+    assert_eq!((interrupted.id, again.id), (ScoreId(2), ScoreId(3)));
+    assert_eq!((interrupted.words, interrupted.passes), (again.words, again.passes));
+
+    // What is asked last counts, and nothing does when no more is wanted.
+    ask(4, &long);
+    ask(5, "Only this.");
+    assert_eq!(desk.scored().id, ScoreId(5));
+    ask(6, &long);
+    desk.engine.send(Command::StopScoring);
+    desk.start(2, Verb::Fill, vec![hole(1, "", Length::Fixed(1)), text(" and came home late.")]);
+    assert!(matches!(desk.end_of(2), Outcome::Finished(_)));
+    ask(7, "And this.");
+    assert_eq!(desk.scored().id, ScoreId(7));
 }
 
 #[test]

@@ -43,11 +43,13 @@ mod network;
 mod picker;
 /// The README against the program.
 mod readme;
+mod replay;
 /// Passes that compute some rows only: exact where nothing is stale, bounded where something is.
 mod rows;
 /// The settings file.
 #[cfg(unix)]
 mod settings;
+mod steering;
 /// What every module here needs.
 mod support;
 /// A pseudo-terminal with the built program in it.

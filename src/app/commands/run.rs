@@ -1,4 +1,4 @@
-//! Commands about runs and proposals.
+//! Commands that start a run and decide about it.
 
 use crate::app::infill::Stage;
 use crate::app::keymap::Context;
@@ -164,18 +164,6 @@ pub(crate) fn again(app: &mut App) {
     app.run_again();
 }
 
-pub(crate) fn previous(app: &mut App) {
-    if has_session(app) {
-        app.show_proposal(-1);
-    }
-}
-
-pub(crate) fn next(app: &mut App) {
-    if has_session(app) {
-        app.show_proposal(1);
-    }
-}
-
 pub(crate) fn type_inside(app: &mut App) {
     if has_session(app) {
         app.type_inside();
@@ -192,7 +180,7 @@ pub(crate) fn ask_seed(app: &mut App) {
     app.panel = Panel::Prompt(Prompt::new(Asked::Seed, ""));
 }
 
-fn has_session(app: &mut App) -> bool {
+pub(crate) fn has_session(app: &mut App) -> bool {
     let there = app.infill.session().is_some();
     if !there {
         app.inform("There is no run and no proposal; {run} starts one.");

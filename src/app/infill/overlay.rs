@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::protocol::{Cell, CellState, Frame, HoleId};
+use crate::engine::protocol::{Cell, Frame, HoleId};
 use crate::text::measure;
 
 /// A cell's box is at least this wide while it is denoised.
@@ -35,9 +35,8 @@ impl HoleCells {
 
     /// The same boxes with nothing in them: what a repeated run starts from.
     pub(crate) fn masked(&self) -> Self {
-        let blank = Cell { text: String::new(), state: CellState::Masked, probability: 0.0, alternatives: Vec::new() };
         let widths = (0..self.cells.len()).map(|k| self.width(k)).collect();
-        Self { id: self.id, cells: vec![blank; self.cells.len()], widths }
+        Self { id: self.id, cells: vec![Cell::blank(); self.cells.len()], widths }
     }
 
     /// The same cells as wide as their text.
@@ -80,6 +79,19 @@ pub(crate) fn of_frame(frame: &Arc<Frame>, holes: &[HoleId], before: &[HoleCells
             })
         })
         .collect()
+}
+
+/// The cells of an earlier step, in boxes as wide as what came to stand there in the end, so that nothing moves.
+pub(crate) fn boxed(id: HoleId, cells: Vec<Cell>, end: Option<&HoleCells>) -> HoleCells {
+    let width = |(k, cell): (usize, &Cell)| {
+        let least = match end {
+            Some(end) => end.width(k),
+            None if cell.state.is_written() => 0,
+            None => MIN_CELL_WIDTH,
+        };
+        shown_width(&cell.text).max(least).max(usize::from(!cell.state.is_written()))
+    };
+    HoleCells { id, widths: cells.iter().enumerate().map(width).collect(), cells }
 }
 
 /// Splits the cells over hole `id` at cell `at.0` of `at.1`. Where this list has another number of cells (another

@@ -9,8 +9,9 @@ use crate::text::holes::{Hole, HoleLength};
 /// reads, little enough that a keystroke in a huge file stays cheap.
 const CONTEXT: usize = 1 << 18;
 
-/// The document around and between the session's holes. Holes that do not take part are text.
-pub(crate) fn parts(document: &Document, session: &Session, resume: bool) -> Vec<Part> {
+/// The document around and between the session's holes, each with what it goes on from. Holes that do not take part are
+/// text.
+pub(crate) fn parts(document: &Document, session: &Session, resume: impl Fn(HoleId) -> Option<Resume>) -> Vec<Part> {
     let buffer = document.buffer();
     let holes: Vec<&Hole> = document.holes().iter().filter(|hole| session.holes.contains(&HoleId(hole.id))).collect();
     let Some((first, last)) = holes.first().zip(holes.last()) else { return Vec::new() };
@@ -24,7 +25,7 @@ pub(crate) fn parts(document: &Document, session: &Session, resume: bool) -> Vec
             original: buffer.slice(hole.range.clone()),
             length: length(hole.length),
             constraints: Vec::new(),
-            resume: if resume { session.run.as_ref().and_then(|run| resume_of(run, HoleId(hole.id))) } else { None },
+            resume: resume(HoleId(hole.id)),
         }));
         at = hole.range.end;
     }
@@ -38,8 +39,8 @@ fn push_text(parts: &mut Vec<Part>, text: String) {
     }
 }
 
-/// Which of the engine's cells the hole goes on from: none where it has not shown any yet.
-fn resume_of(run: &Run, id: HoleId) -> Option<Resume> {
+/// Which of the running job's cells the hole goes on from: none where it has not shown any yet.
+pub(crate) fn resume_of(run: &Run, id: HoleId) -> Option<Resume> {
     if let Some((_, resume)) = run.resumes.iter().find(|(hole, _)| *hole == id) {
         return Some(resume.clone());
     }

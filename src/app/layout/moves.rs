@@ -91,7 +91,7 @@ pub(crate) enum Side {
 /// The hole and the cells over it, if there are any over it.
 pub(crate) fn covered(app: &App, id: HoleId) -> Option<(&Hole, &HoleCells)> {
     let cells = app.infill().cells_of(id)?;
-    let shown = !cells.cells.is_empty() || app.infill().proposal().is_some();
+    let shown = !cells.cells.is_empty() || app.infill().is_settled();
     shown.then_some(())?;
     Some((app.document().holes().get(id.0)?, cells))
 }

@@ -16,7 +16,7 @@ type Laid<'a> = (&'a Hole, &'a HoleCells);
 
 /// The holes with cells over them, in document order.
 fn laid(app: &App) -> impl DoubleEndedIterator<Item = Laid<'_>> {
-    let settled = app.infill().proposal().is_some();
+    let settled = app.infill().is_settled();
     let with_cells = app.infill().overlay().iter().filter(move |cells| settled || !cells.cells.is_empty());
     with_cells.filter_map(|cells| Some((app.document().holes().get(cells.id.0)?, cells)))
 }

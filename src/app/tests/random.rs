@@ -14,6 +14,7 @@ use crate::engine::protocol::{Event, Outcome};
 enum Op {
     Key(&'static str),
     Frame(usize),
+    Tick,
     LateFrame,
     Finish(usize),
     Fail,
@@ -23,10 +24,14 @@ fn op() -> impl Strategy<Value = Op> {
     let edits = ["x", "y", "enter", "backspace", "delete", "ctrl-z", "ctrl-y", "ctrl-k", "tab"];
     let moves = ["left", "right", "up", "down", "home", "end", "shift-left", "shift-right", "ctrl-a", "ctrl-home"];
     let runs = ["alt-m", "f5", "f6", "i", "r", "[", "]", "space", ".", "esc"];
+    // Going through the steps and doing something to cells.
+    let steers = [",", ",", "<", ">", "R", "v", "d", "p", "u", "m", "b", "B", "1"];
     prop_oneof![
         4 => prop::sample::select(edits.to_vec()).prop_map(Op::Key),
         4 => prop::sample::select(moves.to_vec()).prop_map(Op::Key),
         4 => prop::sample::select(runs.to_vec()).prop_map(Op::Key),
+        3 => prop::sample::select(steers.to_vec()).prop_map(Op::Key),
+        1 => Just(Op::Tick),
         3 => (0_usize..5).prop_map(Op::Frame),
         1 => Just(Op::LateFrame),
         2 => (0_usize..5).prop_map(Op::Finish),
@@ -41,8 +46,17 @@ fn apply(desk: &mut Desk, op: &Op) {
     let running = desk.app.infill().stage() == Stage::Running;
     match op {
         Op::Key(key) => _ = desk.keys(key),
-        Op::Frame(i) if running => _ = desk.frame(&[CELLS[*i]; 9]),
+        Op::Frame(i) if running => {
+            // Steps go on from where the run, or what it is a branch of, was.
+            let step = desk.app.infill().session().and_then(|session| session.timeline()?.last());
+            let step = step.map_or(0, |last| last.step + 1);
+            desk.frames(step, &[&[CELLS[*i]; 9]]);
+        }
         Op::Finish(i) if running => _ = desk.finish(&[DONE[*i]; 9]),
+        Op::Tick => {
+            desk.now += std::time::Duration::from_secs(1);
+            desk.send(Message::Tick);
+        }
         Op::Fail if running => {
             let job = desk.job();
             desk.send(Message::Engine(Event::Ended { job, outcome: Outcome::Failed("no".into()) }));
@@ -66,7 +80,7 @@ pub(super) fn check_invariants(desk: &Desk) {
         assert!(!session.holes().is_empty());
         assert!(session.holes().iter().all(|id| app.document().holes().get(id.0).is_some()));
         assert!(app.infill().overlay().iter().all(|cells| session.holes().contains(&cells.id)));
-        assert!(app.infill().stage() != Stage::Review || session.proposals().0 > 0);
+        assert!(app.infill().stage() != Stage::Review || !session.branches().is_empty());
     }
     assert!(screen(app).rows.iter().all(|row| row.range.end <= len));
 }
@@ -90,6 +104,18 @@ fn may_edit(op: &Op) -> bool {
                 | "]"
                 | "space"
                 | "."
+                | ","
+                | "<"
+                | ">"
+                | "R"
+                | "v"
+                | "d"
+                | "p"
+                | "u"
+                | "m"
+                | "b"
+                | "B"
+                | "1"
         )
     )
 }
@@ -169,7 +195,13 @@ proptest! {
                 desk.keys("f6");
             }
             let before = desk.text();
-            desk.keys("enter");
+            // At an earlier step, or where a run was stopped, nothing is accepted while something is masked.
+            desk.keys("> enter");
+            let stopped = desk.app.infill().branch().is_some_and(|branch| branch.masks_left > 0);
+            if stopped {
+                prop_assert_eq!(&desk.text(), &before);
+                return Ok(());
+            }
             prop_assert_eq!(desk.app.infill().stage(), Stage::Idle);
             desk.keys("ctrl-z");
             prop_assert_eq!(desk.text(), before);

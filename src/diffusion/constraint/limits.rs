@@ -189,7 +189,7 @@ mod tests {
     }
 
     fn edit(position: usize, act: EditAct, probability: f64) -> Edit {
-        Edit { position, act, probability, runners_up: Vec::new() }
+        Edit { probability, ..Edit::bare(position, act) }
     }
 
     #[test]

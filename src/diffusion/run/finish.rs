@@ -22,6 +22,7 @@ impl<D: Draw> Run<D> {
             position: guess.position,
             act: EditAct::Write { token: guess.token },
             probability: guess.probability,
+            entropy: guess.entropy,
             runners_up: guess.runners_up.clone(),
         };
         let mut edits: Vec<Edit> = guesses.map(write).collect();

@@ -126,8 +126,9 @@ impl<D: Draw> Run<D> {
         let canvas = &self.canvas;
         for (&position, proposal) in x0 {
             let token = proposal.best();
-            let (probability, runners_up) = (proposal.max_probability(), proposal.runners_up(token));
-            self.guesses.insert(position, Guess { position, token, probability, runners_up });
+            let (probability, entropy) = (proposal.max_probability(), proposal.entropy);
+            let runners_up = proposal.runners_up(token);
+            self.guesses.insert(position, Guess { position, token, probability, entropy, runners_up });
         }
         let banned = |token| self.vocabulary.is_banned(token);
         self.guesses.retain(|&position, guess| canvas.kind(position) == Kind::Masked && !banned(guess.token));

@@ -13,6 +13,7 @@ pub struct Mark {
     polished: usize,
     growth: usize,
     agreement: (f64, usize),
+    masks: usize,
 }
 
 impl Mark {
@@ -32,7 +33,8 @@ impl<D: Draw> Run<D> {
     pub fn mark(&self) -> Mark {
         let Self { clock, block, windows, polished, growth, agreement, .. } = self;
         let (clock, block, windows, polished) = (*clock, *block, *windows, *polished);
-        Mark { clock, block, windows, polished, growth: *growth, agreement: *agreement }
+        let masks = self.canvas.masks_left();
+        Mark { clock, block, windows, polished, growth: *growth, agreement: *agreement, masks }
     }
 
     /// Goes on from where another run of the same sampler was, on the canvas that it then had. Where the canvas has masks that
@@ -41,11 +43,8 @@ impl<D: Draw> Run<D> {
     pub fn resume(mut self, mark: Mark) -> Self {
         (self.clock, self.block, self.windows) = (mark.clock, mark.block, mark.windows);
         (self.polished, self.growth, self.agreement) = (mark.polished, mark.growth, mark.agreement);
-        let first = self.sampler.window.masks(&self.canvas).iter().position(|&masks| masks > 0);
-        if first.is_some_and(|first| self.block.is_none_or(|block| first < block)) {
-            self.replan(0);
-        }
-        self.choose_refresh();
+        // Also where nothing is new: what the run is planned for may be written by now.
+        self.replan(self.canvas.masks_left().saturating_sub(mark.masks));
         self
     }
 

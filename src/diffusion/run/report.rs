@@ -13,6 +13,8 @@ pub struct Guess {
     pub token: TokenId,
     /// How likely it is at temperature 1.
     pub probability: f64,
+    /// How open the position is, in nats at temperature 1.
+    pub entropy: f64,
     /// What else, most likely first.
     pub runners_up: Vec<(TokenId, f32)>,
 }

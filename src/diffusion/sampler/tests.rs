@@ -32,7 +32,20 @@ fn proposals(scores: &[(f64, f64)]) -> Proposals {
         let in_place = (i >= 4).then_some(confidence);
         let (probability, margin) = (confidence, confidence / 2.0);
         let (neg_entropy, gap) = (-entropy, 1.0);
-        (i, Proposal { token, probability, confidence, margin, neg_entropy, gap, in_place, top: Vec::new() })
+        (
+            i,
+            Proposal {
+                token,
+                probability,
+                confidence,
+                margin,
+                neg_entropy,
+                gap,
+                in_place,
+                entropy: 0.0,
+                top: Vec::new(),
+            },
+        )
     };
     scores.iter().enumerate().map(proposal).collect()
 }

@@ -63,6 +63,7 @@ fn write(position: usize, proposal: &Proposal) -> Edit {
         position,
         act: EditAct::Write { token: proposal.token },
         probability: proposal.probability,
+        entropy: proposal.entropy,
         runners_up: proposal.runners_up(proposal.token),
     }
 }
@@ -102,7 +103,20 @@ mod tests {
             let top = vec![(i as u32, confidence as f32)];
             let probability = confidence;
             let (margin, neg_entropy) = (confidence, confidence.ln());
-            (i, Proposal { token: 0, probability, confidence, margin, neg_entropy, gap: 1.0, in_place: None, top })
+            (
+                i,
+                Proposal {
+                    token: 0,
+                    probability,
+                    confidence,
+                    margin,
+                    neg_entropy,
+                    gap: 1.0,
+                    in_place: None,
+                    entropy: 0.0,
+                    top,
+                },
+            )
         };
         confidences.iter().enumerate().map(proposal).collect()
     }

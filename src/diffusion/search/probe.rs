@@ -46,7 +46,7 @@ impl Probe {
                 let token = |position: &usize| x0.get(position).map(|proposal| proposal.token);
                 let edit = |position: usize| {
                     let act = EditAct::Write { token: token(&position)? };
-                    Some(Edit { position, act, probability: 0.0, runners_up: Vec::new() })
+                    Some(Edit::bare(position, act))
                 };
                 let edits: Vec<Edit> = written.into_iter().filter_map(edit).collect();
                 let mut trial = canvas.clone();

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::{MOST_STATES, Trajectory, UserAct};
-use crate::diffusion::canvas::{Canvas, Kind};
+use super::{MOST_STATES, Trajectory};
+use crate::diffusion::canvas::{Canvas, Kind, UserAct};
 use crate::diffusion::preset::names;
 use crate::diffusion::rng::Seeded;
 use crate::diffusion::run::Run;
@@ -89,24 +89,52 @@ fn a_branch_with_another_seed_and_a_pin_keeps_what_was_there_and_differs_after()
 }
 
 #[test]
-fn what_the_user_does_is_a_part_of_it() {
+fn what_the_user_does_is_a_step_of_its_own() {
     let mut run = begin("llada", Canvas::from_ids(&[M; 4], M), 1);
     let mut trajectory = Trajectory::new(&run, "llada", 1);
     let report = step(&mut run);
     trajectory.record(&run, &report).unwrap();
     let written = report.edits[0].position;
-    trajectory.act(&mut run, UserAct::MaskAgain(written)).unwrap();
-    trajectory.act(&mut run, UserAct::Forbid(written, 2)).unwrap();
-    assert!(trajectory.act(&mut run, UserAct::Pin(written)).is_err(), "there is nothing to pin");
-    let report = step(&mut run);
-    trajectory.record(&run, &report).unwrap();
-    assert_eq!(&trajectory.canvas_at(2).unwrap(), run.canvas());
-    assert_eq!(trajectory.moments()[1].acts.len(), 2);
+    let masked = run.canvas().masked().next().unwrap();
+    assert!(trajectory.act(vec![UserAct::MaskAgain(written), UserAct::Pin(masked)]).is_err(), "nothing to pin");
+    assert_eq!(trajectory.newest(), run.canvas(), "all or nothing");
+    let acts =
+        vec![UserAct::MaskAgain(written), UserAct::Forbid(written, 2), UserAct::WriteOver(masked, [1, 3].into())];
+    trajectory.act(acts).unwrap();
+    let mut run = trajectory.branch(begin("llada", trajectory.newest().clone(), 1), 2);
+    assert_eq!(run.steps_left(), 3, "the plan grows by what was masked, and what was written over is done");
+    while !run.is_done() {
+        let report = step(&mut run);
+        trajectory.record(&run, &report).unwrap();
+    }
+    assert_eq!(&trajectory.canvas_at(99).unwrap(), run.canvas());
+    assert_eq!(trajectory.moments()[1].acts.len(), 3);
+    assert!(run.canvas().ids().len() == 5 && run.canvas().masks_left() == 0);
+    assert!(trajectory.canvas_at(1).unwrap().ids().len() == 4);
+}
+
+#[test]
+fn what_was_forbidden_on_the_way_is_forbidden_in_a_branch() {
+    let mut run = begin("llada", Canvas::from_ids(&[M; 6], M), 1);
+    let mut trajectory = Trajectory::new(&run, "llada", 1);
+    let mut canvases = vec![run.canvas().clone()];
+    for token in 0..4 {
+        let last = run.canvas().masked().last().unwrap();
+        run.revise(|canvas| canvas.forbid(last, token)).unwrap();
+        let report = step(&mut run);
+        trajectory.record(&run, &report).unwrap();
+        canvases.push(run.canvas().clone());
+    }
+    for (steps, canvas) in canvases.iter().enumerate() {
+        assert_eq!(&trajectory.canvas_at(steps).unwrap(), canvas);
+    }
 }
 
 #[test]
 fn a_long_run_keeps_few_canvases_and_every_step() {
     let (trajectory, canvases) = recorded("left-to-right", &[M; 400], 1);
+    // Of a canvas of 400 positions, each of some 70 bytes, with five runners-up an edit.
+    assert!(trajectory.bytes() < (MOST_STATES + 2) * 400 * 80 + 400 * 400, "{}", trajectory.bytes());
     assert!(trajectory.states.len() <= MOST_STATES && trajectory.states.len() > MOST_STATES / 4);
     for steps in [0, 1, 77, 399, 400, 900] {
         assert_eq!(&trajectory.canvas_at(steps).unwrap(), &canvases[steps.min(400)]);

@@ -4,10 +4,8 @@ use super::picture::Picture;
 use super::settle::Settling;
 use super::{Cancelled, Job, Stage, words};
 use crate::diffusion::canvas::Canvas;
-use crate::diffusion::rng::Seeded;
-use crate::diffusion::run::Run;
-use crate::diffusion::sampler::Sampler;
-use crate::diffusion::{DenoiseError, Denoiser, Logits};
+use crate::diffusion::run::{Run, StepReport};
+use crate::diffusion::{DenoiseError, Logits};
 use crate::engine::protocol::Verb;
 use crate::model::Model;
 
@@ -19,7 +17,7 @@ impl Job {
         }
         self.limits.keep(&canvas);
         self.settling = Settling::of(canvas.clone());
-        self.run_on(canvas, self.sampler.clone(), self.options.seed, model)
+        self.run_on(canvas, model)
     }
 
     pub(super) fn begin_masked(&mut self, lengths: &[usize], model: &Model) -> Result<Stage, DenoiseError> {
@@ -27,23 +25,27 @@ impl Job {
         Ok(self.begin(canvas, model))
     }
 
-    pub(super) fn run_on(&mut self, canvas: Canvas, sampler: Sampler, seed: u64, model: &Model) -> Stage {
+    pub(super) fn run_on(&mut self, canvas: Canvas, model: &Model) -> Stage {
         self.picture = Picture::new(canvas.clone());
-        let run = Run::new(canvas, sampler, model.vocabulary(), model.shift(), Seeded(seed));
-        Stage::Denoising(Box::new(run.with_noise(model.noise()).with_limits(self.limits.clone())))
+        self.trail.close();
+        self.skipped = 0;
+        Stage::Denoising(Box::new(self.going_on(canvas, None, model)))
     }
 
-    /// One step of a run; whether it was the last.
+    /// One step of a run.
     pub(super) fn turn(
         &mut self,
         run: &mut Run,
         model: &mut Model,
         cancelled: Cancelled<'_>,
-    ) -> Result<bool, DenoiseError> {
-        run.revise(|canvas| words::forbid_echoes(canvas, model));
+    ) -> Result<StepReport, DenoiseError> {
+        run.revise(|canvas| {
+            words::forbid_echoes(canvas, model);
+            words::forbid(canvas, &self.unwanted);
+        });
         let report = run.turn(model, true, cancelled)?;
-        self.picture.step(run, &report);
-        Ok(report.done)
+        self.picture.step(run, &report, self.steps + 1);
+        Ok(report)
     }
 
     pub(super) fn denoise(
@@ -52,15 +54,20 @@ impl Job {
         model: &mut Model,
         cancelled: Cancelled<'_>,
     ) -> Result<Stage, DenoiseError> {
-        let done = self.turn(&mut run, model, cancelled)?;
+        let report = self.turn(&mut run, model, cancelled)?;
         self.steps += 1;
-        if !done {
-            return Ok(Stage::Denoising(run));
-        }
-        self.passes += run.nfe();
+        self.trail.record(&run, &report);
+        Ok(if report.done { self.conclude(run, model) } else { Stage::Denoising(run) })
+    }
+
+    /// A run has ended.
+    pub(super) fn conclude(&mut self, run: Box<Run>, model: &Model) -> Stage {
+        self.passes += run.nfe() - self.skipped;
+        self.skipped = 0;
         match self.verb {
-            Verb::Refine => Ok(Self::judge(run, model)),
-            Verb::Fill | Verb::Rewrite { .. } => Ok(self.settle_demands(run.canvas(), model)),
+            // Without the old text there is nothing to judge by.
+            Verb::Refine if !self.picture.old_ids.is_empty() => Self::judge(run, model),
+            _ => self.settle_demands(run.canvas(), model),
         }
     }
 
@@ -81,7 +88,8 @@ impl Job {
             }
             let report = run.finish_now()?;
             rounds += 1;
-            self.picture.step(run, &report);
+            self.picture.step(run, &report, self.steps + rounds);
+            self.trail.record(run, &report);
             if report.edits.is_empty() {
                 break;
             }

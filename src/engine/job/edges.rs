@@ -133,6 +133,23 @@ pub(super) fn carry(old: &Prompt, new: &mut Prompt, canvas: &Canvas) -> Vec<Vec<
     carried
 }
 
+/// What was forbidden in the cells that each hole went on from is forbidden there on the new canvas.
+pub(super) fn carry_bans((old, from): (&Prompt, &Canvas), (new, canvas): (&Prompt, &mut Canvas)) {
+    for (index, hole) in new.holes.iter().enumerate() {
+        let (id, part) = match &hole.part.resume {
+            Some(resume) => (resume.from, resume.cells.clone()),
+            None => (hole.id(), 0..usize::MAX),
+        };
+        let Some(before) = old.holes.iter().position(|old| old.id() == id) else { continue };
+        let cells = old.own_range(from, before).skip(part.start).take(part.len());
+        for (then, now) in cells.zip(new.own_range(canvas, index)) {
+            if let Some(limit) = from.limit(then).filter(|limit| !limit.banned.is_empty()) {
+                canvas.set_banned(now, &limit.banned);
+            }
+        }
+    }
+}
+
 /// Whether a new edge can be as the old one was.
 fn take_over(old: &Edge, new: &mut Edge) -> bool {
     if old.bytes == new.bytes {

@@ -1,13 +1,14 @@
 //! What a job shows: the canvas with the model's guesses, as text, cell by cell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::diffusion::TokenId;
-use crate::diffusion::canvas::{Canvas, Edit, EditAct, Kind};
+use crate::diffusion::canvas::{Canvas, Edit, EditAct, EditError, Kind, UserAct};
 use crate::diffusion::run::{Guess, Run, StepReport};
+use crate::diffusion::trajectory::Trajectory;
 use crate::engine::prompt::{HolePlan, Prompt};
-use crate::engine::protocol::{Cell, CellState, HoleFrame};
+use crate::engine::protocol::{Alternative, Cell, CellState, HoleFrame, Token};
 use crate::engine::spell::spell;
 use crate::model::{Model, Tokenizer};
 
@@ -23,12 +24,23 @@ pub(super) struct Picture {
     pub(super) old_ids: Vec<TokenId>,
     pub(super) old_log_probabilities: Vec<Option<f64>>,
     guesses: BTreeMap<usize, Guess>,
-    /// What else was considered for a written position, at its commit.
-    considered: BTreeMap<usize, Vec<(TokenId, f32)>>,
-    last_step: Option<usize>,
+    /// How written positions came to be what they are.
+    written: BTreeMap<usize, Written>,
+    /// Written in the last step.
+    fresh: BTreeSet<usize>,
     /// What the last step did.
     pub(super) edits: Vec<Edit>,
     remasked: BTreeMap<usize, TokenId>,
+}
+
+/// What was known of a position when it was written.
+#[derive(Debug, Clone, PartialEq)]
+struct Written {
+    /// After which step of the job it stands there.
+    step: usize,
+    /// What else was considered.
+    runners_up: Vec<(TokenId, f32)>,
+    entropy: Option<f64>,
 }
 
 impl Picture {
@@ -36,24 +48,140 @@ impl Picture {
         Self { masks_total: canvas.masks_left(), canvas, ..Self::default() }
     }
 
-    /// Takes in a step. Positions are stable: no sampler here inserts or deletes yet.
-    pub(super) fn step(&mut self, run: &Run, report: &StepReport) {
+    /// What a job showed after so many steps of a trajectory that began when it had made `base` of them; without guesses,
+    /// which the next pass brings.
+    pub(super) fn of(trajectory: &Trajectory, steps: usize, base: usize) -> Result<Self, EditError> {
+        let mut picture = Self::new(trajectory.first().clone());
+        for (made, moment) in trajectory.moments().iter().take(steps).enumerate() {
+            picture.note_acts(&moment.acts, base + made + 1);
+            picture.note(&moment.edits, base + made + 1);
+            picture.canvas = trajectory.canvas_at(made + 1)?;
+        }
+        // What was written last is no news any more, and what was taken back is gone.
+        picture.fresh.clear();
+        picture.remasked.clear();
+        picture.edits.clear();
+        Ok(picture)
+    }
+
+    /// Takes in a step, which is the job's step `step`.
+    pub(super) fn step(&mut self, run: &Run, report: &StepReport, step: usize) {
+        self.note(&report.edits, step);
+        self.guesses = report.guesses.iter().map(|guess| (guess.position, guess.clone())).collect();
+        self.canvas = run.canvas().clone();
+    }
+
+    fn note(&mut self, edits: &[Edit], step: usize) {
         self.remasked.clear();
-        for edit in &report.edits {
+        self.fresh.clear();
+        for edit in edits {
             match edit.act {
                 EditAct::Write { .. } => {
-                    self.considered.insert(edit.position, edit.runners_up.clone());
+                    let (runners_up, entropy) = (edit.runners_up.clone(), Some(edit.entropy));
+                    self.written.insert(edit.position, Written { step, runners_up, entropy });
+                    self.fresh.insert(edit.position);
                 }
                 EditAct::Mask | EditAct::Noise { .. } => {
                     self.remasked.extend(self.canvas.ids().get(edit.position).map(|id| (edit.position, *id)));
+                    self.written.remove(&edit.position);
                 }
-                EditAct::Insert { .. } | EditAct::Delete => self.considered.clear(),
+                EditAct::Insert { .. } | EditAct::Delete => {}
             }
         }
-        self.guesses = report.guesses.iter().map(|guess| (guess.position, guess.clone())).collect();
-        self.last_step = Some(report.step);
-        self.edits.clone_from(&report.edits);
-        self.canvas = run.canvas().clone();
+        let mut shifting: Vec<&Edit> =
+            edits.iter().filter(|edit| matches!(edit.act, EditAct::Insert { .. } | EditAct::Delete)).collect();
+        shifting.sort_by_key(|edit| std::cmp::Reverse(edit.position));
+        shifting.dedup_by_key(|edit| edit.position);
+        for edit in shifting {
+            let at = edit.position;
+            match edit.act {
+                EditAct::Insert { masks } => self.shift(|old| Some(if old >= at { old + masks } else { old })),
+                _ => self.shift(|old| (old != at).then(|| if old > at { old - 1 } else { old })),
+            }
+        }
+        self.edits = edits.to_vec();
+    }
+
+    /// Takes in what the user did, as the job's step `step`, which led to a canvas.
+    pub(super) fn steered(&mut self, acts: &[UserAct], canvas: &Canvas, step: usize) {
+        let masks = self.canvas.masks_left();
+        self.note_acts(acts, step);
+        self.canvas = canvas.clone();
+        self.masks_total = (self.masks_total + canvas.masks_left()).saturating_sub(masks);
+        let is_open = |position: &usize| canvas.kind(*position) == Kind::Masked;
+        self.guesses.retain(|position, guess| {
+            is_open(position) && canvas.limit(*position).is_some_and(|limit| limit.allows(guess.token))
+        });
+    }
+
+    fn note_acts(&mut self, acts: &[UserAct], step: usize) {
+        self.remasked.clear();
+        self.fresh.clear();
+        self.edits.clear();
+        let held = Written { step, runners_up: Vec::new(), entropy: None };
+        for act in acts {
+            match act {
+                UserAct::PinAs(position, token) => {
+                    let written = self.instead(*position, *token, step);
+                    self.written.insert(*position, written);
+                }
+                UserAct::WriteOver(position, tokens) => {
+                    self.shift(|old| act.moved(old));
+                    self.written.extend((*position..*position + tokens.len()).map(|at| (at, held.clone())));
+                }
+                UserAct::MaskAgain(position) => {
+                    self.remasked.extend(self.canvas.ids().get(*position).map(|id| (*position, *id)));
+                    self.written.remove(position);
+                }
+                UserAct::Restore(position, _) => drop(self.written.remove(position)),
+                UserAct::Pin(_) | UserAct::Unpin(_) | UserAct::Forbid(..) => {}
+            }
+        }
+        // Positions of what was taken back are those of the canvas before; where they moved, it is not shown.
+        if acts.iter().any(|act| matches!(act, UserAct::WriteOver(_, tokens) if tokens.len() > 1)) {
+            self.remasked.clear();
+        }
+    }
+
+    /// What is known of a position at which a token is put in the place of another: that one can be chosen again.
+    fn instead(&self, position: usize, token: TokenId, step: usize) -> Written {
+        let guess = self.guesses.get(&position);
+        let before = match (self.canvas.kind(position), guess) {
+            (Kind::Committed { probability, .. }, _) => self.canvas.ids().get(position).map(|id| (*id, probability)),
+            (_, Some(guess)) => Some((guess.token, guess.probability)),
+            _ => None,
+        };
+        let (others, entropy) = match (self.written.get(&position), guess) {
+            (Some(written), _) => (written.runners_up.clone(), written.entropy),
+            (None, Some(guess)) => (guess.runners_up.clone(), Some(guess.entropy)),
+            (None, None) => (Vec::new(), None),
+        };
+        let before = before.map(|(id, probability)| (id, probability as f32));
+        let mut runners_up: Vec<(TokenId, f32)> =
+            before.into_iter().chain(others).filter(|(id, _)| *id != token).collect();
+        runners_up.sort_by(|a, b| b.1.total_cmp(&a.1));
+        Written { step, runners_up, entropy }
+    }
+
+    /// A token was exchanged for another, which led to a canvas.
+    pub(super) fn exchange(&mut self, canvas: Canvas, edit: Edit, step: usize) {
+        let runners_up = self.considered(edit.position).to_vec();
+        self.note(&[Edit { runners_up, ..edit }], step);
+        self.canvas = canvas;
+    }
+
+    /// Moves what is known of positions to where they are now.
+    fn shift(&mut self, moved: impl Fn(usize) -> Option<usize>) {
+        let moved_in = |position: usize| moved(position);
+        self.written =
+            std::mem::take(&mut self.written).into_iter().filter_map(|(at, it)| Some((moved_in(at)?, it))).collect();
+        self.fresh = std::mem::take(&mut self.fresh).into_iter().filter_map(&moved_in).collect();
+        let guesses = std::mem::take(&mut self.guesses).into_values();
+        let guess = |guess: Guess| {
+            let position = moved_in(guess.position)?;
+            Some((position, Guess { position, ..guess }))
+        };
+        self.guesses = guesses.filter_map(guess).collect();
     }
 
     /// Takes in a step that writes nothing yet: what it would write, and what of that is new.
@@ -64,7 +192,12 @@ impl Picture {
 
     /// What else was considered when a position was written.
     pub(super) fn considered(&self, position: usize) -> &[(TokenId, f32)] {
-        self.considered.get(&position).map_or(&[], Vec::as_slice)
+        self.written.get(&position).map_or(&[], |written| written.runners_up.as_slice())
+    }
+
+    /// The model's best guess for a position that is masked.
+    pub(super) fn guess(&self, position: usize) -> Option<TokenId> {
+        self.guesses.get(&position).map(|guess| guess.token)
     }
 
     /// The holes as they are shown.
@@ -111,23 +244,33 @@ impl Picture {
                 Some(guess) => (CellState::Tentative, guess.probability),
                 None => (CellState::Masked, self.guesses.get(&position).map_or(0.0, |guess| guess.probability)),
             },
-            Kind::Committed { step, probability }
-                if Some(step) == self.last_step && self.considered.contains_key(&position) =>
-            {
+            Kind::Committed { probability, .. } if self.fresh.contains(&position) => {
                 (CellState::JustCommitted, probability)
             }
             Kind::Committed { probability, .. } => (CellState::Committed, probability),
             Kind::Pinned => (CellState::Pinned, 1.0),
             Kind::Fixed | Kind::Original => (CellState::Original, 1.0),
         };
-        let others = match self.guesses.get(&position) {
-            Some(guess) => Some(&guess.runners_up),
-            None => self.considered.get(&position),
+        let (guess, written) = (self.guesses.get(&position), self.written.get(&position));
+        let (others, entropy) = match (guess, written) {
+            (Some(guess), _) => (guess.runners_up.as_slice(), Some(guess.entropy)),
+            (None, Some(written)) => (written.runners_up.as_slice(), written.entropy),
+            (None, None) => (&[][..], None),
         };
-        let alternative = |(id, probability): &(TokenId, f32)| {
-            (String::from_utf8_lossy(tokenizer.bytes(*id)).into_owned(), *probability)
-        };
-        let alternatives = others.map(|others| others.iter().map(alternative).collect()).unwrap_or_default();
-        Cell { text, state, probability: probability as f32, alternatives }
+        Cell {
+            text,
+            state,
+            probability: probability as f32,
+            alternatives: others.iter().map(|other| alternative(*other, tokenizer)).collect(),
+            token: self.shown(position).map(Token),
+            entropy: entropy.map(|entropy| entropy as f32),
+            step: written.map(|written| written.step),
+        }
     }
+}
+
+/// A token as it is offered.
+pub(super) fn alternative((id, probability): (TokenId, f32), tokenizer: &Tokenizer) -> Alternative {
+    let text = String::from_utf8_lossy(tokenizer.bytes(id)).into_owned();
+    Alternative { token: Token(id), text, probability }
 }

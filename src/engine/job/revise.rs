@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::picture::Picture;
 use super::{Cancelled, Job, Purpose, Stage, words};
-use crate::diffusion::canvas::{Cell, Kind};
+use crate::diffusion::canvas::{Cell, Kind, UserAct};
 use crate::diffusion::run::Run;
 use crate::diffusion::score::{self, FOLDS, Scoring};
 use crate::diffusion::{DenoiseError, Denoiser};
@@ -63,8 +63,16 @@ impl Job {
                     let (new, old) = (score::mean(word, new), score::mean(word, before));
                     new.zip(old).is_none_or(|(new, old)| new < old + GAIN)
                 };
-                let worse: Vec<Range<usize>> = changed.iter().filter(worse).cloned().collect();
-                self.picture.canvas = words::restore(run.canvas(), &worse, &self.picture.old_ids);
+                let old = |at: usize| Some(UserAct::Restore(at, self.picture.old_ids.get(at).copied()?));
+                let worse: Vec<UserAct> = changed.iter().filter(worse).cloned().flatten().filter_map(old).collect();
+                let mut canvas = run.into_canvas();
+                let refused = worse.iter().try_for_each(|act| act.apply(&mut canvas));
+                refused.map_err(|error| DenoiseError::Failed(error.to_string()))?;
+                if !worse.is_empty() {
+                    self.steps += 1;
+                    self.trail.act(worse.clone());
+                }
+                self.picture.steered(&worse, &canvas, self.steps);
                 Stage::Done
             }
         })

@@ -7,7 +7,8 @@
 use super::picture::Picture;
 use super::{Job, Stage};
 use crate::diffusion::TokenId;
-use crate::diffusion::canvas::{Canvas, Cell, Kind};
+use crate::diffusion::canvas::{Canvas, Edit, EditAct, Kind};
+use crate::diffusion::sampler::Sampler;
 use crate::engine::check;
 use crate::model::Model;
 
@@ -19,7 +20,7 @@ const MOST_RUNS: usize = 3;
 const TEMPERATURE: f64 = 0.7;
 
 /// What is needed to try again.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Settling {
     /// The canvas that the run began with.
     fresh: Canvas,
@@ -33,6 +34,22 @@ impl Settling {
     pub(super) fn of(fresh: Canvas) -> Self {
         Self { fresh, ..Self::default() }
     }
+
+    /// From here on a new try begins with this canvas.
+    pub(super) fn begin_anew_from(&mut self, fresh: Canvas) {
+        (self.fresh, self.first) = (fresh, None);
+    }
+
+    /// As if nothing had been tried yet.
+    pub(super) fn untried(&self) -> Self {
+        Self::of(self.fresh.clone())
+    }
+
+    /// About how much memory it takes, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        // A position of a canvas is its token, its kind and its limit.
+        (1 + usize::from(self.first.is_some())) * self.fresh.len() * 72
+    }
 }
 
 impl Job {
@@ -41,8 +58,10 @@ impl Job {
         if !check::is_needed(&self.parts) || self.passes_with(canvas, model) {
             return Stage::Done;
         }
-        if let Some(canvas) = self.exchanged(canvas, model) {
-            self.picture.canvas = canvas;
+        if let Some((canvas, edit)) = self.exchanged(canvas, model) {
+            self.steps += 1;
+            self.trail.record_edits(&canvas, vec![edit.clone()]);
+            self.picture.exchange(canvas, edit, self.steps);
             return Stage::Done;
         }
         // The next run would be one of tokens.
@@ -59,10 +78,18 @@ impl Job {
             }
             return Stage::Done;
         }
+        // Beginning anew is a step of its own: what is shown after it is not what was shown before.
+        self.steps += 1;
+        self.run_on(self.settling.fresh.clone(), model)
+    }
+
+    /// The sampler and the seed that the run of this many-th try draws with.
+    pub(super) fn drawing(&self) -> (Sampler, u64) {
         let mut sampler = self.sampler.clone();
-        sampler.propose.temperature = sampler.propose.temperature.max(TEMPERATURE);
-        let seed = self.options.seed.wrapping_add(self.settling.runs as u64);
-        self.run_on(self.settling.fresh.clone(), sampler, seed, model)
+        if self.settling.runs > 0 {
+            sampler.propose.temperature = sampler.propose.temperature.max(TEMPERATURE);
+        }
+        (sampler, self.options.seed.wrapping_add(self.settling.runs as u64))
     }
 
     fn passes_with(&self, canvas: &Canvas, model: &Model) -> bool {
@@ -72,7 +99,7 @@ impl Job {
     }
 
     /// The canvas with one token exchanged for a runner-up, such that all demands are met.
-    fn exchanged(&mut self, canvas: &Canvas, model: &Model) -> Option<Canvas> {
+    fn exchanged(&mut self, canvas: &Canvas, model: &Model) -> Option<(Canvas, Edit)> {
         let mut exchanges: Vec<(f64, usize, TokenId, f64)> = Vec::new();
         for position in canvas.hole_positions() {
             let Kind::Committed { probability, .. } = canvas.kind(position) else { continue };
@@ -82,10 +109,11 @@ impl Job {
             }
         }
         exchanges.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
-        exchanges.into_iter().take(MOST_EXCHANGES).find_map(|(_, position, id, probability)| {
-            let written = Cell::Committed { id, probability };
-            let changed = super::words::rebuilt(canvas, |at, cell| if at == position { written } else { cell });
-            (self.limits.holds(&changed) && self.passes_with(&changed, model)).then_some(changed)
+        exchanges.into_iter().take(MOST_EXCHANGES).find_map(|(_, position, token, probability)| {
+            let edit = Edit { probability, ..Edit::bare(position, EditAct::Write { token }) };
+            let mut changed = canvas.clone();
+            changed.apply(std::slice::from_ref(&edit), 0).ok()?;
+            (self.limits.holds(&changed) && self.passes_with(&changed, model)).then_some((changed, edit))
         })
     }
 }

@@ -84,7 +84,7 @@ impl Job {
         let Trial { plans, at, mut best, state } = trial;
         let state = match state {
             State::Filling(mut run) => {
-                if self.turn(&mut run, model, cancelled)? {
+                if self.turn(&mut run, model, cancelled)?.done {
                     self.passes += run.nfe();
                     let canvas = Box::new(run.into_canvas());
                     State::Judging { scoring: judging(&canvas, model.shift()), canvas, fold: 0 }

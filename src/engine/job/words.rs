@@ -53,6 +53,15 @@ pub(super) fn forbid_echoes(canvas: &mut Canvas, model: &Model) {
     }
 }
 
+/// Forbids these tokens at each masked position.
+pub(super) fn forbid(canvas: &mut Canvas, tokens: &[u32]) {
+    let masked: Vec<usize> = if tokens.is_empty() { Vec::new() } else { canvas.masked().collect() };
+    for (position, token) in masked.into_iter().flat_map(|position| tokens.iter().map(move |token| (position, token))) {
+        // A masked position is in a hole, and there it may be forbidden.
+        let _ = canvas.forbid(position, *token);
+    }
+}
+
 /// Maximal runs of positions in holes whose kind is as asked.
 pub(super) fn runs(canvas: &Canvas, wanted: impl Fn(Kind) -> bool) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
@@ -66,14 +75,6 @@ pub(super) fn runs(canvas: &Canvas, wanted: impl Fn(Kind) -> bool) -> Vec<Range<
         }
     }
     runs
-}
-
-/// The canvas with the old tokens put back at some positions.
-pub(super) fn restore(canvas: &Canvas, ranges: &[Range<usize>], old: &[u32]) -> Canvas {
-    rebuilt(canvas, |position, cell| {
-        let back = ranges.iter().any(|range| range.contains(&position));
-        old.get(position).filter(|_| back).map_or(cell, |id| Cell::Original(*id))
-    })
 }
 
 /// The canvas with other cells in its holes; limits are not carried over.
@@ -111,12 +112,5 @@ mod tests {
     fn runs_end_at_the_edge_of_a_hole() {
         let runs = runs(&canvas(), |kind| matches!(kind, Kind::Committed { .. }));
         assert_eq!(runs, [3..5, 5..6]);
-    }
-
-    #[test]
-    fn restoring_gives_the_old_tokens_back() {
-        let restored = restore(&canvas(), &[3..4, 4..5], &[7, 8, 1, 20, 30, 40, 9]);
-        assert_eq!(restored.ids(), [7, 8, 1, 20, 30, 4, 9]);
-        assert_eq!(restored.kind(3), Kind::Original);
     }
 }

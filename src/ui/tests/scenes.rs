@@ -9,7 +9,8 @@ use crate::app::key::Key;
 use crate::app::message::{Message, Opened, Recovered, SaveError};
 use crate::app::settings::Settings;
 use crate::engine::protocol::{
-    Cell, CellState, Command, Event, Frame, HoleFrame, HoleId, JobId, ModelInfo, Outcome, Part, Phase,
+    Alternative, Cell, CellState, Command, Event, Frame, HoleFrame, HoleId, JobId, Judgement, ModelInfo, Outcome, Part,
+    Phase, Place, Question, ScoreRequest, Scored, Token, WordScore,
 };
 
 pub(crate) const STORY: &str = "The keeper had not spoken to anyone in eleven days\nwhen the wind fell, and he ran down to the\nwater. \
@@ -20,13 +21,15 @@ pub(crate) struct Scene {
     pub(crate) app: App,
     job: JobId,
     holes: Vec<HoleId>,
+    /// The words that were asked about last.
+    asked: Option<ScoreRequest>,
 }
 
 impl Scene {
     /// A program with a model and no document.
     pub(crate) fn empty() -> Self {
         let app = App::new(Settings { seed: 4821, ..Settings::default() });
-        let mut scene = Self { app, job: JobId(0), holes: Vec::new() };
+        let mut scene = Self { app, job: JobId(0), holes: Vec::new(), asked: None };
         let info = ModelInfo { name: "lacuna-135m".into(), device: "cpu".into(), ..ModelInfo::default() };
         scene.send(Message::Engine(Event::Ready(info)));
         scene
@@ -42,6 +45,10 @@ impl Scene {
 
     pub(crate) fn send(&mut self, message: Message) {
         for effect in self.app.update(Duration::from_secs(1), message) {
+            if let Effect::Engine(Command::Score(request)) = effect {
+                self.asked = Some(request);
+                continue;
+            }
             let Effect::Engine(Command::Start(request)) = effect else { continue };
             self.job = request.job;
             let id = |part: &Part| if let Part::Hole(hole) = part { Some(hole.id) } else { None };
@@ -69,6 +76,10 @@ impl Scene {
 
     /// A frame of the run: for each hole, cells separated by blanks, see [`cell`].
     fn frame_of(&self, holes: &[&str]) -> Arc<Frame> {
+        self.frame_at(7, holes)
+    }
+
+    fn frame_at(&self, step: usize, holes: &[&str]) -> Arc<Frame> {
         let hole = |(&id, cells): (&HoleId, &&str)| HoleFrame {
             id,
             cells: cells.split_whitespace().map(cell).collect(),
@@ -78,7 +89,7 @@ impl Scene {
         let cells = || holes.iter().flat_map(|hole| &hole.cells);
         Arc::new(Frame {
             job: self.job,
-            step: 7,
+            step,
             steps: Some(16),
             phase: Phase::Denoising,
             masks_left: cells().filter(|cell| !cell.state.is_written()).count(),
@@ -87,6 +98,28 @@ impl Scene {
             seconds: 0.4,
             holes,
         })
+    }
+
+    /// A frame of the run after so many steps.
+    pub(crate) fn step(mut self, step: usize, holes: &[&str]) -> Self {
+        let frame = self.frame_at(step, holes);
+        self.send(Message::Engine(Event::Frame(frame)));
+        self
+    }
+
+    /// The engine says what the model thinks of a cell of the second hole.
+    pub(crate) fn answered(mut self, cell: usize) -> Self {
+        let at = Place { hole: self.holes[1], cell };
+        let alternative =
+            |token, text: &str, probability| Alternative { token: Token(token), text: text.into(), probability };
+        let judgement = Judgement {
+            question: Question { job: self.job, step: 7, at },
+            probability: Some(0.5),
+            entropy: 0.8,
+            alternatives: vec![alternative(9, " call", 0.5), alternative(1, " ship", 0.3)],
+        };
+        self.send(Message::Engine(Event::Judged(judgement)));
+        self
     }
 
     pub(crate) fn frame(mut self, holes: &[&str]) -> Self {
@@ -98,6 +131,20 @@ impl Scene {
     pub(crate) fn finish(mut self, holes: &[&str]) -> Self {
         let outcome = Outcome::Finished(self.frame_of(holes));
         self.send(Message::Engine(Event::Ended { job: self.job, outcome }));
+        self
+    }
+
+    /// Judges the words that were asked about: those named have these probabilities, the others 60 %.
+    pub(crate) fn judged(mut self, unlikely: &[(&str, f64)]) -> Self {
+        let request = self.asked.take().unwrap();
+        let start = |word: &str| word.as_ptr() as usize - request.text.as_ptr() as usize;
+        let words = request.text.split_whitespace().map(|word| WordScore {
+            bytes: start(word)..start(word) + word.len(),
+            tokens: 1,
+            log_probability: Some(unlikely.iter().find(|(known, _)| *known == word).map_or(0.6, |(_, p)| *p).ln()),
+        });
+        let scored = Scored { id: request.id, words: words.collect(), passes: 6, seconds: 0.5 };
+        self.send(Message::Engine(Event::Scored(scored)));
         self
     }
 
@@ -121,8 +168,10 @@ fn cell(word: &str) -> Cell {
         _ => (CellState::Masked, 0.0),
     };
     let text = word[1..].replace('_', " ").replace('/', "\n");
-    let alternatives = vec![("_ship".replace('_', " "), 0.12), (" tug".to_owned(), 0.04)];
-    Cell { text, state, probability, alternatives }
+    let other = |token, text: &str, probability| Alternative { token: Token(token), text: text.into(), probability };
+    let alternatives = vec![other(1, " ship", 0.12), other(2, " tug", 0.04)];
+    let (token, entropy, step) = (Some(Token(9)), Some(1.3), Some(4));
+    Cell { alternatives, token, entropy, step, ..Cell::new(text, state, probability) }
 }
 
 const ONE_FRAME: [&str; 2] = ["+the ?_storm -", "*had *_heard +_him ~_or !_her #_all -"];
@@ -156,6 +205,23 @@ pub(crate) fn review() -> Scene {
     two_holes().keys("f5").finish(&["+the +_storm +_broke", "+had +_heard +_him +_call"])
 }
 
+/// The third of four steps of a run that is over.
+pub(crate) fn timeline() -> Scene {
+    let run = two_holes().keys("f5").step(0, &["- - -", "- - - -"]).step(1, &["+the - -", "+had - - -"]);
+    let run = run.step(2, &["+the +_storm -", "+had +_heard - -"]);
+    run.finish(&["+the +_storm +_broke", "+had +_heard +_him +_call"]).keys(",")
+}
+
+/// Two branches beside each other.
+pub(crate) fn compare() -> Scene {
+    review().keys("r").finish(&["+the +_wind +_broke", "+had +_seen +_him"]).keys("d")
+}
+
+/// What the model thought of the last word of the proposal.
+pub(crate) fn inspected() -> Scene {
+    review().keys("v")
+}
+
 pub(crate) fn rewrite() -> Scene {
     text().keys("shift-right*13 f5 enter").finish(&["=the +_storm =_fell"])
 }
@@ -181,7 +247,7 @@ pub(crate) fn help() -> Scene {
 }
 
 pub(crate) fn marks() -> Scene {
-    text().keys("f1 down*17")
+    text().keys("f1 down*42")
 }
 
 pub(crate) fn error() -> Scene {
@@ -207,11 +273,16 @@ pub(crate) fn wide() -> Scene {
     Scene::with("灯台守 👨‍👩‍👧 a\u{301} ｶﾞ \u{202e}x\u{85}\ty\u{0} ❤️ end\nnext\n", (1, 1)).keys("shift-right*4")
 }
 
+pub(crate) fn heat() -> Scene {
+    let words = [("fell,", 0.1), ("Nobody", 0.03), ("light,", 0.0005), ("louder.", 0.04)];
+    text().keys("alt-h").judged(&words).keys("f7")
+}
+
 /// Where the states come from.
 pub(crate) type Made = fn() -> Scene;
 
 /// All of them with their names.
-pub(crate) const ALL: [(&str, Made); 19] = [
+pub(crate) const ALL: [(&str, Made); 23] = [
     ("empty", Scene::empty),
     ("text", text),
     ("selection", selection),
@@ -219,6 +290,9 @@ pub(crate) const ALL: [(&str, Made); 19] = [
     ("run", run),
     ("inspect", inspect),
     ("review", review),
+    ("timeline", timeline),
+    ("compare", compare),
+    ("inspected", inspected),
     ("rewrite", rewrite),
     ("strength", || text().keys("shift-right*13 f5")),
     ("find", find),
@@ -231,4 +305,5 @@ pub(crate) const ALL: [(&str, Made); 19] = [
     ("recovery", recovery),
     ("sideways", sideways),
     ("wide", wide),
+    ("heat", heat),
 ];

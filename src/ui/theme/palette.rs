@@ -15,6 +15,8 @@ pub(super) struct Palette {
     pub(super) run: Style,
     pub(super) warning: Style,
     pub(super) error: Style,
+    /// Words that are a little unlikely, unlikely, and very unlikely.
+    pub(super) heat: [Style; 3],
 }
 
 pub(super) const fn ink(hue: Hue) -> Style {
@@ -43,6 +45,7 @@ pub(super) const FULL: Palette = Palette {
     run: ink(BLUE),
     warning: ink(ORANGE),
     error: ink(VERMILLION),
+    heat: [ink(Hue::Rgb(140, 112, 134)), ink(Hue::Rgb(196, 78, 134)), ink(Hue::Rgb(214, 58, 68))],
 };
 
 // Yellow on white and blue on black cannot be read in many palettes of sixteen, so neither is used as ink.
@@ -58,4 +61,5 @@ pub(super) const SIXTEEN: Palette = Palette {
     run: ink(Hue::LightBlue),
     warning: ink(Hue::Magenta),
     error: ink(Hue::Red),
+    heat: [Style::new(), ink(Hue::LightRed), ink(Hue::Red)],
 };

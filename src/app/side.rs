@@ -1,0 +1,82 @@
+//! What is open beside the text while there is a run or a branch: the numbers of a cell, or the branches compared.
+
+use crate::app::App;
+use crate::text::diff::{self, Piece};
+
+/// What is open beside the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Side {
+    /// Nothing.
+    #[default]
+    None,
+    /// The cell at the caret.
+    Inspect,
+    /// The branches, word by word.
+    Compare,
+}
+
+impl Side {
+    pub(crate) fn inspects(self) -> bool {
+        self == Self::Inspect
+    }
+}
+
+/// One hole as one branch has it, for comparison.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Version {
+    /// Which hole, from 1; none where there is only one.
+    pub hole: Option<usize>,
+    /// Whose: a branch's name, or `original`.
+    pub name: String,
+    /// It is the one on the screen: what is marked in the others is what differs from it.
+    pub is_shown: bool,
+    /// The natural log-probability of its tokens when they were written, on average.
+    pub likelihood: Option<f64>,
+    /// It is the likeliest of several: a suggestion.
+    pub is_likeliest: bool,
+    /// Its words, those marked that differ.
+    pub pieces: Vec<Piece>,
+}
+
+impl App {
+    /// What is open beside the text; nothing where there is no run and no branch.
+    pub fn side(&self) -> Side {
+        if self.infill().session().is_some() { self.side } else { Side::None }
+    }
+
+    /// All versions of all holes: of each hole the one on the screen, the document's own text, and the other branches'.
+    pub fn versions(&self) -> Vec<Version> {
+        let Some(session) = self.infill().session() else { return Vec::new() };
+        let several = session.holes().len() > 1;
+        let shown_name = session.node().map(|node| node.name.clone()).unwrap_or_default();
+        let mut versions = Vec::new();
+        for (index, id) in session.holes().iter().enumerate() {
+            let hole = several.then_some(index + 1);
+            let shown = self.infill().cells_of(*id).map(|cells| cells.text()).unwrap_or_default();
+            let original =
+                self.document().holes().get(id.0).map(|hole| self.document().buffer().slice(hole.range.clone()));
+            let original = original.filter(|text| !text.is_empty());
+            let likelihood = |at: usize| session.branches()[at].likelihood.get(index).copied().flatten();
+            let best = session.likeliest(index);
+            let order = session.walk();
+            let is_run = session.run.is_some();
+            let others = order.iter().map(|(at, _)| *at).filter(|at| is_run || *at != session.current());
+            let mut push = |name: String, pieces, is_shown, at: Option<usize>| {
+                let (likelihood, is_likeliest) = (at.and_then(likelihood), at.is_some() && at == best);
+                versions.push(Version { hole, name, is_shown, likelihood, is_likeliest, pieces });
+            };
+            let own = diff::against(original.as_deref().unwrap_or(&shown), &shown);
+            push(shown_name.clone(), own, true, (!is_run).then_some(session.current()));
+            if let Some(original) = &original {
+                push("original".to_owned(), diff::against(&shown, original), false, None);
+            }
+            for at in others {
+                let branch = &session.branches()[at];
+                let text =
+                    branch.holes.iter().find(|cells| cells.id == *id).map(|cells| cells.text()).unwrap_or_default();
+                push(branch.node.name.clone(), diff::against(&shown, &text), false, Some(at));
+            }
+        }
+        versions
+    }
+}
