@@ -186,6 +186,7 @@ mod tests {
             masks_total: words.len(),
             nfe: step,
             seconds: 0.0,
+            unmet: Vec::new(),
             holes: vec![HoleFrame { id: HoleId(1), cells, mean_logprob: None }],
         }
     }
