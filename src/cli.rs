@@ -28,6 +28,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::diffusion::sampler::Sampler;
 use crate::diffusion::spec::{self, Overrides as Settings};
+use crate::engine::brain::Brain;
 use crate::engine::catalog::{self, Found, memory};
 use crate::model::{Attention, Checkpoint, DeviceChoice, DtypeChoice, LoadOptions, Model, Overrides};
 
@@ -216,6 +217,13 @@ impl Common {
         Ok((found, model))
     }
 
+    /// Finds and loads the model, with what is known of the lengths of its holes.
+    pub(crate) fn load_brain(&self, precision: Precision) -> anyhow::Result<(Found, Brain)> {
+        let (found, model) = self.find_and_load(precision)?;
+        let brain = Brain::new(model)?.with_lengths_of(&found.path);
+        Ok((found, brain))
+    }
+
     /// The seed asked for, or a new one.
     pub(crate) fn seed(&self) -> u64 {
         // Four to five digits are easy to read off the screen and type back.
@@ -254,6 +262,15 @@ impl Common {
     /// The sampler asked for.
     pub(crate) fn sampler(&self) -> Result<Sampler, Usage> {
         spec::parse_spec(&self.sampler_text()?, &self.settings()).map_err(|error| Usage(error.to_string()))
+    }
+
+    /// The same, where a trace may be asked for.
+    pub(crate) fn sampler_to_trace(&self) -> Result<Sampler, Usage> {
+        let sampler = self.sampler()?;
+        if self.trace.is_some() && sampler.search.runs().is_some() {
+            return Err(Usage("a sampler of several runs has no single trace; leave --trace out".into()));
+        }
+        Ok(sampler)
     }
 
     /// The engine's form of the same.

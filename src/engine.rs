@@ -12,7 +12,7 @@
 pub mod bench;
 mod boundary;
 pub mod brain;
-mod calibrate;
+pub mod calibrate;
 pub mod catalog;
 pub(crate) mod chat;
 pub mod check;
@@ -20,7 +20,7 @@ pub mod config;
 pub mod eval;
 pub mod hub;
 pub mod job;
-mod lengths;
+pub(crate) mod lengths;
 mod load;
 pub mod parse;
 pub(crate) mod prompt;

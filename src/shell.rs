@@ -42,6 +42,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use crate::app::message::{Message, Opened, Recovered};
 use crate::app::notice::{Notice, Severity};
 use crate::app::settings::Settings;
+use crate::engine::config::state_file;
 use crate::engine::protocol::{Command, Event};
 use crate::shell::disk::Disk;
 use crate::shell::highlight::Highlighter;
@@ -137,7 +138,7 @@ pub fn run(start: Start) -> anyhow::Result<()> {
     let First { opened, source } = first_document(&start.files, start.document.unwrap_or_default())?;
     let store = Store::of_user();
     let mut store = if start.settings.keep_unsaved { store } else { store.keeping_nothing() };
-    let mut journals = Journals::at(Store::folder_for("undo").filter(|_| start.settings.keep_undo));
+    let mut journals = Journals::at(state_file("undo").filter(|_| start.settings.keep_undo));
     let past =
         opened.path.as_deref().filter(|_| opened.stamp.is_some()).and_then(|path| journals.open(path, &opened.text));
     let path = opened.path.clone();

@@ -123,6 +123,7 @@ pub const COMMANDS: &[Command] = &[
     command("seed", "Type the seed that the next run takes.", run::ask_seed),
     command("hole", "Mark the selection as a hole, put one at the caret, or unmark the one there.", hole::toggle),
     command("hole-length", "Set how many tokens the hole gets.", hole::ask_length),
+    command("demands", "Say what the text that is put in must be like.", hole::ask_demands),
     command("hole-next", "Go to the next hole.", hole::next),
     command("hole-previous", "Go to the hole before.", hole::previous),
     command("holes-clear", "Unmark all holes.", hole::clear),

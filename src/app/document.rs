@@ -6,10 +6,12 @@
 //! A *temporary* hole belongs to a rewrite or refinement and lives as long as that: it is mapped like the others but
 //! never enters the history.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::app::message::{FileStyle, Opened, Stamp};
+use crate::engine::protocol::Constraint;
 use crate::text::buffer::{Buffer, LineEnding};
 use crate::text::change::ChangeSet;
 use crate::text::encoding::Encoding;
@@ -71,6 +73,8 @@ pub struct Document {
     history: History,
     selection: Selections,
     holes: Holes,
+    /// What is demanded of holes, by their names; those of holes that are gone ask nothing of anybody.
+    demands: BTreeMap<u64, Vec<Constraint>>,
     temporary: Vec<u64>,
     path: Option<PathBuf>,
     stamp: Option<Stamp>,
@@ -94,6 +98,7 @@ impl Document {
             history: History::new(),
             selection: Selections::default(),
             holes,
+            demands: BTreeMap::new(),
             temporary: Vec::new(),
             path: file.path.clone(),
             stamp: file.stamp,
@@ -250,6 +255,16 @@ impl Document {
             at: now,
         };
         self.history.commit(record);
+    }
+
+    /// What is demanded of a hole.
+    pub(crate) fn demands(&self, hole: u64) -> &[Constraint] {
+        self.demands.get(&hole).map_or(&[], Vec::as_slice)
+    }
+
+    /// Demands this of some holes, and nothing else.
+    pub(crate) fn demand(&mut self, holes: &[u64], demands: &[Constraint]) {
+        self.demands.extend(holes.iter().map(|hole| (*hole, demands.to_vec())));
     }
 
     /// Changes holes and nothing else, as one undo step that leaves the text as saved as it was.

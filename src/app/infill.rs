@@ -6,6 +6,7 @@
 //! Invariant: a session has a run, or at least one branch, or both.
 
 pub mod branch;
+pub(crate) mod demands;
 pub(crate) mod origin;
 pub mod overlay;
 pub(crate) mod request;

@@ -54,6 +54,11 @@ pub enum Asked {
         /// The holes.
         holes: Vec<u64>,
     },
+    /// What the text of these holes must be like.
+    Demands {
+        /// The holes.
+        holes: Vec<u64>,
+    },
     /// How much of the selection may change.
     Strength,
     /// The seed of the next run.
@@ -244,6 +249,7 @@ impl Prompt {
             Asked::SaveAs => "save as",
             Asked::Line => "go to line",
             Asked::Length { .. } => "tokens in the hole (auto, 12 or 3-40)",
+            Asked::Demands { .. } => "demands (max-lines 1; match RE)",
             Asked::Strength => "how much may change, 10 to 100 %",
             Asked::Seed => "seed of the next run",
             Asked::Record => "record as (.json to be replayed, .cast, .svg or .gif)",

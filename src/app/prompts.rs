@@ -8,6 +8,7 @@ use crate::app::effect::Expect;
 use crate::app::help;
 use crate::app::key::{Key, KeyCode};
 use crate::app::panel::{Asked, Input, Panel, Prompt, Question};
+use crate::engine::protocol::Constraint;
 use crate::text::search;
 
 /// Rows that a page of help scrolls.
@@ -204,6 +205,13 @@ impl App {
             }
             Asked::Line => self.take_line(&typed),
             Asked::Length { holes } => self.take_length(holes, &typed),
+            Asked::Demands { holes } => {
+                if let Err(why) = self.take_demands(holes, &typed) {
+                    self.panel = Panel::Prompt(Prompt { complaint: Some(why), ..prompt });
+                    return;
+                }
+                None
+            }
             Asked::Strength => match typed.trim_end_matches('%').trim().parse() {
                 Ok(percent @ 10..=100) => {
                     run::rewrite_by(self, percent);
@@ -283,6 +291,14 @@ impl App {
         };
         self.document.edit_holes(self.outbox.now, |all| holes.iter().for_each(|id| all.set_length(*id, length)));
         None
+    }
+
+    /// `max-lines 1; balanced`, or nothing.
+    fn take_demands(&mut self, holes: &[u64], typed: &str) -> Result<(), String> {
+        let demands = typed.split(';').map(str::trim).filter(|demand| !demand.is_empty());
+        let demands: Vec<Constraint> = demands.map(str::parse).collect::<Result<_, _>>()?;
+        self.document.demand(holes, &demands);
+        Ok(())
     }
 
     fn answer(&mut self, question: Question, key: Key) {

@@ -118,6 +118,7 @@ fn still(holes: &[HoleCells]) -> Frame {
         masks_total: cells().count(),
         nfe: 0,
         seconds: 0.0,
+        unmet: Vec::new(),
         holes: holes
             .iter()
             .map(|hole| HoleFrame { id: hole.id, cells: hole.cells.clone(), mean_logprob: None })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::app::document::Change;
 use crate::app::effect::Effect;
 use crate::app::infill::branch::Branch;
-use crate::app::infill::{Run, Session, Stage, Told, request};
+use crate::app::infill::{Run, Session, Stage, Told, demands, request};
 use crate::app::keymap::Context;
 use crate::app::layout::moves::Spot;
 use crate::app::status::count;
@@ -187,6 +187,8 @@ impl App {
         }
         if same {
             self.inform("The rewrite came out as it was; {run-again} tries another seed.");
+        } else if let Some(report) = demands::report(&self.document, frame) {
+            self.inform(report);
         }
         self.bound_timelines();
         self.make_more();

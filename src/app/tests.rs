@@ -195,6 +195,7 @@ impl Desk {
             nfe: 3,
             seconds: 0.5,
             holes: frames,
+            unmet: Vec::new(),
         })
     }
 

@@ -1,46 +1,55 @@
-//! `lacuna calibrate`: the constants of the length search for a model, from text of the kind it is to be used on.
+//! `lacuna calibrate`: how the lengths of holes are searched with a model, fitted on text of the kind it is to be used on, and
+//! kept for the next fill and the editor.
 
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::Args;
 use serde_json::json;
 
+use super::eval::documents;
 use super::{Common, Precision, print};
-use crate::engine::brain::Brain;
+use crate::engine::calibrate::{constants, forget};
+use crate::engine::catalog;
 
 #[derive(Debug, Args)]
 pub(crate) struct CalibrateArgs {
-    /// Text to cut holes out of, some pages at least
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
-    /// How many holes to cut; each costs ten passes
+    /// Text files, or folders of .txt files, to cut holes out of, as for `lacuna eval`; some pages at least
+    #[arg(required_unless_present = "forget", value_name = "FILE|FOLDER")]
+    texts: Vec<PathBuf>,
+    /// How many holes to cut; each is filled at ten lengths
     #[arg(long, default_value_t = 64)]
     holes: usize,
+    /// Print what was found, and keep nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Forget what was kept for the model
+    #[arg(long, conflicts_with_all = ["texts", "dry_run"])]
+    forget: bool,
 }
 
 pub(crate) fn run(args: &CalibrateArgs, common: &Common) -> anyhow::Result<()> {
-    let mut text = String::new();
-    for path in &args.files {
-        let file = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        text.push_str(&file);
-        text.push_str("\n\n");
+    let sentence = |message: String| anyhow!(message);
+    if args.forget {
+        let found = catalog::resolve(common.model()).map_err(sentence)?;
+        let file = forget(&found.path).map_err(sentence)?;
+        return print(&format!("{}\n", json!({ "model": found.name, "forgotten": file })));
     }
-    let mut brain = Brain::new(common.load_model(Precision::Fast)?)?;
+    let documents = documents(&args.texts)?;
+    let (found, mut brain) = common.load_brain(Precision::Fast)?;
+    let options = common.run_options(common.seed.unwrap_or(1))?;
     let progress = |done: usize| {
         // Progress is a courtesy; a closed standard error is no reason to stop.
         let _ = write!(std::io::stderr(), "\r{done} of {} holes", args.holes);
     };
-    let fitted =
-        brain.calibrate(&text, args.holes, common.seed.unwrap_or(1), progress).map_err(|message| anyhow!(message))?;
+    let fitted = brain.calibrate(&documents, args.holes, &options, progress).map_err(sentence)?;
     let _ = writeln!(std::io::stderr());
-    let bias = fitted.bias;
-    print(&format!(
-        "{}\n",
-        json!({
-            "model": brain.info().name, "a": bias.a, "b": bias.b, "c": bias.c, "d": bias.d, "e": bias.e,
-            "holes": fitted.stretches, "mean_abs_log_ratio": fitted.error, "with_the_papers_constants": fitted.error_before,
-        })
-    ))
+    let kept =
+        if args.dry_run { None } else { Some(brain.keep_lengths(&found.path, fitted.lengths).map_err(sentence)?) };
+    let mut document = constants(&found.name, fitted.lengths);
+    document["holes"] = json!(fitted.holes);
+    document["edit_similarity"] = json!({ "before": fitted.before, "after": fitted.after, "known": fitted.known });
+    document["kept"] = json!(kept);
+    print(&format!("{document}\n"))
 }

@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::logits::read_ids;
-use super::{Common, Precision, Usage, print};
+use super::{Common, Precision, print};
 use crate::diffusion::Denoiser;
 use crate::diffusion::canvas::{Canvas, Edit, EditAct};
 use crate::diffusion::continuous::{self, Choices, ContinuousDenoiser};
@@ -27,10 +27,7 @@ pub(crate) struct DenoiseArgs {
 }
 
 pub(crate) fn run(args: &DenoiseArgs, common: &Common) -> anyhow::Result<()> {
-    let sampler = common.sampler()?;
-    if common.trace.is_some() && sampler.search.runs().is_some() {
-        return Err(Usage("a sampler of several runs has no single trace; leave --trace out".into()).into());
-    }
+    let sampler = common.sampler_to_trace()?;
     let file = read_ids(&args.ids)?;
     let mut model = common.load_model(Precision::Exact)?;
     common.check_sampler_for(&model)?;
@@ -49,10 +46,10 @@ pub(crate) fn run(args: &DenoiseArgs, common: &Common) -> anyhow::Result<()> {
     if let Some((n, beta)) = run.sampler().search.runs() {
         let mut particles = Particles::new(&run, seed, n, beta);
         while !particles.is_done() {
-            particles.turn(&mut model, &|| false)?;
+            particles.turn(|_, run| run.turn(&mut model, false, &|| false))?;
         }
         let seconds = started.elapsed().as_secs_f64();
-        let ids = particles.ranked().first().map(|(canvas, _)| canvas.ids().to_vec());
+        let ids = particles.ranked().first().map(|(slot, _)| particles.run(*slot).canvas().ids().to_vec());
         return print(&format!("{}\n", json!({ "ids": ids, "nfe": particles.nfe(), "seconds": seconds })));
     }
     while !run.is_done() {

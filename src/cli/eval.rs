@@ -8,8 +8,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Common, Precision, print};
-use crate::engine::brain::Brain;
-use crate::engine::eval::{DOCUMENT_BREAK, Filled, LengthRule, Sample};
+use crate::engine::eval::{DOCUMENT_BREAK, Filled, Judged, LengthRule, Sample};
+use crate::engine::score::Care;
 
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
@@ -34,16 +34,17 @@ const BUCKETS: [(usize, usize); 4] = [(1, 1), (2, 4), (5, 16), (17, 64)];
 
 pub(crate) fn run(args: &EvalArgs, common: &Common) -> anyhow::Result<()> {
     let documents = documents(&args.texts)?;
-    let mut brain = Brain::new(common.load_model(Precision::Fast)?)?;
+    let (_, mut brain) = common.load_brain(Precision::Fast)?;
     let seed = common.seed.unwrap_or(1);
     let samples =
         brain.samples(&documents, args.holes, usize::from(args.longest), seed).map_err(|message| anyhow!(message))?;
     let options = common.run_options(seed)?;
-    let mut arms = Vec::new();
+    let (mut arms, mut judged) = (Vec::new(), Judged::with(Care::FULL));
     for rule in &args.lengths {
         let mut filled = Vec::with_capacity(samples.len());
         for (index, sample) in samples.iter().enumerate() {
-            filled.push(brain.fill_sample(sample, *rule, &options).map_err(|message| anyhow!(message))?);
+            let result = brain.fill_sample(sample, *rule, &options, &mut judged);
+            filled.push(result.map_err(|message| anyhow!(message))?);
             // Progress is a courtesy; a closed standard error is no reason to stop.
             let _ = write!(std::io::stderr(), "\r{}: {} of {} holes ", rule.name(), index + 1, samples.len());
         }

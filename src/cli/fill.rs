@@ -109,7 +109,7 @@ fn parse_range(text: &str) -> Result<Range<usize>, String> {
 }
 
 pub(crate) fn run(args: &FillArgs, common: &Common) -> anyhow::Result<()> {
-    common.sampler()?;
+    common.sampler_to_trace()?;
     if args.range.is_some() && args.strength.is_none() && args.instruction.is_none() {
         bail!(Usage("--range needs --strength S, or --instruction TEXT for a model that follows instructions".into()));
     }
@@ -124,7 +124,7 @@ pub(crate) fn run(args: &FillArgs, common: &Common) -> anyhow::Result<()> {
     let seed = common.seed();
     let (found, model) = common.find_and_load(Precision::Fast)?;
     common.check_sampler_for(&model)?;
-    let mut brain = Brain::new(model)?.tuned_on_chat(found.is_chat());
+    let mut brain = Brain::new(model)?.with_lengths_of(&found.path).tuned_on_chat(found.is_chat());
     let caution = brain.info().caution(&parts);
     for warning in brain.self_test()?.into_iter().chain(caution) {
         // The text is what was asked for; a warning that cannot be written is none.

@@ -25,12 +25,13 @@ use crate::engine::config::{self, Item, Source};
 
 #[derive(Debug, Args)]
 pub(crate) struct SamplersArgs {
-    /// Tell all about one: its keys, its source, and the sampler itself
-    name: Option<String>,
+    /// Tell all about these: their keys, their sources, and the samplers themselves
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
     /// List the words that a sampler of your own may be written with
     #[arg(long)]
     words: bool,
-    /// Run every preset, or NAME alone, on the same holes: passes, tokens per pass, mean log-probability
+    /// Run every preset, or only NAME.., on the same holes: passes, tokens per pass, mean log-probability
     #[arg(long)]
     check: bool,
     /// Text to cut the holes out of, as for `lacuna eval`
@@ -39,15 +40,21 @@ pub(crate) struct SamplersArgs {
     /// How many holes
     #[arg(long, default_value_t = 200, requires = "check")]
     holes: usize,
+    /// Keep each row in a file when it is done; rows that are in it already are not made again
+    #[arg(long, value_name = "FILE", requires = "check")]
+    out: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &SamplersArgs, common: &Common) -> anyhow::Result<()> {
     let registry = registry().map_err(|message| anyhow!(message))?;
-    match &args.name {
-        name if args.check => check::run(name.as_deref(), &args.text, args.holes, common),
+    if args.check {
+        let (names, texts, holes) = (&args.names, &args.text, args.holes);
+        return check::run(&check::Check { names, texts, holes, out: args.out.as_deref() }, common);
+    }
+    match &args.names[..] {
         _ if args.words => words(common.json),
-        Some(name) => show(name, &registry, common.json),
-        None => list(&registry, common.json),
+        [] => list(&registry, common.json),
+        names => names.iter().try_for_each(|name| show(name, &registry, common.json)),
     }
 }
 

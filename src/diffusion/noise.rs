@@ -169,7 +169,8 @@ impl Mixture {
     }
 }
 
-/// `q(z_s | z_t) = q(z_t | z_s) q_s(z_s) / q_t(z_t)` with the prediction put in for `x0` (UDLM, GIDD `sampling.py`): the
+/// `q(z_s | z_t) = q(z_t | z_s) q_s(z_s) / q_t(z_t)` with the prediction put in for `x0` (UDLM, GIDD `sampling.py`), which is
+/// exact for a network that predicts from the other positions alone, as their training bound has it: the
 /// denominator is the same for all `z_s` and falls away.
 fn plug_in(q: &mut [f64], moment: &Moment, mixture: &Mixture, vocab: f64) {
     let (now, mask) = (moment.now as usize, moment.mask as usize);

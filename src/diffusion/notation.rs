@@ -12,12 +12,12 @@
 //! | `masked\|committed\|both ...` | a rule ([`crate::diffusion::rule`]) |
 //! | `name = expression` | a name for what follows |
 //! | `steps N` | so many steps; one per mask where this is not said |
-//! | `time linear\|cosine\|loglinear [(eps)] [inner\|closed]` | the noise schedule and its grid |
+//! | `time linear\|cosine\|loglinear [(eps)] [inner\|closed] [sweeps(N)]` | the noise schedule, its grid, and how often it stands still before each step |
 //! | `window all\|holes\|blocks(N)\|dilated(N)\|frontier(P)` | which positions may change now |
 //! | `temperature E [greedy]`, `top-p P`, `top-k K`, `scores raw\|filtered` | how a token is chosen and scored |
 //! | `draw posterior\|euler\|clean [categorical] [greedy]` | the next state is drawn from the reverse kernel of the noise |
 //! | `start noise` | masks are random tokens from the start |
-//! | `guidance W`, `credit(D, P, W)`, `loo` | what is done to the logits |
+//! | `guidance W`, `credit(D, P, W)`, `loo when(E)` | what is done to the logits |
 //! | `stop full\|post(N)\|when(E)\|passes(N)\|patience(N) ...` | when it ends |
 //! | `refresh all\|prefix\|dual\|vicinity(N)\|dirty(N)\|every(N)` | which rows are computed anew |
 //! | `search one\|lookahead(N)\|information(N)\|verify(N)\|probe(E)\|particles(N, B)\|best(N)` | which canvases are tried |
@@ -62,7 +62,7 @@ impl Sampler {
             temperature: None,
             guidance: 0.0,
             reverse: None,
-            leave_one_out: false,
+            leave_one_out: None,
             credit: None,
             rules: Vec::new(),
             schedule: Schedule::PER_MASK,
@@ -127,7 +127,12 @@ fn clause(reader: &mut Reader<'_>, names: &mut Names, sampler: &mut Sampler) -> 
             let [decay, power, weight] = numbers(reader, names)?;
             sampler.credit = Some(Credit { decay: decay.clamp(0.0, 1.0), power, weight });
         }
-        "loo" => sampler.leave_one_out = true,
+        "loo" => {
+            if !reader.word_is("when") {
+                return Err(reader.error("leave-one-out says when, as in `loo when(t == s)`"));
+            }
+            sampler.leave_one_out = Some(reader.bracketed(names)?);
+        }
         "stop" => stop(reader, names, &mut sampler.stop)?,
         "refresh" => sampler.refresh = refresh(reader, names)?,
         "search" => sampler.search = search(reader, names)?,
@@ -200,6 +205,9 @@ fn time(reader: &mut Reader<'_>, names: &Names, schedule: &mut Schedule) -> Resu
     }
     if let Some("inner" | "closed") = reader.peek_word() {
         schedule.grid = reader.one_of("a grid", &[("inner", Grid::Inner), ("closed", Grid::Closed)])?;
+    }
+    if reader.word_is("sweeps") {
+        schedule.sweeps = bracketed_count(reader, names)?;
     }
     Ok(())
 }

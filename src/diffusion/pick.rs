@@ -259,6 +259,7 @@ impl<'a, D: Draw> Here<'a, D> {
             Var::Margin => of(&|proposal| proposal.margin),
             Var::Entropy => of(&|proposal| -proposal.neg_entropy),
             Var::Current => of(&|proposal| proposal.in_place.unwrap_or(proposal.confidence)),
+            Var::Rival => of(&|proposal| proposal.rival(at.canvas.ids().get(position).copied())),
             Var::Gap => of(&|proposal| proposal.gap),
             Var::Differs => of(&|proposal| {
                 let differs = at.canvas.ids().get(position) != Some(&proposal.token);

@@ -79,6 +79,11 @@ impl Proposal {
         self.top.first().map_or(self.token, |&(token, _)| token)
     }
 
+    /// The probability of the most likely token other than this, at temperature 1; 0 if no other is allowed.
+    pub fn rival(&self, token: Option<TokenId>) -> f64 {
+        self.top.iter().find(|(id, _)| Some(*id) != token).map_or(0.0, |&(_, p)| f64::from(p))
+    }
+
     /// The probability of the most likely token at temperature 1.
     pub fn max_probability(&self) -> f64 {
         self.top.first().map_or(self.probability, |&(_, p)| f64::from(p))

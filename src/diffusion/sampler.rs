@@ -10,7 +10,8 @@
 //!     xs  <- act on P; a later rule overrides an earlier one
 //! output  the list of edits from xt to xs
 //! ```
-//! In the last step of the plan the rules are one: write all that is noise in W.
+//! In the last step of the plan the rules are one: write all that is noise in W. Where a kernel draws every position, it
+//! removes the noise.
 //! All rules read the same proposals and the same `xt`. Unit: canvas positions. Cost: sorting the window; no row of
 //! logits is touched here. The three middle lines are in `pick.rs`. Limit: nothing here calls the denoiser or changes
 //! a canvas.
@@ -43,8 +44,8 @@ pub struct Sampler {
     pub guidance: f64,
     /// Draws the next state from a reverse kernel; the token proposed may then be the mask.
     pub reverse: Option<Reverse>,
-    /// Takes a token's own influence out of the logits at its position (leave-one-out, 2605.22765).
-    pub leave_one_out: bool,
+    /// When a token's own influence is taken out of the logits at its position (leave-one-out, 2605.22765).
+    pub leave_one_out: Option<Expr>,
     /// Adds to the logits of tokens that were the best before.
     pub credit: Option<Credit>,
     /// What happens in a step, in order.
@@ -108,7 +109,7 @@ pub struct Situation<'a> {
 impl Sampler {
     /// Whether a word stands anywhere in it.
     pub(crate) fn mentions(&self, var: Var) -> bool {
-        let others = self.temperature.iter().chain(&self.stop.when);
+        let others = self.temperature.iter().chain(&self.stop.when).chain(&self.leave_one_out);
         self.rules.iter().any(|rule| rule.mentions(var)) || others.into_iter().any(|expr| expr.mentions(var))
     }
 
@@ -135,6 +136,8 @@ fn rules<'a>(sampler: &'a Sampler, clock: &Clock) -> &'a [Rule] {
     const OBEY_ALL: &[Rule] = &[Rule::new(Over::Masked, Pick::All, Act::Obey)];
     match (clock.is_last(), sampler.starts_random) {
         (false, _) => &sampler.rules,
+        // A reverse kernel knows itself what is noise, in tokens as well (GIDD).
+        (true, _) if sampler.reverse.is_some() && sampler.rules == WRITE_ALL => WRITE_ALL,
         // A control token is never text, and a hole that still wants to grow gets more steps for it.
         (true, false) if sampler.obeys() => OBEY_ALL,
         (true, false) => COMMIT_ALL,

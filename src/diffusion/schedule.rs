@@ -85,14 +85,22 @@ pub struct Schedule {
     pub grid: Grid,
     /// Where the grid of times ends.
     pub eps: f64,
+    /// Before each step of time, so many that stand still (`s` is `t`): correctors. The last step of a plan is one of time.
+    pub sweeps: usize,
     /// Whether one more step removes what noise is left at the end of the grid.
     pub removal: bool,
 }
 
 impl Schedule {
     /// One step per mask, linear.
-    pub const PER_MASK: Self =
-        Self { steps: Steps::PerMask, noise: NoiseSchedule::Linear, grid: Grid::Even, eps: 1e-3, removal: false };
+    pub const PER_MASK: Self = Self {
+        steps: Steps::PerMask,
+        noise: NoiseSchedule::Linear,
+        grid: Grid::Even,
+        eps: 1e-3,
+        sweeps: 0,
+        removal: false,
+    };
 
     /// The steps planned for a window of so many masks, one of `windows`; at least 1.
     pub fn planned(&self, masks: usize, windows: usize) -> usize {
@@ -103,18 +111,22 @@ impl Schedule {
         steps.saturating_add(usize::from(self.removal))
     }
 
-    /// The times that a step goes from and to, `t > s`.
+    /// The times that a step goes from and to, `t > s`, or `t = s` where it stands still.
     pub fn times(&self, clock: &Clock) -> (f64, f64) {
         let steps = clock.window_steps.saturating_sub(usize::from(self.removal)).max(1);
-        let (k, n) = (clock.window_step, steps as f64);
+        // Counted from the end, so that the last group of sweeps and a step of time is whole.
+        let (group, left) = (self.sweeps + 1, steps.saturating_sub(clock.window_step));
+        let points = steps.div_ceil(group);
+        let (k, n) = (points - left.div_ceil(group), points as f64);
         let at = |step: usize| match self.grid {
             Grid::Even => 1.0 + (self.eps - 1.0) * step as f64 / n,
-            Grid::Inner => (1.0 - 2.0 * self.eps) * steps.saturating_sub(step + 1) as f64 / n + self.eps,
-            Grid::Closed if steps == 1 => 1.0,
+            Grid::Inner => (1.0 - 2.0 * self.eps) * points.saturating_sub(step + 1) as f64 / n + self.eps,
+            Grid::Closed if points == 1 => 1.0,
             Grid::Closed => 1.0 - step as f64 / (n - 1.0),
         };
         match self.grid {
-            _ if self.removal && k >= steps => (at(steps), 0.0),
+            _ if left == 0 => (at(points), if self.removal { 0.0 } else { at(points) }),
+            _ if !(left - 1).is_multiple_of(group) => (at(k), at(k)),
             Grid::Closed => (at(k), at(k) - 1.0 / n),
             Grid::Even | Grid::Inner => (at(k), at(k + 1)),
         }
@@ -253,6 +265,20 @@ mod tests {
             assert!((noise.alpha(0.0) - 1.0).abs() < 1e-12 && noise.alpha(1.0).abs() < 1e-12);
             assert!((0..100).all(|k| noise.alpha(f64::from(k) / 100.0) > noise.alpha(f64::from(k + 1) / 100.0)));
         }
+    }
+
+    #[test]
+    fn sweeps_stand_still_before_each_step_of_time_and_the_last_step_is_one() {
+        let schedule = Schedule { eps: 0.0, sweeps: 2, ..Schedule::PER_MASK };
+        let times = |steps| {
+            let at = |window_step| schedule.times(&Clock { window_step, window_steps: steps, ..Clock::default() });
+            (0..steps).map(|step| [at(step).0, at(step).1]).collect::<Vec<_>>()
+        };
+        assert_eq!(times(6), [[1.0, 1.0], [1.0, 1.0], [1.0, 0.5], [0.5, 0.5], [0.5, 0.5], [0.5, 0.0]]);
+        assert_eq!(times(4), [[1.0, 0.5], [0.5, 0.5], [0.5, 0.5], [0.5, 0.0]]);
+        assert_eq!(times(1), [[1.0, 0.0]]);
+        let still = Clock { window_step: 4, window_steps: 6, ..Clock::default() };
+        assert_eq!(schedule.unmask_chance(&still), 0.0);
     }
 
     #[test]

@@ -1,94 +1,266 @@
-//! Fitting the constants of the length search for a model (`reference/decoding.md` section 3.4, arXiv 2602.00476).
+//! Fitting how a model's lengths are searched (`reference/decoding.md` section 3.4, arXiv 2602.00476).
 //!
-//! Stretches of known length are cut out of real text; `Phi(L)` is measured for every length of the grid. Away from the
-//! true length it says how confident the model is in a hole of that length *as such*: that is the curve to divide by.
-//! Unit: tokens. Cost: one pass per stretch and length.
+//! Holes are cut out of real text as for [`super::eval`], with less text around. For every length of the grid a pass says
+//! what it says of the masked hole ([`Signs`]), the hole is filled, and the fill is judged and compared with what stood
+//! there. From what the passes said away from the true length follows CAL's curve: how confident the model is in a hole of
+//! that length *as such*. Then every rule of a small family is tried on paper, since all it could ask is known: the one
+//! after which the fills are most like the text is taken, if a rule chosen so on one half of the holes is better on the
+//! other than the rule before. Unit: tokens. Cost: for each hole and length one pass, one run and four passes more.
 
 use super::brain::Brain;
-use crate::diffusion::canvas::Canvas;
-use crate::diffusion::length::{GRID, LengthBias, fit, phi};
-use crate::diffusion::rng::{Draw, DrawKey, Purpose, Seeded};
-use crate::diffusion::{DenoiseError, Denoiser, row_of};
+use super::eval::{NEIGHBOURHOOD, Sample, similarity};
+use super::job::Turn;
+use super::job::trial::Judged;
+use super::lengths::{Lengths, kept};
+use super::protocol::{HoleFrame, HoleId, HolePart, JobId, Length, Part, Request, RunOptions, Verb};
+use crate::diffusion::Denoiser;
+use crate::diffusion::length::{Evidence, GRID, LengthBias, LengthSearch, Prior, REFINEMENTS, Signs, fit};
 
-/// The longest length measured: what auto length goes to.
+/// The longest hole, and the longest length tried.
 const LONGEST: usize = 32;
-/// Context kept on each side.
-const CONTEXT: usize = 64;
 
 /// What came of a calibration.
 #[derive(Debug, Clone)]
 pub struct Calibration {
-    /// The curve.
-    pub bias: LengthBias,
-    /// Stretches cut out.
-    pub stretches: usize,
-    /// How far the lengths chosen with the curve are from the true ones: the mean of |ln(chosen / true)|.
-    pub error: f64,
-    /// The same with the paper's curve.
-    pub error_before: f64,
+    /// How lengths are to be searched.
+    pub lengths: Lengths,
+    /// Holes cut out.
+    pub holes: usize,
+    /// Mean edit similarity of the fills with the rule before.
+    pub before: f64,
+    /// The same with a rule that was chosen on the other half of the holes.
+    pub after: f64,
+    /// The same with the true lengths, or those of the grid next to them.
+    pub known: f64,
 }
 
-/// One stretch: its true length, and `Phi` at every length measured.
+/// A length of one hole: what a pass says of it, and what its fill is worth.
+#[derive(Debug, Clone, Copy)]
+struct Tried {
+    length: usize,
+    signs: Signs,
+    judged: Judged,
+    similarity: f64,
+}
+
+/// One hole at every length of the grid, ascending.
+#[derive(Debug)]
 struct Stretch {
     length: usize,
-    phis: Vec<(usize, f64)>,
+    tried: Vec<Tried>,
 }
 
 impl Brain {
-    /// Measures and fits. `done` is told after every stretch.
+    /// Measures and fits. `done` is told after every hole.
     ///
     /// # Errors
-    /// A sentence when the text is too short or the model fails.
+    /// A sentence when the text is too short, when no pass of the model tells a length, or when it fails.
     pub fn calibrate(
         &mut self,
-        text: &str,
-        stretches: usize,
-        seed: u64,
+        documents: &[(String, String)],
+        holes: usize,
+        options: &RunOptions,
         mut done: impl FnMut(usize),
     ) -> Result<Calibration, String> {
-        let tokenizer = self.model.tokenizer().map_err(|error| error.to_string())?;
-        let ids = tokenizer.encode(text).map_err(|error| error.to_string())?;
-        if ids.len() < 4 * CONTEXT {
-            return Err(format!("{} tokens of text are too few to calibrate with; give some pages", ids.len()));
+        if self.model.continuous().is_some() || self.model.noise().starts_random() {
+            return Err(format!("no pass of {} tells how long a hole is: nothing is masked in it", self.model.name));
         }
-        let draws = Seeded(seed);
-        let mut measured = Vec::with_capacity(stretches);
-        for index in 0..stretches {
-            let uniform = |step| draws.uniform(DrawKey { purpose: Purpose::Token, step, position: index, index: 0 });
-            let length = GRID[(uniform(0) * 9.0) as usize];
-            let room = ids.len() - 2 * CONTEXT - length;
-            let start = CONTEXT + (uniform(1) * room as f64) as usize;
-            let (before, after) = (&ids[start - CONTEXT..start], &ids[start + length..start + length + CONTEXT]);
-            measured.push(self.stretch(before, after, length).map_err(|error| error.to_string())?);
-            done(index + 1);
+        let samples = self.samples(documents, holes, LONGEST, options.seed)?;
+        let mut stretches = Vec::with_capacity(samples.len());
+        for sample in &samples {
+            stretches.push(self.stretch(sample, options)?);
+            done(stretches.len());
         }
-        let away = |stretch: &Stretch| {
-            let far = |tried: usize| tried.abs_diff(stretch.length) > (stretch.length / 4).clamp(1, 4);
-            stretch.phis.iter().copied().filter(|(tried, _)| far(*tried)).collect::<Vec<_>>()
-        };
-        let bias = fit(&measured.iter().flat_map(away).collect::<Vec<_>>());
-        let error = |bias: &LengthBias| {
-            measured.iter().map(|stretch| miss(stretch, bias)).sum::<f64>() / measured.len().max(1) as f64
-        };
-        Ok(Calibration { bias, stretches, error: error(&bias), error_before: error(&LengthBias::default()) })
+        Ok(chosen(&stretches, self.lengths))
     }
 
-    fn stretch(&mut self, before: &[u32], after: &[u32], length: usize) -> Result<Stretch, DenoiseError> {
-        let vocabulary = self.model.vocabulary().clone();
-        let shift = self.model.shift();
-        let mut phis = Vec::new();
-        for tried in GRID.into_iter().filter(|tried| *tried <= LONGEST) {
-            let canvas = Canvas::builder(vocabulary.mask()).fixed(before).hole(tried).fixed(after).build();
-            let rows: Vec<usize> = canvas.hole_range(0).map(|position| row_of(position, shift)).collect();
-            let logits = self.model.logits(&self.model.noise().pass(1.0, canvas.ids(), &rows), &|| false)?;
-            phis.push((tried, phi(&logits, &canvas, 0, &vocabulary, shift)));
-        }
-        Ok(Stretch { length, phis })
+    fn stretch(&mut self, sample: &Sample, options: &RunOptions) -> Result<Stretch, String> {
+        let tried = GRID.into_iter().filter(|length| *length <= LONGEST);
+        let tried = tried.map(|length| self.tried(sample, length, options)).collect::<Result<_, _>>()?;
+        Ok(Stretch { length: sample.tokens, tried })
+    }
+
+    fn tried(&mut self, sample: &Sample, length: usize, options: &RunOptions) -> Result<Tried, String> {
+        let Sample { before, after, hole, .. } = sample.within(NEIGHBOURHOOD);
+        let part = Part::Hole(HolePart::new(HoleId(0), "", Length::Fixed(length)));
+        let parts = vec![Part::Text(before), part, Part::Text(after)];
+        let request = Request { job: JobId(0), verb: Verb::Fill, parts, options: options.clone() };
+        let mut measured = || -> Result<_, crate::diffusion::DenoiseError> {
+            let mut job = self.job(&request)?;
+            let canvas = job.masked_canvas(&self.model, &[length])?;
+            let all = Evidence { seam: 1.0, ..Evidence::default() };
+            let signs = job.signs(&canvas, 0, all, &mut self.model, &|| false)?;
+            while self.advance(&mut job, &|| false)? != Turn::Done {}
+            let judged = job.judged(0, &mut self.model)?;
+            Ok((signs, judged, job.frame(&self.model, false)))
+        };
+        let (signs, judged, frame) = measured().map_err(|error| error.to_string())?;
+        let text: String = frame.holes.iter().map(HoleFrame::text).collect();
+        Ok(Tried { length, signs, judged, similarity: similarity(text.trim(), hole.trim()) })
+    }
+
+    /// Keeps how the lengths of the model at a path are searched, for the next time it is loaded; says where.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn keep_lengths(&self, path: &std::path::Path, lengths: Lengths) -> Result<std::path::PathBuf, String> {
+        kept::write(path, &self.model.name, lengths).map_err(|error| format!("the constants cannot be kept: {error}"))
     }
 }
 
-fn miss(stretch: &Stretch, bias: &LengthBias) -> f64 {
-    let score = |(tried, phi): &(usize, f64)| phi / bias.at(*tried);
-    let best = stretch.phis.iter().max_by(|a, b| score(a).total_cmp(&score(b)));
-    best.map_or(0.0, |(chosen, _)| (*chosen as f64 / stretch.length as f64).ln().abs())
+/// Forgets what was kept of the model at a path.
+///
+/// # Errors
+/// A sentence.
+pub fn forget(path: &std::path::Path) -> Result<std::path::PathBuf, String> {
+    kept::forget(path).map_err(|error| format!("the constants cannot be forgotten: {error}"))
+}
+
+/// The constants by name, as they are kept.
+pub fn constants(model: &str, lengths: Lengths) -> serde_json::Value {
+    serde_json::to_value(kept::Entry::new(model, lengths)).unwrap_or_default()
+}
+
+/// The rule to take from here on, `before` being the one so far.
+fn chosen(stretches: &[Stretch], before: Lengths) -> Calibration {
+    let bias = curve(stretches);
+    let all: Vec<&Stretch> = stretches.iter().collect();
+    let half = |odd: usize| stretches.iter().skip(odd).step_by(2).collect::<Vec<_>>();
+    let halves = [half(0), half(1)];
+    let crossed = |odd: usize| {
+        let rule = best(&halves[odd], bias, before);
+        halves[1 - odd].iter().map(|stretch| stretch.with(&rule)).sum::<f64>()
+    };
+    let before_it = mean(&all, &before);
+    let after = (crossed(0) + crossed(1)) / stretches.len().max(1) as f64;
+    let lengths = if after > before_it { best(&all, bias, before) } else { before };
+    let known = stretches.iter().map(Stretch::with_known_length).sum::<f64>() / stretches.len().max(1) as f64;
+    Calibration { lengths, holes: stretches.len(), before: before_it, after: after.max(before_it), known }
+}
+
+/// CAL's curve: what the passes said of lengths that are not the true one.
+fn curve(stretches: &[Stretch]) -> LengthBias {
+    let away = |stretch: &Stretch| {
+        let far = |tried: &&Tried| tried.length.abs_diff(stretch.length) > (stretch.length / 4).clamp(1, 4);
+        stretch.tried.iter().filter(far).map(|tried| (tried.length, tried.signs.phi)).collect::<Vec<_>>()
+    };
+    fit(&stretches.iter().flat_map(away).collect::<Vec<_>>())
+}
+
+/// The rules that are tried: the one before with and without the fitted curve, and then all the others.
+fn rules(bias: LengthBias, before: Lengths) -> Vec<Lengths> {
+    let mut rules = vec![before, Lengths { bias, ..before }];
+    for longest in [8, 16, 32] {
+        for confidence in [0.0, 0.5, 1.0] {
+            for seam in [0.0, 0.15, 0.45, 1.0] {
+                if confidence + seam == 0.0 {
+                    continue;
+                }
+                // Halving the gaps of the grid is for a confidence that is to be believed.
+                let refinements = if confidence > 0.0 && seam == 0.0 { REFINEMENTS } else { 0 };
+                let rule = |trials, fluency| {
+                    let evidence = Evidence { confidence, seam, fluency, refinements };
+                    Lengths { bias, evidence, trials, longest }
+                };
+                rules.push(rule(false, 0.0));
+                rules.extend([0.5, 1.0, 2.0].map(|fluency| rule(true, fluency)));
+            }
+        }
+    }
+    rules
+}
+
+/// The first of the best.
+fn best(stretches: &[&Stretch], bias: LengthBias, before: Lengths) -> Lengths {
+    let mut best = (f64::NEG_INFINITY, before);
+    for rule in rules(bias, before) {
+        let similarity = mean(stretches, &rule);
+        if similarity > best.0 {
+            best = (similarity, rule);
+        }
+    }
+    best.1
+}
+
+fn mean(stretches: &[&Stretch], rule: &Lengths) -> f64 {
+    stretches.iter().map(|stretch| stretch.with(rule)).sum::<f64>() / stretches.len().max(1) as f64
+}
+
+impl Stretch {
+    fn at(&self, length: usize) -> Option<&Tried> {
+        self.tried.iter().min_by_key(|tried| tried.length.abs_diff(length))
+    }
+
+    fn with_known_length(&self) -> f64 {
+        self.at(self.length).map_or(0.0, |tried| tried.similarity)
+    }
+
+    /// How similar the fill is that a rule would come to. Lengths between those of the grid are not tried here.
+    fn with(&self, rule: &Lengths) -> f64 {
+        let evidence = Evidence { refinements: 0, ..rule.evidence };
+        let mut search =
+            LengthSearch::new(&[1..=rule.longest.min(LONGEST)], rule.bias).with_priors(&[Prior::NONE], evidence);
+        while let Some(candidate) = search.next_candidate() {
+            search.report(self.at(candidate.lengths[0]).map(|tried| tried.signs).unwrap_or_default());
+        }
+        let plans = if rule.trials { search.plans() } else { vec![search.best()] };
+        let tried = plans.iter().filter_map(|plan| self.at(plan[0]));
+        let worth =
+            |tried: &Tried| rule.evidence.worth(tried.length, tried.judged.seam, tried.judged.fluency, &Prior::NONE);
+        // Of equals the shorter, which is tried first.
+        let best = tried.reduce(|best, next| if worth(next) > worth(best) { next } else { best });
+        best.map_or(0.0, |tried| tried.similarity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Holes whose fills are right at the true length; `says` is what a pass says of a length, given the true one.
+    fn stretches(says: impl Fn(usize, usize) -> Signs) -> Vec<Stretch> {
+        let grid = || GRID.into_iter().filter(|length| *length <= LONGEST);
+        let tried = |length: usize, truth: usize| Tried {
+            length,
+            signs: says(length, truth),
+            judged: Judged { seam: 0.0, fluency: 0.0 },
+            similarity: if length == truth { 1.0 } else { 0.0 },
+        };
+        let stretch = |truth| Stretch { length: truth, tried: grid().map(|length| tried(length, truth)).collect() };
+        grid().take(7).chain(grid().take(7)).map(stretch).collect()
+    }
+
+    #[test]
+    fn the_rule_taken_listens_to_what_tells_the_length() {
+        // The text after the hole tells it, and the confidence lies.
+        let found = chosen(
+            &stretches(|length, truth| Signs {
+                phi: 1.0 / length as f64,
+                seam: if length == truth { 0.0 } else { -9.0 },
+            }),
+            Lengths::shipped("any"),
+        );
+        assert!(found.after > 0.99 && found.before < 0.5 && found.known == 1.0, "{found:?}");
+        assert!(found.lengths.evidence.seam > 0.0);
+        // The confidence tells it once it is divided by its own curve.
+        let curve = LengthBias { a: 0.0, b: 1.0, c: 0.9, d: 0.12, e: 0.01 };
+        let surer = |length, truth| curve.at(length) * if length == truth { 1.3 } else { 1.0 };
+        let found =
+            chosen(&stretches(|length, truth| Signs { phi: surer(length, truth), seam: 0.0 }), Lengths::shipped("any"));
+        assert!(found.after > 0.9 && found.lengths.evidence.confidence > 0.0, "{found:?}");
+        let fitted = found.lengths.bias;
+        assert!((1..=32).all(|length| (fitted.at(length) / curve.at(length)).ln().abs() < 0.1), "{fitted:?}");
+    }
+
+    #[test]
+    fn where_nothing_tells_the_length_the_rule_stays_as_it_was() {
+        // What seems to help on a few holes by chance does not on the others.
+        let noise = |length: usize, truth: usize| {
+            let hash = (length * 31 + truth * 17) * 2_654_435_761 % 1000;
+            Signs { phi: 0.5, seam: -(hash as f64) / 100.0 }
+        };
+        let before = Lengths { longest: 2, ..Lengths::shipped("any") };
+        let found = chosen(&stretches(|length, _| noise(length, 1)), before);
+        assert!(found.lengths == before && found.after == found.before || found.after > found.before, "{found:?}");
+    }
 }

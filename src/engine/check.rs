@@ -2,7 +2,7 @@
 
 use super::boundary;
 use super::parse::{Holed, breaks};
-use super::protocol::{Constraint, HolePart, Part};
+use super::protocol::{Constraint, HoleId, HolePart, Part};
 use crate::diffusion::constraint::rules;
 
 /// For each hole, and each of its demands in order, whether its text meets it. `texts` are the texts of the holes.
@@ -12,6 +12,20 @@ pub fn met(parts: &[Part], texts: &[String]) -> Vec<Vec<bool>> {
         hole.constraints.iter().map(|constraint| document.meets(index, constraint)).collect()
     };
     document.parts.iter().enumerate().map(of_hole).collect()
+}
+
+/// The demands that are not met, each with its hole.
+pub(super) fn unmet(parts: &[Part], texts: &[String]) -> Vec<(HoleId, String)> {
+    let holes = parts.iter().filter_map(|part| if let Part::Hole(hole) = part { Some(hole) } else { None });
+    if holes.clone().all(|hole| hole.constraints.is_empty()) {
+        return Vec::new();
+    }
+    let said = holes.zip(met(parts, texts));
+    let unmet = said.flat_map(|(hole, met)| {
+        let unmet = hole.constraints.iter().zip(met).filter(|(_, met)| !met);
+        unmet.map(|(constraint, _)| (hole.id, constraint.to_string())).collect::<Vec<_>>()
+    });
+    unmet.collect()
 }
 
 /// Whether there are demands that only finished holes can be judged by.
@@ -80,7 +94,7 @@ impl<'a> Document<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::protocol::{HoleId, Length};
+    use crate::engine::protocol::Length;
 
     #[test]
     fn each_hole_is_judged_by_its_own_demands() {
@@ -94,6 +108,7 @@ mod tests {
         ];
         let texts = ["1(\n  2)", "\nx", ""].map(str::to_owned);
         assert_eq!(met(&parts, &texts), [vec![false, true, true], vec![true], vec![]]);
+        assert_eq!(unmet(&parts, &texts), [(HoleId(1), "match [0-9]+".to_owned())]);
         let texts = ["12)", "", ""].map(str::to_owned);
         assert_eq!(met(&parts, &texts)[0], [false, true, false]);
         assert!(is_needed(&parts) && !is_needed(&parts[3..]) && !passes(&parts, &texts));

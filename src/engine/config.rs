@@ -20,6 +20,12 @@ pub fn file(name: &str) -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "lacuna").map(|dirs| dirs.config_dir().join(name))
 }
 
+/// A file of the state folder, where the program keeps what it found out itself, if the system has such a place.
+pub fn state_file(name: &str) -> Option<PathBuf> {
+    let user = directories::ProjectDirs::from("", "", "lacuna")?;
+    Some(user.state_dir().unwrap_or(user.data_local_dir()).join(name))
+}
+
 /// The settings file.
 pub fn settings_file() -> Option<PathBuf> {
     file("config.toml")

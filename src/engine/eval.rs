@@ -7,9 +7,12 @@
 //! is to the model itself once all is written: the mean log-probability of its tokens, fold by fold, given both sides
 //! ([`Brain::score_within`]); unlike the confidence at commit it can be compared between samplers.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use super::brain::Brain;
 use super::protocol::{HoleId, HolePart, JobId, Length, Part, Request, RunOptions, Verb};
-use super::score::total;
+use super::score::{Care, total};
 use crate::diffusion::canvas::EditAct;
 use crate::diffusion::rng::{Draw, DrawKey, Purpose, Seeded};
 use crate::diffusion::spec::distance;
@@ -17,6 +20,8 @@ use crate::model::Tokenizer;
 
 /// Bytes of text kept on each side of a hole, at most.
 const CONTEXT: usize = 1200;
+/// The same where a comparison needs no more than the neighbourhood, and many runs are made.
+pub const NEIGHBOURHOOD: usize = 320;
 /// A line that holds only this separates documents in one file.
 pub const DOCUMENT_BREAK: &str = "\u{1e}\n";
 
@@ -91,6 +96,22 @@ pub struct Filled {
     pub print: u64,
 }
 
+/// How texts are judged, and the [`Filled::likelihood`] of those judged before: samplers and lengths often agree, and judging
+/// costs as much as filling.
+#[derive(Debug)]
+pub struct Judged {
+    care: Care,
+    /// By text and the bytes of the hole; a look-up table, never gone through.
+    known: HashMap<(String, usize, usize), f64>,
+}
+
+impl Judged {
+    /// Nothing was judged yet.
+    pub fn with(care: Care) -> Self {
+        Self { care, known: HashMap::new() }
+    }
+}
+
 /// Cuts `count` holes of 1 to `longest` tokens out of documents, each given with its domain; every domain gets the same
 /// number while it has room.
 ///
@@ -157,12 +178,29 @@ fn cut(domain: &str, text: &str, tokenizer: &Tokenizer, length: usize, place: f6
     }))
 }
 
+impl Sample {
+    /// The same hole with at most so many bytes of text on each side.
+    #[must_use]
+    pub fn within(&self, context: usize) -> Self {
+        let from = self.before.len().saturating_sub(context);
+        let from = (from..=self.before.len()).find(|at| self.before.is_char_boundary(*at)).unwrap_or_default();
+        let (before, after) = (self.before[from..].to_owned(), self.after[..boundary(&self.after, context)].to_owned());
+        Self { before, after, ..self.clone() }
+    }
+}
+
 impl Brain {
-    /// Fills one sample.
+    /// Fills one sample; `judged` is what is known of texts of this model.
     ///
     /// # Errors
     /// One sentence saying why the job could not go on.
-    pub fn fill_sample(&mut self, sample: &Sample, rule: LengthRule, options: &RunOptions) -> Result<Filled, String> {
+    pub fn fill_sample(
+        &mut self,
+        sample: &Sample,
+        rule: LengthRule,
+        options: &RunOptions,
+        judged: &mut Judged,
+    ) -> Result<Filled, String> {
         let length = match rule {
             LengthRule::Known => Length::Fixed(sample.tokens),
             LengthRule::Auto => Length::Auto,
@@ -188,10 +226,16 @@ impl Brain {
         })?;
         let text: String = frame.holes.iter().map(super::protocol::HoleFrame::text).collect();
         let whole = format!("{}{text}{}", sample.before, sample.after);
-        let judged = self.score_within(&whole, sample.before.len()..sample.before.len() + text.len(), |_, _| {})?;
-        let (sum, judged) = total(&judged);
+        let (start, end) = (sample.before.len(), sample.before.len() + text.len());
+        let likelihood = match judged.known.entry((whole, start, end)) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(place) => {
+                let (sum, tokens) = total(&self.score_within(&place.key().0, start..end, judged.care, |_, _| {})?);
+                *place.insert(sum / tokens.max(1) as f64)
+            }
+        };
         Ok(Filled {
-            likelihood: sum / judged.max(1) as f64,
+            likelihood,
             exact: text.trim() == sample.hole.trim(),
             similarity: similarity(text.trim(), sample.hole.trim()),
             tokens: tokens.iter().sum(),
@@ -216,6 +260,11 @@ impl Brain {
         let tokenizer = self.model.tokenizer().map_err(|error| error.to_string())?;
         samples(documents, tokenizer, count, longest, seed)
     }
+}
+
+/// Tells a text from any other, as well as 64 bits can.
+pub fn fingerprint(text: &str) -> u64 {
+    text.bytes().fold(FNV_BASIS, |hash, byte| hashed(hash, byte.into()))
 }
 
 const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;

@@ -7,6 +7,7 @@
 //! and typing into the run need no locks. What was done is kept step by step ([`trail`]), so that a job can be steered
 //! ([`steer`]) and others can go on from any of its steps ([`branch`]).
 
+mod beside;
 pub(in crate::engine) mod branch;
 mod denoise;
 mod edges;
@@ -16,7 +17,7 @@ mod revise;
 mod settle;
 mod steer;
 pub(in crate::engine) mod trail;
-mod trial;
+pub(in crate::engine) mod trial;
 mod vector;
 pub(in crate::engine) mod words;
 
@@ -24,9 +25,10 @@ use std::ops::Range;
 use std::time::Instant;
 
 use super::chat;
+use super::check;
 use super::lengths::Lengths;
 use super::prompt::{Choices, Prompt};
-use super::protocol::{Frame, JobId, Part, Phase, Request, RunOptions, Verb};
+use super::protocol::{Frame, HoleFrame, JobId, Part, Phase, Request, RunOptions, Verb};
 use crate::diffusion::canvas::{Canvas, Cell, Edit, Kind};
 use crate::diffusion::constraint::ConstraintError;
 use crate::diffusion::constraint::limits::Limits;
@@ -38,6 +40,7 @@ use crate::diffusion::score::Scoring;
 use crate::diffusion::spec::{self, Overrides};
 use crate::diffusion::{DenoiseError, Denoiser, TokenId};
 use crate::model::Model;
+use beside::Beside;
 use picture::Picture;
 use settle::Settling;
 use steer::Weighing;
@@ -81,6 +84,8 @@ enum Stage {
         purpose: Purpose,
     },
     Denoising(Box<Run>),
+    /// The same with several runs, of which one becomes the proposal.
+    Beside(Box<Beside>),
     /// The user chose a word, and what depends on it is looked for.
     Weighing(Box<Weighing>),
     /// The same with a model of vectors.
@@ -189,6 +194,7 @@ impl Job {
             Stage::Trying(trial) => self.advance_trial(*trial, model, cancelled),
             Stage::Scoring { scoring, fold, purpose } => self.score_fold(scoring, fold, purpose, model, cancelled),
             Stage::Denoising(run) => self.denoise(run, model, cancelled),
+            Stage::Beside(beside) => self.advance_beside(beside, model, cancelled),
             Stage::Weighing(weighing) => self.weigh(weighing, model, cancelled),
             Stage::Vectors(vectors) => self.denoise_vectors(vectors, model, cancelled),
             Stage::Done => Ok(Stage::Done),
@@ -204,6 +210,7 @@ impl Job {
         let started = Instant::now();
         let stage = match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Trying(trial) => trial.into_run().map_or(Stage::Done, Stage::Denoising),
+            Stage::Beside(beside) => self.alone(&beside),
             Stage::Weighing(weighing) => Stage::Denoising(weighing.run),
             stage => stage,
         };
@@ -219,6 +226,7 @@ impl Job {
             | Stage::Measuring(_)
             | Stage::Trying(_)
             | Stage::Weighing(_)
+            | Stage::Beside(_)
             | Stage::Scoring { .. }
             | Stage::Done => {}
         }
@@ -235,14 +243,14 @@ impl Job {
         let old = std::mem::replace(&mut self.prompt, prompt);
         self.parts = parts.to_vec();
         self.trail.close();
-        if let Stage::Weighing(weighing) = std::mem::replace(&mut self.stage, Stage::Done) {
-            self.stage = Stage::Denoising(weighing.run);
-        }
-        if matches!(self.stage, Stage::Vectors(_))
-            && let Stage::Vectors(begun) = std::mem::replace(&mut self.stage, Stage::Done)
-        {
-            self.stage = self.rebase_vectors(&old, &begun, model)?;
-            return Ok(());
+        match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Vectors(begun) => {
+                self.stage = self.rebase_vectors(&old, &begun, model)?;
+                return Ok(());
+            }
+            Stage::Weighing(weighing) => self.stage = Stage::Denoising(weighing.run),
+            Stage::Beside(beside) => self.stage = self.alone(&beside),
+            stage => self.stage = stage,
         }
         // Lengths and scores of the old text say little about the new, and a refinement that has lost its scores could not
         // take back what is no likelier: begin again.
@@ -281,15 +289,21 @@ impl Job {
                 let (done, of) = weighing.progress();
                 Phase::Scoring { done, of }
             }
-            Stage::Denoising(_) | Stage::Vectors(_) | Stage::Done => Phase::Denoising,
+            Stage::Denoising(_) | Stage::Beside(_) | Stage::Vectors(_) | Stage::Done => Phase::Denoising,
         };
         let left = match &self.stage {
             Stage::Denoising(run) => run.steps_left(),
+            Stage::Beside(beside) => beside.shown().steps_left(),
             Stage::Vectors(vectors) => vectors.steps_left(),
             _ => 0,
         };
         let planned = model.continuous().is_some()
             || matches!(self.sampler.schedule.steps, crate::diffusion::schedule::Steps::Fixed(_));
+        let holes = self.picture.holes(&self.prompt, model);
+        let unmet = match &self.stage {
+            Stage::Done => check::unmet(&self.parts, &holes.iter().map(HoleFrame::text).collect::<Vec<_>>()),
+            _ => Vec::new(),
+        };
         Frame {
             job: self.id,
             step: self.steps,
@@ -299,7 +313,8 @@ impl Job {
             masks_total: self.picture.masks_total,
             nfe: self.nfe(),
             seconds: self.seconds,
-            holes: self.picture.holes(&self.prompt, model),
+            holes,
+            unmet,
         }
     }
 
@@ -307,6 +322,7 @@ impl Job {
         self.passes
             + match &self.stage {
                 Stage::Denoising(run) => run.nfe() - self.skipped,
+                Stage::Beside(beside) => beside.nfe(),
                 Stage::Weighing(weighing) => weighing.run.nfe() - self.skipped,
                 Stage::Trying(trial) => trial.nfe(),
                 _ => 0,
@@ -325,7 +341,7 @@ impl Job {
         (0..canvas.hole_count()).map(|hole| self.prompt.own_range(canvas, hole).len()).collect()
     }
 
-    fn masked_canvas(&self, model: &Model, lengths: &[usize]) -> Result<Canvas, DenoiseError> {
+    pub(in crate::engine) fn masked_canvas(&self, model: &Model, lengths: &[usize]) -> Result<Canvas, DenoiseError> {
         let cells: Vec<Vec<Cell>> = lengths.iter().map(|length| vec![Cell::Masked; *length]).collect();
         self.canvas(model, &cells)
     }
@@ -344,7 +360,12 @@ fn sampler_of(options: &RunOptions) -> Result<Sampler, DenoiseError> {
         top_k: options.top_k,
         refresh: (!options.exact).then_some(RefreshPolicy::Dirty(NEIGHBOURS)),
     };
-    spec::parse_spec(&options.sampler, &overrides).map_err(|error| DenoiseError::Failed(error.to_string()))
+    let sampler = spec::parse_spec(&options.sampler, &overrides);
+    let mut sampler = sampler.map_err(|error| DenoiseError::Failed(error.to_string()))?;
+    if sampler.search.runs().is_some() {
+        sampler.refresh = beside::refresh(sampler.refresh);
+    }
+    Ok(sampler)
 }
 
 /// What a position of a running canvas becomes on the next one.

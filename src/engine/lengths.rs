@@ -3,12 +3,17 @@
 //! The paper's rule, confidence divided by a fitted curve, was made for 8-billion-weight models; the default model's
 //! confidence says little about lengths. What tells more is the text after the hole: of the short, the middle and the
 //! long lengths the ones that make its first tokens likeliest are filled, and that fill wins after which they are
-//! likeliest and whose own tokens are likely too. The weights were chosen on 48 holes of text that is in no held-out
-//! file; `assets/lacuna-135m/README.md` says what they reach on held-out text. Where a hole held text before, that
-//! text's length counts as well.
+//! likeliest and whose own tokens are likely too. Its weights were chosen on 48 holes of text that is in no held-out
+//! file; `assets/lacuna-135m/README.md` says what they reach on held-out text. For any model `lacuna calibrate` fits the
+//! curve and chooses the rule on text of the user's, and [`kept`] keeps both. What the user's settings say wins over
+//! that. Where a hole held text before, that text's length counts as well.
 
-use super::catalog::DEFAULT_MODEL;
-use crate::diffusion::length::{Evidence, Prior};
+pub(crate) mod kept;
+
+use std::path::Path;
+
+use super::catalog::{self, DEFAULT_MODEL};
+use crate::diffusion::length::{Evidence, LengthBias, Prior};
 
 /// The belief about a hole that held so many tokens.
 pub(super) fn prior_of(original: usize) -> Prior {
@@ -20,29 +25,39 @@ pub(super) fn prior_of(original: usize) -> Prior {
 
 /// How a model's lengths are searched.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Lengths {
+pub struct Lengths {
+    /// What the model's confidence in any text is, by its length.
+    pub bias: LengthBias,
     /// How much a pass is believed.
-    pub(super) evidence: Evidence,
+    pub evidence: Evidence,
     /// Whether a length of each band is filled and judged before one is taken; else the likeliest is.
-    pub(super) trials: bool,
+    pub trials: bool,
     /// Longest hole that auto length tries, where the window leaves room for it.
-    pub(super) longest: usize,
+    pub longest: usize,
 }
 
 /// Text that stood in a hole is a good guess of how long its successor will be.
 const SPREAD_AROUND_ORIGINAL: f64 = 0.5;
 
 impl Lengths {
-    /// What was fitted for a model, or the paper's rule.
-    pub(crate) fn of_model(name: &str) -> Self {
+    /// What the settings say of a model, what was fitted for it on this machine, what ships with the program, or the
+    /// paper's rule, in this order.
+    pub(crate) fn of_model(name: &str, path: &Path) -> Self {
+        // Settings that cannot be read are told where models are found.
+        let described = catalog::described().unwrap_or_default();
+        let longest = described.into_iter().find(|(entry, _)| entry == name).and_then(|(_, said)| said.longest);
+        let lengths = kept::read(path).unwrap_or_else(|| Self::shipped(name));
+        Self { longest: longest.unwrap_or(lengths.longest), ..lengths }
+    }
+
+    /// What ships with the program for a model of this name, or the paper's rule.
+    pub(crate) fn shipped(name: &str) -> Self {
+        let bias = LengthBias::default();
         if name == DEFAULT_MODEL {
-            return Self {
-                evidence: Evidence { confidence: 0.0, seam: 0.45, fluency: 1.0, refinements: 0 },
-                trials: true,
-                longest: 16,
-            };
+            let evidence = Evidence { confidence: 0.0, seam: 0.45, fluency: 1.0, refinements: 0 };
+            return Self { bias, evidence, trials: true, longest: 16 };
         }
-        Self { evidence: Evidence::default(), trials: false, longest: 32 }
+        Self { bias, evidence: Evidence::default(), trials: false, longest: 32 }
     }
 
     /// The lengths that auto tries for a hole that held so many tokens, both included.

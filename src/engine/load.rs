@@ -75,7 +75,7 @@ fn load(options: &EngineOptions) -> Result<Brain, String> {
     let checkpoint = Checkpoint::open(&path, &options.load.overrides).map_err(sentence)?;
     let model = checkpoint.load(&options.name, &options.load).map_err(sentence)?;
     let is_chat = catalog::is_chat_by_name(&options.name);
-    let mut brain = Brain::new(model).map_err(sentence)?.tuned_on_chat(is_chat);
+    let mut brain = Brain::new(model).map_err(sentence)?.with_lengths_of(&path).tuned_on_chat(is_chat);
     // The first pass packs the weights; better now than when the user waits for it.
     let tried = match brain.model.continuous() {
         None => brain.model.logits(&brain.model.noise().pass(0.5, &[0; 8], &[0]), &|| false).map(drop),

@@ -314,6 +314,8 @@ pub struct Frame {
     pub seconds: f64,
     /// The holes, in document order.
     pub holes: Vec<HoleFrame>,
+    /// Once the job is done, which demands its holes do not meet.
+    pub unmet: Vec<(HoleId, String)>,
 }
 
 impl Frame {

@@ -15,8 +15,22 @@ use crate::model::Model;
 
 /// Tokens judged in one window.
 const STRETCH: usize = 96;
-/// Tokens of context that a window has on each side of them.
-const CONTEXT: usize = 64;
+
+/// How carefully words are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Care {
+    /// In how many passes for each window.
+    pub folds: usize,
+    /// Tokens of context that a window has on each side of what is judged in it.
+    pub context: usize,
+}
+
+impl Care {
+    /// As `lacuna score` does it.
+    pub const FULL: Self = Self { folds: FOLDS, context: 64 };
+    /// For comparing very many texts that differ in a few words.
+    pub const QUICK: Self = Self { folds: 2, context: 32 };
+}
 
 /// The words of a text being judged, one pass at a time.
 pub(super) struct Judge {
@@ -29,6 +43,7 @@ pub(super) struct Judge {
     /// The stretches that are left, the next one last, as places in `words`.
     left: Vec<Range<usize>>,
     current: Option<Stretch>,
+    care: Care,
     judged: Vec<Option<f64>>,
 }
 
@@ -44,7 +59,7 @@ impl Judge {
     ///
     /// # Errors
     /// One sentence when the model cannot judge words or the tokenizer fails.
-    pub(super) fn new(model: &Model, text: &str, bytes: Range<usize>) -> Result<Self, String> {
+    pub(super) fn new(model: &Model, text: &str, bytes: Range<usize>, care: Care) -> Result<Self, String> {
         if model.continuous().is_some() {
             return Err(format!(
                 "{} works on vectors and says of no word how likely it is; choose another model",
@@ -64,13 +79,13 @@ impl Judge {
         let mut left = stretches(&words);
         left.reverse();
         let judged = vec![None; ids.len()];
-        Ok(Self { text: text.to_owned(), ids, starts, words, left, current: None, judged })
+        Ok(Self { text: text.to_owned(), ids, starts, words, left, current: None, care, judged })
     }
 
     /// Passes that are left to make.
     pub(super) fn passes_left(&self) -> usize {
         let current = self.current.as_ref().map_or(0, |stretch| stretch.scoring.fold_count() - stretch.fold);
-        current + self.left.iter().map(|stretch| FOLDS.min(stretch.len())).sum::<usize>()
+        current + self.left.iter().map(|stretch| self.care.folds.min(stretch.len())).sum::<usize>()
     }
 
     /// Makes one pass, if one is left.
@@ -82,8 +97,8 @@ impl Judge {
         if self.current.is_none() {
             let Some(next) = self.left.last().cloned() else { return Ok(()) };
             let words = &self.words[next];
-            let window = window(words, self.ids.len(), model.context());
-            let scoring = scoring(words, &self.ids, &window, model);
+            let window = window(words, self.ids.len(), model.context(), self.care.context);
+            let scoring = scoring(words, &self.ids, &window, model, self.care.folds);
             self.current = Some(Stretch { window, scoring, fold: 0 });
             self.left.pop();
         }
@@ -119,7 +134,7 @@ impl Brain {
     /// # Errors
     /// One sentence when the model cannot judge words, or the tokenizer or the network fails.
     pub fn score(&mut self, text: &str, done: impl FnMut(usize, usize)) -> Result<Vec<WordScore>, String> {
-        self.score_within(text, 0..text.len(), done)
+        self.score_within(text, 0..text.len(), Care::FULL, done)
     }
 
     /// Judges the words that have bytes inside a stretch of a text, given all of it.
@@ -130,9 +145,10 @@ impl Brain {
         &mut self,
         text: &str,
         bytes: Range<usize>,
+        care: Care,
         mut done: impl FnMut(usize, usize),
     ) -> Result<Vec<WordScore>, String> {
-        let mut judge = Judge::new(&self.model, text, bytes)?;
+        let mut judge = Judge::new(&self.model, text, bytes, care)?;
         let passes = judge.passes_left();
         while judge.passes_left() > 0 {
             judge.advance(&mut self.model, &|| false).map_err(|error| error.to_string())?;
@@ -142,22 +158,22 @@ impl Brain {
     }
 }
 
-/// The tokens that the model sees while it judges some words, of so many and with so much context.
-fn window(words: &[Range<usize>], tokens: usize, context: usize) -> Range<usize> {
+/// The tokens that the model sees while it judges some words: of so many, in a model's context, with so many around.
+fn window(words: &[Range<usize>], tokens: usize, context: usize, around: usize) -> Range<usize> {
     let (first, last) = (words.first().map_or(0, |word| word.start), words.last().map_or(0, |word| word.end));
     // One place is kept for the token that begins a text.
     let room = context.saturating_sub(last - first + 1) / 2;
-    first.saturating_sub(CONTEXT.min(room))..(last + CONTEXT.min(room)).min(tokens)
+    first.saturating_sub(around.min(room))..(last + around.min(room)).min(tokens)
 }
 
-fn scoring(words: &[Range<usize>], ids: &[u32], window: &Range<usize>, model: &Model) -> Scoring {
+fn scoring(words: &[Range<usize>], ids: &[u32], window: &Range<usize>, model: &Model, folds: usize) -> Scoring {
     // A shifted model predicts the first token of a text from the token that begins one.
     let bos = model.descriptor.bos.filter(|_| model.shift() == 1 && window.start == 0);
     let front = bos.iter().count();
     let context: Vec<u32> = bos.into_iter().chain(ids[window.clone()].iter().copied()).collect();
     let inside = |word: &Range<usize>| word.start - window.start + front..word.end - window.start + front;
     let words: Vec<Range<usize>> = words.iter().map(inside).collect();
-    Scoring::new(context, &words, FOLDS, model.vocabulary().mask(), model.shift())
+    Scoring::new(context, &words, folds, model.vocabulary().mask(), model.shift())
 }
 
 /// Sum of the natural log-probabilities of the tokens of those words that were judged, and how many tokens they are.

@@ -16,7 +16,7 @@ use super::job::trail::History;
 use super::job::{Job, Turn};
 use super::load;
 use super::protocol::{Command, Event, JobId, Outcome, Question, ScoreRequest, Scored};
-use super::score::Judge;
+use super::score::{Care, Judge};
 use crate::diffusion::DenoiseError;
 
 /// Which job must stop in the middle of a pass: all up to this number, plus one. Set by the engine's handle the
@@ -158,7 +158,7 @@ impl Worker<'_> {
                 judge
             } else {
                 let ScoreRequest { text, bytes, .. } = &judging.request;
-                judging.judge.insert(Judge::new(model, text, bytes.clone()).map_err(DenoiseError::Failed)?)
+                judging.judge.insert(Judge::new(model, text, bytes.clone(), Care::FULL).map_err(DenoiseError::Failed)?)
             };
             let before = judge.passes_left();
             judge.advance(model, &stop)?;

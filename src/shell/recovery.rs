@@ -10,11 +10,11 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{self, Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use directories::ProjectDirs;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use crate::app::message::Recovered;
+use crate::engine::config::state_file;
 use crate::shell::save;
 use crate::text::buffer::Buffer;
 
@@ -72,8 +72,7 @@ struct Left {
 impl Store {
     /// In the user's state folder, or data folder where the system knows no state folder.
     pub(crate) fn of_user() -> Self {
-        let folder = ProjectDirs::from("", "", "lacuna")
-            .map(|user| user.state_dir().unwrap_or(user.data_local_dir()).join("recovery"))
+        let folder = state_file("recovery")
             .ok_or_else(|| "Unsaved text is not kept safe: there is no home folder; set HOME.".to_owned());
         let folder = folder.and_then(|folder| match make_folder(&folder) {
             Ok(()) => Ok(folder),
@@ -85,12 +84,6 @@ impl Store {
     /// The same, but no unsaved text is kept there: the user does not want it.
     pub(crate) fn keeping_nothing(self) -> Self {
         Self { keeps: false, ..self }
-    }
-
-    /// Another folder of the state folder, whether or not recovery files are kept.
-    pub(crate) fn folder_for(name: &str) -> Option<PathBuf> {
-        let user = ProjectDirs::from("", "", "lacuna")?;
-        Some(user.state_dir().unwrap_or(user.data_local_dir()).join(name))
     }
 
     /// In this folder, which exists.

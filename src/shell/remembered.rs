@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use directories::ProjectDirs;
+use crate::engine::config::state_file;
 
 /// A longer name is none.
 const LONGEST: usize = 400;
@@ -11,20 +11,15 @@ const LONGEST: usize = 400;
 /// So many files are remembered.
 const MOST_FILES: usize = 50;
 
-fn file(name: &str) -> Option<PathBuf> {
-    let user = ProjectDirs::from("", "", "lacuna")?;
-    Some(user.state_dir().unwrap_or(user.data_local_dir()).join(name))
-}
-
 /// The files opened last that are still there, the last one first.
 pub(crate) fn recent_files() -> Vec<PathBuf> {
-    let text = file("recent").and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
+    let text = state_file("recent").and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
     text.lines().map(PathBuf::from).filter(|path| path.is_file()).collect()
 }
 
 /// Remembers a file that was opened. Where that cannot be, it is not in the list.
 pub(crate) fn remember_file(path: &Path) {
-    let (Some(file), Ok(path)) = (file("recent"), std::path::absolute(path)) else { return };
+    let (Some(file), Ok(path)) = (state_file("recent"), std::path::absolute(path)) else { return };
     let Some(name) = path.to_str().filter(|name| !name.contains('\n')) else { return };
     let others = recent_files().into_iter().filter(|known| *known != path).take(MOST_FILES - 1);
     let lines: Vec<String> = others.map(|path| path.display().to_string()).collect();
@@ -33,7 +28,7 @@ pub(crate) fn remember_file(path: &Path) {
 
 /// The model chosen last, if one was.
 pub fn model() -> Option<String> {
-    read(&file("model")?)
+    read(&state_file("model")?)
 }
 
 fn read(file: &Path) -> Option<String> {
@@ -44,7 +39,8 @@ fn read(file: &Path) -> Option<String> {
 
 /// Remembers the model chosen last. The error is a sentence.
 pub(crate) fn remember_model(name: &str) -> Result<(), String> {
-    let file = file("model").ok_or("The choice of the model is not remembered: there is no home folder; set HOME.")?;
+    let file =
+        state_file("model").ok_or("The choice of the model is not remembered: there is no home folder; set HOME.")?;
     write(&file, name)
         .map_err(|error| format!("The choice of the model is not remembered: {} ({error}).", file.display()))
 }

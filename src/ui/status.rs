@@ -190,7 +190,9 @@ fn panel_hints(panel: &Panel) -> Vec<Hint> {
             Asked::Line => hints(&[("enter", "go there"), ("esc", "leave")]),
             Asked::Instruction => hints(&[("enter", "write it anew"), ("esc", "leave")]),
             Asked::Model { .. } => hints(&[("enter", "load it"), ("esc", "leave"), ("up down", "choose")]),
-            Asked::Length { .. } | Asked::Seed => hints(&[("enter", "set it"), ("esc", "leave")]),
+            Asked::Length { .. } | Asked::Demands { .. } | Asked::Seed => {
+                hints(&[("enter", "set it"), ("esc", "leave")])
+            }
         },
     }
 }

@@ -9,6 +9,7 @@ use lacuna::engine::protocol::{
     CellState, Command, Event, Frame, HoleId, HolePart, JobId, Length, Outcome, Part, Phase, Request, Resume,
     RunOptions, ScoreId, ScoreRequest, Scored, Verb, WordScore,
 };
+use lacuna::engine::score::Care;
 use lacuna::engine::score::total;
 use lacuna::engine::{Engine, EngineOptions, catalog};
 use lacuna::model::{Checkpoint, LoadOptions};
@@ -261,7 +262,7 @@ fn only_the_words_of_a_stretch_are_judged_and_given_both_sides() {
     let mut judge = |city: &str| {
         let before = "The capital of France is ";
         let text = format!("{before}{city}, and the river that runs through it is the Seine.");
-        let words = brain.score_within(&text, before.len()..before.len() + city.len(), |_, _| {}).unwrap();
+        let words = brain.score_within(&text, before.len()..before.len() + city.len(), Care::FULL, |_, _| {}).unwrap();
         assert_eq!(words.iter().map(|word| &text[word.bytes.clone()]).collect::<Vec<_>>(), [city]);
         let (sum, tokens) = total(&words);
         sum / tokens as f64

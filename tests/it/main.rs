@@ -33,6 +33,9 @@ mod hub;
 /// Undo after a restart, encodings, several carets, colours.
 #[cfg(unix)]
 mod keeping;
+/// Commands that measure: length constants, the presets on the same holes.
+#[cfg(target_os = "linux")]
+mod measuring;
 /// Models listed, fetched, removed, packed, described, asked to follow instructions.
 #[cfg(unix)]
 mod models;

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::app::panel::{Asked, Panel, Prompt};
-use crate::text::holes::{HoleLength, Holes};
+use crate::text::holes::{Hole, HoleLength, Holes};
 use crate::text::selection::Selection;
 
 /// Unmarks the hole at the caret or in the selection; else marks the selection, or an empty hole at the caret.
@@ -71,18 +71,30 @@ pub(crate) fn clear(app: &mut App) {
     app.document.edit_holes(app.outbox.now, Holes::clear);
 }
 
-/// Asks for the length of the holes at the caret or in the selection; of all, where there is none.
-pub(crate) fn ask_length(app: &mut App) {
+/// The holes at the caret or in the selection, the first of them apart; all, where there is none.
+fn meant(app: &mut App) -> Option<(Hole, Vec<u64>)> {
     let mut holes = touched(app);
     if holes.is_empty() {
         holes = app.document.holes().iter().map(|hole| hole.id).collect();
     }
-    let Some(first) = holes.first().and_then(|id| app.document.holes().get(*id)) else {
+    let first = holes.first().and_then(|id| app.document.holes().get(*id)).cloned();
+    if first.is_none() {
         app.inform("There is no hole yet; {hole} marks one.");
-        return;
-    };
-    let length = in_words(first.length);
-    app.panel = Panel::Prompt(Prompt::new(Asked::Length { holes }, length));
+    }
+    Some((first?, holes))
+}
+
+/// Asks for the length of holes.
+pub(crate) fn ask_length(app: &mut App) {
+    let Some((first, holes)) = meant(app) else { return };
+    app.panel = Panel::Prompt(Prompt::new(Asked::Length { holes }, in_words(first.length)));
+}
+
+/// Asks what the text of holes must be like.
+pub(crate) fn ask_demands(app: &mut App) {
+    let Some((first, holes)) = meant(app) else { return };
+    let said: Vec<String> = app.document.demands(first.id).iter().map(ToString::to_string).collect();
+    app.panel = Panel::Prompt(Prompt::new(Asked::Demands { holes }, said.join("; ")));
 }
 
 /// A length as it is typed.

@@ -24,7 +24,7 @@ pub(crate) fn parts(document: &Document, session: &Session, resume: impl Fn(Hole
             id: HoleId(hole.id),
             original: buffer.slice(hole.range.clone()),
             length: length(hole.length),
-            constraints: Vec::new(),
+            constraints: document.demands(hole.id).to_vec(),
             resume: resume(HoleId(hole.id)),
         }));
         at = hole.range.end;

@@ -52,7 +52,8 @@ impl Timeline {
         if !writes || frame.holes.iter().all(|hole| hole.cells.is_empty()) {
             return;
         }
-        if self.moments.last().is_some_and(|last| (last.job, last.step) == (frame.job, frame.step)) {
+        // The first step of a branch is the one that it goes on from.
+        if self.moments.last().is_some_and(|last| last.step == frame.step) {
             self.moments.pop();
         }
         let before = self.moments.last();
@@ -138,6 +139,7 @@ impl Moment {
             masks_total: self.masks.1,
             nfe: self.nfe,
             seconds: self.seconds,
+            unmet: Vec::new(),
             holes: holes.collect(),
         }
     }
@@ -186,6 +188,7 @@ mod tests {
             masks_total: words.len(),
             nfe: step,
             seconds: 0.0,
+            unmet: Vec::new(),
             holes: vec![HoleFrame { id: HoleId(1), cells, mean_logprob: None }],
         }
     }

@@ -176,6 +176,7 @@ fn frames(file: &File) -> Result<Vec<Arc<Frame>>, RecordingError> {
             masks_left: step.masks_left,
             masks_total: step.masks_total,
             nfe: step.nfe,
+            unmet: Vec::new(),
             seconds: if step.seconds.is_finite() { step.seconds.max(0.0) } else { 0.0 },
         }));
     }

@@ -32,6 +32,7 @@ fn frame(step: usize, holes: &[Vec<Cell>]) -> Arc<Frame> {
         masks_total: 3,
         nfe: step,
         seconds: step as f64 * 0.25,
+        unmet: Vec::new(),
         holes,
     })
 }

@@ -255,7 +255,7 @@ fn the_panel_asks_once_about_the_cell_at_the_caret_and_offers_what_the_model_thi
     assert_eq!(desk.app.side(), Side::Inspect);
     let question = |step, cell| Question { job, step, at: Place { hole, cell } };
     assert_eq!(asked(&desk), [question(3, 0)], "the caret went to the first word");
-    desk.keys("right left down up").send(Message::Tick);
+    desk.keys("right left").send(Message::Tick);
     assert_eq!(asked(&desk), [question(3, 0), question(3, 1), question(3, 0)]);
     let one = desk.app.shown_cell().unwrap().token.unwrap();
     let said = |token, text: &str, probability| Alternative { token, text: text.into(), probability };
@@ -298,7 +298,8 @@ fn several_proposals_are_made_compared_and_mixed() {
     assert!(desk.notice().starts_with("Nothing is written yet that could be gone on from"), "{}", desk.notice());
     desk.keys("enter");
     assert_eq!(desk.text(), "asbyc");
-    assert_eq!(desk.keys("ctrl-z").notice(), "Undone: fill · tiny · eb · seed 9 · hole 2 of a.");
+    desk.keys("ctrl-z");
+    assert!(desk.notice().ends_with(" · hole 2 of a."), "{}", desk.notice());
 }
 
 #[test]

@@ -66,6 +66,39 @@ impl std::fmt::Display for Constraint {
     }
 }
 
+/// A demand as it is printed.
+impl std::str::FromStr for Constraint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+        let (rest, owned) = (rest.trim(), rest.trim().to_owned());
+        let constraint = match name {
+            "match" => Self::Match(owned),
+            "charset" => Self::Characters(owned),
+            "max-lines" => Self::MostLines(rest.parse().map_err(|_| "max-lines takes a number, as in max-lines 1")?),
+            "indented" => Self::Indented,
+            "ban" => Self::Without(owned),
+            "need" => Self::With(owned),
+            "balanced" => Self::Balanced,
+            "must-parse" => Self::Parses(owned),
+            _ => {
+                return Err(
+                    "Demands are match RE, charset a-z, max-lines N, indented, balanced, ban TEXT, need TEXT, \
+                            must-parse LANG."
+                        .into(),
+                );
+            }
+        };
+        let alone = matches!(constraint, Self::Indented | Self::Balanced);
+        match (alone, rest.is_empty()) {
+            (true, false) => Err(format!("Nothing comes after {name}.")),
+            (false, true) => Err(format!("Type what comes after {name}.")),
+            _ => constraint.exact("").and_then(Result::err).map_or(Ok(constraint), |error| Err(error.to_string())),
+        }
+    }
+}
+
 /// The texts that meet all demands that an automaton can hold to; none where there are no such demands.
 ///
 /// # Errors
@@ -134,6 +167,34 @@ mod tests {
         let dfa = constraint.exact("\t  ").unwrap().unwrap();
         assert!(inside.iter().all(|text| dfa.matches(text.as_bytes())), "{constraint}");
         assert!(!outside.iter().any(|text| dfa.matches(text.as_bytes())), "{constraint}");
+    }
+
+    #[test]
+    fn demands_are_read_as_they_are_printed_and_mistakes_are_told() {
+        let all = [
+            Constraint::Match("[0-9]{4}|a b".into()),
+            Constraint::Characters("a-z0-9 ".trim().into()),
+            Constraint::MostLines(2),
+            Constraint::Indented,
+            Constraint::Without("the end".into()),
+            Constraint::With("x".into()),
+            Constraint::Balanced,
+            Constraint::Parses("rust".into()),
+        ];
+        for constraint in all {
+            assert_eq!(constraint.to_string().parse(), Ok(constraint));
+        }
+        for (text, why) in [
+            ("", "Demands are"),
+            ("rhyme", "Demands are"),
+            ("match", "Type what comes after match"),
+            ("balanced please", "Nothing comes after balanced"),
+            ("max-lines many", "takes a number"),
+            ("match [", "["),
+        ] {
+            let error = text.parse::<Constraint>().unwrap_err();
+            assert!(error.contains(why), "{text}: {error}");
+        }
     }
 
     #[test]

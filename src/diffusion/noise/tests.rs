@@ -1,5 +1,7 @@
 //! Kernels against formulas by hand, and whole chains against the distributions that enumeration says they have.
 
+mod biased;
+
 use std::collections::BTreeMap;
 
 use super::{Draws, Kernel, Moment, Noise, sigma};
@@ -219,10 +221,15 @@ fn conditional(ids: &[TokenId], position: usize, likelihood: impl Fn(TokenId, us
 
 #[track_caller]
 fn has_the_joint(counts: &[f64; 9]) {
-    let expected: Vec<f64> = (0..6).map(|cell| joint(cell / 3, cell % 3)).collect();
+    has_the_law(counts, &std::array::from_fn(|cell| joint(cell / 3, cell % 3)));
+}
+
+#[track_caller]
+fn has_the_law(counts: &[f64; 9], law: &[f64; 9]) {
     assert_eq!(counts[6..], [0.0; 3], "what cannot be is not drawn");
     // The 0.999 quantile for 5 degrees of freedom.
-    assert!(chi_squared(&counts[..6], &expected) < 20.52, "{counts:?}");
+    let chi = chi_squared(&counts[..6], &law[..6]);
+    assert!(chi < 20.52, "{chi}: {counts:?} is not {law:?}");
 }
 
 fn known(id: TokenId, x: usize) -> f64 {
@@ -232,7 +239,8 @@ fn known(id: TokenId, x: usize) -> f64 {
 #[test]
 fn absorbing_chains_of_many_steps_sample_the_joint_distribution() {
     // Two positions unmasked in one step of 80 are drawn apart: an error of at most 1/80, below what 1500 runs see.
-    for spec in ["md4-cosine:steps=80", "sedd:steps=80", "psi:steps=80", "ar-diffusion:steps=160"] {
+    let specs = ["mdlm", "md4-cosine", "sedd", "psi", "fhs"].map(|name| format!("{name}:steps=80"));
+    for spec in specs.iter().map(String::as_str).chain(["ar-diffusion:steps=160"]) {
         has_the_joint(&pairs(spec, Noise::Absorbing, 1500, |ids, position, _| conditional(ids, position, known)));
     }
 }
@@ -269,12 +277,46 @@ fn denoised(ids: &[TokenId], position: usize, alpha: f64) -> Vec<f64> {
     normalised(&(0..3).map(seen).chain([0.0]).collect::<Vec<_>>())
 }
 
+/// The time that a network of uniform noise is told of, as the share that is clean: sigma = -ln(1 - 0.999 t).
+fn clean_share(sigma: f64) -> f64 {
+    (1.0 - (1.0 - (-sigma).exp()) / 0.999).max(1e-6)
+}
+
+/// How likely a position that is clean shows each token at time `t` of GIDD's noise.
+fn hybrid(t: f64, p_uniform: f64) -> impl Fn(TokenId, usize) -> f64 {
+    let c = 2.0 * p_uniform / (1.0 - p_uniform) * (t * (1.0 - t)).sqrt();
+    let clean = move |id: TokenId, x: usize| if id as usize == x { (1.0 - t) / (1.0 + c) } else { 0.0 };
+    move |id, x| if id == 3 { t / (1.0 + c) } else { clean(id, x) + c / (1.0 + c) / 3.0 }
+}
+
 #[test]
 fn three_routes_through_uniform_noise_sample_the_joint_distribution() {
-    let counts = pairs("uniform:steps=80", Noise::Uniform, 1500, |ids, position, time| {
-        // sigma = -ln(1 - 0.999 t).
-        let t = (1.0 - (-time.unwrap()).exp()) / 0.999;
-        denoised(ids, position, (1.0 - t).max(1e-6))
+    let row = |ids: &[TokenId], position, time: Option<f64>| denoised(ids, position, clean_share(time.unwrap()));
+    has_the_joint(&pairs("uniform:steps=80", Noise::Uniform, 1500, row));
+}
+
+/// The posterior with a prediction put in for `x0`, as UDLM and GIDD have it, is Bayes' rule for a network that does not look
+/// at the position's own token: `q(z_t | z_s) sum_x p(x | others) q(z_s | x)`. That is what their bound trains a network to
+/// say (2605.22765); one that has counted its own token already counts it twice.
+#[test]
+fn posteriors_put_in_sample_the_joint_distribution_for_a_network_that_leaves_its_own_token_out() {
+    let counts = pairs("udlm:steps=80", Noise::Uniform, 1500, |ids, position, time| {
+        let alpha = clean_share(time.unwrap());
+        conditional(ids, position, |id, x| (1.0 - alpha) / 3.0 + if id as usize == x { alpha } else { 0.0 })
     });
     has_the_joint(&counts);
+    let p_uniform = 0.2;
+    let counts = pairs("gidd:steps=80", Noise::Hybrid { p_uniform }, 1500, |ids, position, time| {
+        conditional(ids, position, hybrid(time.unwrap(), p_uniform))
+    });
+    has_the_joint(&counts);
+}
+
+#[test]
+fn a_greedy_tail_takes_the_likeliest_token_whatever_stands_there() {
+    let row = |_: &[TokenId], _, time: Option<f64>| {
+        if clean_share(time.unwrap()) > 0.99 { vec![0.2, 0.2, 0.6, 0.0] } else { vec![0.4, 0.4, 0.2, 0.0] }
+    };
+    assert_eq!(pairs("duo:steps=9", Noise::Uniform, 60, row)[8], 60.0);
+    assert!(pairs("udlm:steps=9", Noise::Uniform, 60, row)[8] < 30.0);
 }

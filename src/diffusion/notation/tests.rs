@@ -23,18 +23,19 @@ fn refusal(text: &str) -> String {
 fn every_clause_sets_what_it_says() {
     let sampler = read(
         "# a comment; it ends here
-        half = tau / 2; steps 12; time cosine(0.01) inner; window dilated(16)
+        half = tau / 2; steps 12; time cosine(0.01) inner sweeps(2); window dilated(16)
         temperature 0.8 - 0.4 * r; top-p 0.9; top-k 50; scores filtered; guidance 1.5
-        draw euler categorical greedy; start noise; credit(0.8, 0.2, 0.7); loo
+        draw euler categorical greedy; start noise; credit(0.8, 0.2, 0.7); loo when(t == s)
         stop full post(3) passes(40) patience(2) when(stable > 2)
         refresh vicinity(8); search particles(4, 0.5)
         both when(r < 1) where(conf > half) -entropy worst(3) if(not masked) per hole min=1 max=25% insert(2)",
     );
     assert_eq!((sampler.schedule.steps, sampler.schedule.noise), (Steps::Fixed(12), NoiseSchedule::Cosine));
     assert_eq!((sampler.schedule.grid, sampler.schedule.eps, sampler.schedule.removal), (Grid::Inner, 0.01, true));
+    assert_eq!(sampler.schedule.sweeps, 2);
     assert_eq!((sampler.window, sampler.refresh), (Window::Dilated(16), RefreshPolicy::Vicinity(8)));
     assert_eq!((sampler.propose.top_p, sampler.propose.top_k, sampler.guidance), (0.9, 50, 1.5));
-    assert!(sampler.temperature.is_some() && sampler.starts_random && sampler.leave_one_out);
+    assert!(sampler.temperature.is_some() && sampler.starts_random && sampler.leave_one_out.is_some());
     assert!(sampler.reverse.is_some_and(|reverse| reverse.greedy_removal));
     assert_eq!((sampler.stop.post, sampler.stop.passes, sampler.stop.patience), (3, Some(40), Some(2)));
     assert_eq!(sampler.search, Search::Particles { n: 4, beta: 0.5 });

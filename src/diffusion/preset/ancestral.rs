@@ -63,9 +63,16 @@ pub(super) const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "udlm",
-        aliases: &[alias("duo")],
-        source: "UDLM, arXiv:2412.10193; Duo, arXiv:2506.10892, ancestral with a greedy tail",
+        source: "UDLM, arXiv:2412.10193",
         doc: "Uniform noise: from random tokens, every position's next state is drawn from the posterior.",
+        keys: &[EPS],
+        notation: "time linear(eps); temperature 1; start noise; draw posterior; stop full; both all write",
+        ..ROW
+    },
+    Preset {
+        name: "duo",
+        source: "Duo, arXiv:2506.10892, s-sahoo/duo noise_removal greedy",
+        doc: "As udlm, and what noise is left in the end gives way to the likeliest tokens.",
         keys: &[EPS],
         notation: "time linear(eps); temperature 1; start noise; draw posterior greedy; stop full; both all write",
         ..ROW
@@ -84,15 +91,18 @@ pub(super) const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "loo-gibbs",
-        source: "Leave-one-out Gibbs corrector for uniform diffusion, arXiv:2605.22765",
-        doc: "Uniform noise by three routes, with the least certain tokens drawn anew as if they had not been seen.",
-        keys: &[EPS, whole("k", 12.0, 1)],
-        notation: "time linear(eps); temperature 1; start noise; stop full; loo; a = alpha_t / alpha_s
-            clean = alpha_s * (1 - a) / vocab + a * alpha_s * (1 - differs)
-            both when(mod(step, 3) == 0) coin(clean / (clean + (1 - alpha_s) / vocab)) write
-            both when(mod(step, 3) == 0) where(not taken) coin(1 - a) noise
-            both when(mod(step, 3) > 0) margin - gumbel worst(k) write
-            both when(mod(step, 3) > 0) where(taken) coin(1 - alpha_s) noise",
+        source: "Leave-one-out Gibbs corrector for uniform diffusion, arXiv:2605.22765; diffusers DiscreteDDIMScheduler, \
+                 step_correct, lowest_log_margin",
+        doc: "Uniform noise by three routes, and between the steps the least certain tokens are drawn anew as if they had \
+              not been seen.",
+        keys: &[EPS, whole("k", 1.0, 1), positive("tau", 1.0)],
+        notation: "time linear(eps) sweeps(2); temperature 1; start noise; stop full; loo when(t == s)
+            a = alpha_t / alpha_s; clean = alpha_s * (1 - a) / vocab + a * alpha_s * (1 - differs)
+            both when(s < t) coin(clean / (clean + (1 - alpha_s) / vocab)) write
+            both when(s < t) where(not taken) coin(1 - a) noise
+            spread = (1 - alpha_s) / vocab; lead = (alpha_s * current + spread) / (alpha_s * rival + spread)
+            both when(t == s and t < 1) ln(lead) - tau * gumbel worst(k) write
+            both when(t == s and t < 1) where(taken) coin(1 - alpha_s) noise",
         ..ROW
     },
     Preset {

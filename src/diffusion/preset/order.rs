@@ -15,7 +15,7 @@ pub(super) const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "ar-diffusion",
-        source: "AR-Diffusion, Wu et al. 2023, arXiv:2305.09515",
+        source: "AR-Diffusion, Wu et al. 2023, arXiv:2305.09515, on masks; the default of width is ours",
         doc: "Ancestral sampling as a wave: positions on the left leave the noise earlier than those on the right.",
         keys: &[EPS, positive("width", 2.0)],
         notation: "time linear(eps); temperature 1; late = 1 - pos / size
@@ -45,7 +45,7 @@ pub(super) const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "diffusion-forcing",
-        source: "Diffusion Forcing, Chen et al. 2024, arXiv:2407.01392",
+        source: "Diffusion Forcing, Chen et al. 2024, arXiv:2407.01392, its pyramid over holes; the default of width is ours",
         doc: "Ancestral sampling with a noise level of its own for each hole: earlier holes are clean sooner.",
         keys: &[EPS, positive("width", 1.0)],
         notation: "time linear(eps); temperature 1; late = 1 - hole / max(holes - 1, 1)
@@ -55,7 +55,7 @@ pub(super) const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "mgdm",
-        source: "MGDM, Ye et al. 2024, arXiv:2410.14157, its weight of difficult tokens",
+        source: "MGDM, Ye et al. 2024, arXiv:2410.14157, its weight of difficult tokens, made an order by us",
         doc: "Ancestral sampling in which hard positions wait: the chance falls with the difficulty of the guess.",
         keys: &[EPS, positive("beta", 1.0)],
         notation: "time linear(eps); temperature 1; ease = 1 - (1 - conf) ^ beta
@@ -65,7 +65,7 @@ pub(super) const PRESETS: &[Preset] = &[
     Preset {
         name: "pc-sampler",
         aliases: &[alias("uncode")],
-        source: "PC-Sampler, UNCODE, arXiv:2508.13021",
+        source: "PC-Sampler, UNCODE, arXiv:2508.13021, NEUIR/PC-Sampler generate.py; frequencies are those of the text around",
         doc: "Commits likely tokens from the left, with what frequent tokens owe to their frequency taken off.",
         keys: &[positive("lambda", 0.25), positive("alpha", 10.0)],
         notation: "masked exp(-lambda * pos) * min(-conf * ln(freq), alpha) best(equal) write",

@@ -33,11 +33,12 @@ pub(super) const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "klass",
-        source: "KLASS, arXiv:2511.05664",
-        doc: "Commits every token that is likely and whose distribution has held still for two steps, else the likeliest.",
+        source: "KLASS, arXiv:2511.05664, shkim0116/KLASS llada_klass.py",
+        doc: "Commits every token that is likely and whose distribution has held still for two steps, else an equal share \
+              of the likeliest.",
         keys: &[positive("eps", 0.01), THRESHOLD],
         notation: "window blocks(64); masked where(drift2 < eps) conf above(threshold) write
-            masked conf best(if(acted == 0, 1, 0)) write",
+            masked conf best(if(acted == 0, equal, 0)) write",
         ..ROW
     },
     Preset {
@@ -52,17 +53,18 @@ pub(super) const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "prophet",
-        source: "Prophet, arXiv:2508.19982",
+        source: "Prophet, arXiv:2508.19982, pixeli99/Prophet generate_earlyexit.py; the masks of the block stand for its \
+                 region of the answer",
         doc: "Commits like LLaDA until the best tokens lead by enough on average, then everything at once.",
         keys: &[positive("early", 7.5), positive("middle", 5.0), positive("late", 2.5)],
-        notation: "window blocks(32); lead = if(r < 1/3, early, if(r < 2/3, middle, late))
+        notation: "window blocks(32); lead = if(r < 0.33, early, if(r < 0.67, middle, late))
             masked when(mean(gap) >= lead) all write
             masked when(mean(gap) < lead) conf best(equal) write",
         ..ROW
     },
     Preset {
         name: "credit",
-        source: "Credit decoding, dInfer, arXiv:2510.06133",
+        source: "CreditDecoding, arXiv:2510.06133, dInfer CreditThresholdParallelDecoder",
         doc: "Commits every token that is likely enough once those that were best before have been given credit.",
         keys: &[THRESHOLD, share("decay", 0.8), positive("power", 0.2), positive("weight", 0.7)],
         notation: "window blocks(32); credit(decay, power, weight); masked conf above(threshold) min=1 write",
@@ -89,7 +91,7 @@ pub(super) const PRESETS: &[Preset] = &[
     Preset {
         name: "punt",
         aliases: &[alias("independent")],
-        source: "PUNT, arXiv:2510.21961; DAPD (arXiv:2603.12996) with probes in place of attention",
+        source: "PUNT, arXiv:2510.21961; DAPD (arXiv:2603.12996) with probes in place of attention; the default of eps is ours",
         doc: "Commits masks that do not depend on surer ones, which it finds out with a few passes on trial.",
         keys: &[positive("eps", 0.1)],
         notation: "window blocks(32); search probe(eps); masked conf independent(eps) write",

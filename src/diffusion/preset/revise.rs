@@ -83,22 +83,24 @@ pub(super) const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "psi",
-        source: "Psi-samplers, Duo II, ICLR 2026; arXiv:2602.21185",
+        source: "Psi-samplers, Duo II, ICLR 2026, arXiv:2602.21185; s-sahoo/duo _psi_update, kappa of mdlm_psi_pc.sh",
         doc: "Mixes the ancestral step with noising the model's guess anew, so that more steps keep helping.",
-        keys: &[EPS, share("kappa", 0.98)],
-        notation: "time linear(eps); temperature 1; stop full
-            committed coin((1 - kappa) * (1 - alpha_s)) mask
-            masked coin(kappa * unmask + (1 - kappa) * alpha_s) write",
+        keys: &[EPS, share("kappa", 0.99), share("low", 0.1)],
+        notation: "time linear(eps); temperature 1; stop full; mixed = if(t > low, kappa, 1)
+            committed coin((1 - mixed) * (1 - alpha_s)) mask
+            masked coin(mixed * unmask + (1 - mixed) * alpha_s) write",
         ..ROW
     },
     Preset {
         name: "informed",
         aliases: &[alias("k-gibbs")],
-        source: "Informed correctors, Zhao et al. 2024, arXiv:2407.21243, on the probabilities of the plain network",
-        doc: "Ancestral sampling that at every other step draws anew the committed tokens with the least margin.",
-        keys: &[EPS, whole("k", 2.0, 1)],
-        notation: "time linear(eps); temperature 1; stop full; masked coin(unmask) write
-            committed when(mod(step, 2) == 1) margin worst(k) write",
+        source: "Informed correctors, Zhao et al. 2024, arXiv:2407.21243, on the probabilities of the plain network; the \
+                 default of k is ours",
+        doc: "Ancestral sampling, before each step of which the committed tokens that lead their best rival least are drawn \
+              anew.",
+        keys: &[EPS, whole("k", 1.0, 1), positive("tau", 1.0)],
+        notation: "time linear(eps) sweeps(1); temperature 1; stop full; masked coin(unmask) write
+            committed when(t == s) ln(current / rival) - tau * gumbel worst(k) write",
         ..ROW
     },
     Preset {

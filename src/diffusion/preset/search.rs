@@ -31,7 +31,7 @@ pub(super) const PRESETS: &[Preset] = &[
     Preset {
         name: "smc",
         aliases: &[alias("particles")],
-        source: "Self-rewarding SMC, arXiv:2602.01849",
+        source: "Self-rewarding SMC, arXiv:2602.01849; drawing anew after any step, not at the end of a block, and beta are ours",
         doc: "Several runs at once, of which the likelier ones are copied and the others dropped on the way.",
         keys: &[whole("n", 4.0, 1), positive("beta", 0.1)],
         notation: "search particles(n, beta); temperature 0.7; masked conf best(1) write",

@@ -21,11 +21,12 @@ impl<D: Draw> Run<D> {
         let mut positions: Vec<usize> = self.canvas.masked().chain(read.iter().copied()).collect();
         positions.sort_unstable();
         positions.dedup();
-        let propose = self.propose_now();
+        let (propose, alone) = (self.propose_now(), self.leaves_one_out());
         let mut proposals = Proposals::new();
         for position in positions {
             if let Some(raw) = logits.row(row_of(position, self.shift)) {
-                let proposal = self.propose_at(&propose, position, raw, read.binary_search(&position).is_ok());
+                let is_read = read.binary_search(&position).is_ok();
+                let proposal = self.propose_at(&propose, position, raw, is_read.then_some(alone));
                 proposals.insert(position, proposal);
             }
         }
@@ -34,14 +35,27 @@ impl<D: Draw> Run<D> {
 
     /// How tokens are chosen in this step.
     fn propose_now(&self) -> Propose {
-        let Some(expr) = &self.sampler.temperature else { return self.sampler.propose };
-        let (window, none, acts) = (self.window(), Proposals::new(), BTreeMap::new());
-        let situation = self.situation(&window, &none);
-        let value = Picker::new(&self.sampler, &situation, &acts, &self.draws).window_value(expr);
-        Propose { temperature: if value.is_nan() { 0.0 } else { value.clamp(0.0, 100.0) }, ..self.sampler.propose }
+        let removes = self.clock.is_last() && self.sampler.reverse.is_some_and(|reverse| reverse.greedy_removal);
+        let propose = Propose { greedy: self.sampler.propose.greedy || removes, ..self.sampler.propose };
+        let Some(expr) = &self.sampler.temperature else { return propose };
+        let value = self.before_rows(|picker| picker.window_value(expr));
+        Propose { temperature: if value.is_nan() { 0.0 } else { value.clamp(0.0, 100.0) }, ..propose }
     }
 
-    fn propose_at(&mut self, propose: &Propose, position: usize, raw: &[f32], is_read: bool) -> Proposal {
+    /// Whether logits are made those of a network that does not see the token in place, in this step.
+    fn leaves_one_out(&self) -> bool {
+        let when = self.sampler.leave_one_out.as_ref();
+        when.is_some_and(|when| self.before_rows(|picker| picker.window_holds(when)))
+    }
+
+    /// What is known of the step before any row is.
+    fn before_rows<T>(&self, read: impl FnOnce(&Picker<'_, D>) -> T) -> T {
+        let (window, none, acts) = (self.window(), Proposals::new(), BTreeMap::new());
+        read(&Picker::new(&self.sampler, &self.situation(&window, &none), &acts, &self.draws))
+    }
+
+    /// `alone`, where a rule reads the position: whether its own token is left out.
+    fn propose_at(&mut self, propose: &Propose, position: usize, raw: &[f32], alone: Option<bool>) -> Proposal {
         let limit = self.canvas.limit(position);
         self.row.load(raw, &self.vocabulary, limit);
         if self.sampler.obeys() {
@@ -49,9 +63,9 @@ impl<D: Draw> Run<D> {
         }
         let here = self.canvas.ids().get(position).copied().unwrap_or(self.canvas.mask());
         let in_place = Some(here).filter(|&id| id != self.canvas.mask());
-        if is_read {
+        if let Some(alone) = alone {
             self.memory.see_row(position, self.row.logits());
-            self.adjust(position, in_place);
+            self.adjust(position, in_place.filter(|_| alone));
         }
         let key = DrawKey { purpose: Purpose::Token, step: self.clock.step, position, index: 0 };
         let uniform = if propose.temperature > 0.0 { self.draws.uniform(key) } else { 0.0 };
@@ -93,8 +107,8 @@ impl<D: Draw> Run<D> {
     }
 
     /// Credit and leave-one-out: what is done to logits before a token is chosen.
-    fn adjust(&mut self, position: usize, in_place: Option<TokenId>) {
-        if let (true, Some(token)) = (self.sampler.leave_one_out, in_place) {
+    fn adjust(&mut self, position: usize, left_out: Option<TokenId>) {
+        if let Some(token) = left_out {
             let alpha = self.sampler.schedule.noise.alpha(self.sampler.schedule.times(&self.clock).0);
             let known = self.vocabulary.proposable() as f64 * alpha / (1.0 - alpha).max(1e-9);
             self.row.add(token, -known.ln_1p());

@@ -12,9 +12,10 @@
 
 use super::{Run, RunError, StepReport};
 use crate::diffusion::canvas::{Canvas, Kind};
+use crate::diffusion::refresh::RefreshPolicy;
 use crate::diffusion::rng::Draw;
 use crate::diffusion::search::{Search, lookahead, probe};
-use crate::diffusion::{DenoiseError, Denoiser, Logits, Pass, TokenId};
+use crate::diffusion::{DenoiseError, Denoiser, Logits, Pass, Refresh, TokenId};
 
 /// What asks whether to stop.
 type Cancelled<'a> = &'a (dyn Fn() -> bool + Sync);
@@ -121,9 +122,16 @@ impl<D: Draw + Clone> Run<D> {
         if rows.is_empty() {
             return Ok(Logits::none());
         }
-        let pass = Pass { time: self.time(), ..Pass::new(canvas.ids(), &rows) };
+        let pass = Pass { time: self.time(), refresh: self.refresh_of_trial(&rows), ..Pass::new(canvas.ids(), &rows) };
         self.clock.passes += 1;
         denoiser.logits(&pass, cancelled)
+    }
+
+    /// A canvas that is tried differs from the one before in a few tokens, which a denoiser with a memory computes anyhow:
+    /// where not all rows need be, those that are asked for are enough.
+    fn refresh_of_trial<'a>(&self, rows: &'a [usize]) -> Refresh<'a> {
+        let exact = self.sampler.refresh == RefreshPolicy::All || self.sampler.guidance != 0.0;
+        if exact { Refresh::All } else { Refresh::Only(rows) }
     }
 
     /// PUNT: finds which masks of the window do not depend on surer ones.
@@ -162,8 +170,8 @@ impl<D: Draw + Clone> Run<D> {
                 break;
             }
             let rows = ahead.rows_to_show();
-            let pass = ahead.pass(&rows);
-            let fresh = denoiser.logits(&Pass { refresh: crate::diffusion::Refresh::All, ..pass }, cancelled)?;
+            let pass = Pass { refresh: self.refresh_of_trial(&rows), ..ahead.pass(&rows) };
+            let fresh = denoiser.logits(&pass, cancelled)?;
             self.clock.passes += 1;
             memo.0.push((ahead.canvas.ids().to_vec(), ahead.time(), fresh));
         }

@@ -8,8 +8,7 @@
 use crate::diffusion::canvas::{Canvas, EditAct, Kind};
 use crate::diffusion::noise::inverse;
 use crate::diffusion::rng::{Draw, DrawKey, Purpose, Seeded};
-use crate::diffusion::run::Run;
-use crate::diffusion::{DenoiseError, Denoiser};
+use crate::diffusion::run::{Run, StepReport};
 
 /// Runs side by side.
 #[derive(Debug, Clone)]
@@ -19,13 +18,15 @@ pub struct Particles {
     beta: f64,
     seed: u64,
     step: usize,
+    passes: usize,
 }
 
 impl Particles {
     /// `n` copies of a run that has not begun, each with draws of its own; the first has the run's.
     pub fn new(run: &Run<Seeded>, seed: u64, n: usize, beta: f64) -> Self {
         let own = |slot: usize| run.clone().with_draws(slot_seed(seed, slot));
-        Self { runs: (0..n.max(1)).map(own).collect(), log_weights: vec![0.0; n.max(1)], beta, seed, step: 0 }
+        let (runs, log_weights) = ((0..n.max(1)).map(own).collect(), vec![0.0; n.max(1)]);
+        Self { runs, log_weights, beta, seed, step: 0, passes: 0 }
     }
 
     /// Whether every run is over.
@@ -33,53 +34,57 @@ impl Particles {
         self.runs.iter().all(Run::is_done)
     }
 
-    /// One step of every run, and drawing anew if few carry the weight.
+    /// One step of every run that is not over, made by `step`, which is told the run's number; and drawing anew if few carry
+    /// the weight: then it is said which run each is a copy of.
     ///
     /// # Errors
-    /// What the denoiser says.
-    pub fn turn(
+    /// What `step` says.
+    pub fn turn<E>(
         &mut self,
-        denoiser: &mut dyn Denoiser,
-        cancelled: &(dyn Fn() -> bool + Sync),
-    ) -> Result<(), DenoiseError> {
-        for (run, weight) in self.runs.iter_mut().zip(&mut self.log_weights) {
-            if run.is_done() {
-                continue;
-            }
-            let report = run.turn(denoiser, false, cancelled)?;
+        mut step: impl FnMut(usize, &mut Run<Seeded>) -> Result<StepReport, E>,
+    ) -> Result<Option<Vec<usize>>, E> {
+        let runs = self.runs.iter_mut().zip(&mut self.log_weights).enumerate();
+        for (slot, (run, weight)) in runs.filter(|(_, (run, _))| !run.is_done()) {
+            let before = run.nfe();
+            let report = step(slot, run)?;
+            self.passes += run.nfe() - before;
             let written = report.edits.iter().filter(|edit| matches!(edit.act, EditAct::Write { .. }));
             *weight += self.beta * written.map(|edit| edit.probability.max(f64::MIN_POSITIVE).ln()).sum::<f64>();
         }
         self.step += 1;
-        if effective_number(&self.log_weights) < self.runs.len() as f64 / 2.0 {
-            self.draw_anew();
-        }
-        Ok(())
+        let few = effective_number(&self.log_weights) < self.runs.len() as f64 / 2.0;
+        Ok(few.then(|| self.draw_anew()))
     }
 
-    fn draw_anew(&mut self) {
+    fn draw_anew(&mut self) -> Vec<usize> {
         let weights = normalised(&self.log_weights);
         let parent = |slot: usize| {
             let key = DrawKey { purpose: Purpose::Search(0), step: self.step, position: slot, index: 0 };
             inverse(&weights, Seeded(self.seed).uniform(key)).unwrap_or_default() as usize
         };
-        let drawn =
-            (0..self.runs.len()).map(|slot| self.runs[parent(slot)].clone().with_draws(slot_seed(self.seed, slot)));
-        self.runs = drawn.collect();
+        let parents: Vec<usize> = (0..self.runs.len()).map(parent).collect();
+        let drawn = parents.iter().enumerate();
+        self.runs = drawn.map(|(slot, &p)| self.runs[p].clone().with_draws(slot_seed(self.seed, slot))).collect();
         self.log_weights.fill(0.0);
+        parents
     }
 
-    /// Passes made by all runs. Those of runs that were drawn away are those of the runs in their place.
+    /// Passes made by all runs, those included that were drawn away.
     pub fn nfe(&self) -> usize {
-        self.runs.iter().map(Run::nfe).sum()
+        self.passes
     }
 
-    /// The canvases, the likeliest per token first, equal ones once.
-    pub fn ranked(&self) -> Vec<(&Canvas, f64)> {
-        let mut all: Vec<(&Canvas, f64)> = Vec::new();
-        for run in &self.runs {
-            if all.iter().all(|(canvas, _)| canvas.ids() != run.canvas().ids()) {
-                all.push((run.canvas(), mean_log_probability(run.canvas())));
+    /// One of the runs.
+    pub fn run(&self, slot: usize) -> &Run<Seeded> {
+        &self.runs[slot]
+    }
+
+    /// The numbers of the runs and their mean log-probabilities, the likeliest first, those of equal texts once.
+    pub fn ranked(&self) -> Vec<(usize, f64)> {
+        let mut all: Vec<(usize, f64)> = Vec::new();
+        for (slot, run) in self.runs.iter().enumerate() {
+            if all.iter().all(|(other, _)| self.run(*other).canvas().ids() != run.canvas().ids()) {
+                all.push((slot, mean_log_probability(run.canvas())));
             }
         }
         all.sort_by(|a, b| b.1.total_cmp(&a.1));

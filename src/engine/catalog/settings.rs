@@ -26,9 +26,11 @@ pub struct Described {
     pub tokenizer: Option<PathBuf>,
     /// Whether it was tuned on conversations.
     pub chat: Option<bool>,
+    /// The longest hole, in tokens, that is tried where no length is given.
+    pub longest: Option<usize>,
 }
 
-const KEYS: [&str; 7] = ["mask_id", "path", "shift", "attention", "family", "tokenizer", "chat"];
+const KEYS: [&str; 8] = ["mask_id", "path", "shift", "attention", "family", "tokenizer", "chat", "longest"];
 
 impl Described {
     /// The options with this behind them: what they say already stays.
@@ -82,6 +84,7 @@ fn described(model: Item<'_, '_>) -> Result<Described, String> {
                 entry.overrides.attention = Some(attention.map_err(|why| item.error(&why))?);
             }
             "chat" => entry.chat = Some(item.flag()?),
+            "longest" => entry.longest = Some((item.number(64)? as usize).max(1)),
             _ => return Err(item.unknown("key", KEYS.into_iter())),
         }
     }
@@ -101,7 +104,7 @@ mod tests {
     #[test]
     fn everything_that_can_be_said_is_read() {
         let text = "[models.\"my coder\"]\npath = \"coder\"\nmask_id = 151_665\nshift = 1\nattention = \"block:32\"\n\
-                    family = \"qwen2\"\ntokenizer = \"/t/tokenizer.json\"\nchat = true\n[models.other]\n";
+                    family = \"qwen2\"\ntokenizer = \"/t/tokenizer.json\"\nchat = true\nlongest = 24\n[models.other]\n";
         let entries = parse(text).unwrap();
         let names: Vec<&str> = entries.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["my coder", "other"]);
@@ -116,6 +119,7 @@ mod tests {
             },
             tokenizer: Some("/t/tokenizer.json".into()),
             chat: Some(true),
+            longest: Some(24),
         };
         assert_eq!(entries[0].1, expected);
         assert_eq!(entries[1].1, Described::default());

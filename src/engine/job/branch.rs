@@ -37,11 +37,17 @@ impl Job {
         choices: &Choices,
         lengths: Lengths,
     ) -> Result<Self, DenoiseError> {
+        if model.continuous().is_some() {
+            return Err(failed(format!(
+                "{} denoises vectors, so no run can be gone on from one of its steps",
+                model.name
+            )));
+        }
         let (stretch, made) = trail.at(request.step).ok_or_else(|| failed(FORGOTTEN))?;
         let broken = |error: EditError| failed(error);
         let then = stretch.trajectory.canvas_at(made).map_err(broken)?;
-        let mut prompt = Prompt::new(&request.parts, trail.verb != Verb::Fill, model, choices).map_err(failed)?;
-        prompt.frame = stretch.prompt.frame.clone();
+        let prompt = Prompt::new(&request.parts, trail.verb != Verb::Fill, model, choices).map_err(failed)?;
+        let mut prompt = prompt.within(stretch.prompt.frame.clone());
         let cells = edges::carry(&stretch.prompt, &mut prompt, &then);
         let mut canvas = prompt.canvas(model.vocabulary().mask(), &cells).map_err(failed)?;
         let holes = 0..canvas.hole_count();

@@ -1,5 +1,6 @@
 //! The reverse process, which is the same for all verbs: a run is begun, makes its steps, and ends or is finished early.
 
+use super::beside::Beside;
 use super::picture::Picture;
 use super::settle::Settling;
 use super::{Cancelled, Job, Stage, words};
@@ -11,6 +12,17 @@ use crate::model::Model;
 
 impl Job {
     pub(super) fn begin(&mut self, canvas: Canvas, model: &Model) -> Stage {
+        let stage = self.begin_one(canvas, model);
+        match (self.sampler.search.runs(), stage) {
+            (Some(runs), Stage::Denoising(run)) => {
+                Stage::Beside(Box::new(Beside::new(&run, &self.picture, self.options.seed, runs)))
+            }
+            (_, stage) => stage,
+        }
+    }
+
+    /// The same with one run, whatever the sampler says.
+    pub(super) fn begin_one(&mut self, canvas: Canvas, model: &Model) -> Stage {
         if canvas.masks_left() == 0 {
             self.picture = Picture::new(canvas);
             return Stage::Done;

@@ -4,7 +4,8 @@ use std::ops::RangeInclusive;
 
 use super::picture::Picture;
 use super::{Cancelled, Job, Stage, impossible};
-use crate::diffusion::length::{Evidence, LengthBias, LengthSearch, Prior, Signs, phi, seam};
+use crate::diffusion::canvas::Canvas;
+use crate::diffusion::length::{Evidence, LengthSearch, Prior, Signs, phi, seam};
 use crate::diffusion::rule::Act;
 use crate::diffusion::score::log_probability;
 use crate::diffusion::{DenoiseError, Denoiser, row_of};
@@ -26,7 +27,7 @@ impl Job {
     pub(super) fn measure(&mut self, model: &Model) -> Result<Stage, DenoiseError> {
         let holes = 0..self.prompt.holes.len();
         let ranges = holes.clone().map(|hole| self.lengths_of(hole)).collect::<Result<Vec<_>, _>>()?;
-        let search = LengthSearch::new(&ranges, LengthBias::default());
+        let search = LengthSearch::new(&ranges, self.lengths.bias);
         if self.finds_lengths(model) {
             // From where a search would begin, the model says itself what is too many or too few.
             return self.begin_masked(&search.best(), model);
@@ -120,16 +121,28 @@ impl Job {
             return self.settle(search, model);
         }
         self.limits.apply(&mut canvas).map_err(impossible)?;
+        let signs = self.signs(&canvas, candidate.hole, self.lengths.evidence, model, cancelled)?;
+        search.report(signs);
+        self.settle(search, model)
+    }
+
+    /// What a pass says of one hole of a masked canvas. Only what counts is asked, and no pass is made for nothing; what
+    /// comes after the hole is masked with it, and one pass answers both questions.
+    pub(in crate::engine) fn signs(
+        &mut self,
+        canvas: &Canvas,
+        hole: usize,
+        Evidence { confidence, seam: weight, .. }: Evidence,
+        model: &mut Model,
+        cancelled: Cancelled<'_>,
+    ) -> Result<Signs, DenoiseError> {
         let shift = model.shift();
-        // Only what counts is asked. What comes after the hole is masked with it, and one pass answers both questions.
-        let Evidence { confidence, seam: weight, .. } = self.lengths.evidence;
-        let inside = if confidence > 0.0 { canvas.hole_range(candidate.hole) } else { 0..0 };
-        let after = if weight > 0.0 { seam(&canvas, candidate.hole) } else { 0..0 };
+        let inside = if confidence > 0.0 { canvas.hole_range(hole) } else { 0..0 };
+        let after = if weight > 0.0 { seam(canvas, hole) } else { 0..0 };
         let mut rows: Vec<usize> = inside.chain(after.clone()).map(|position| row_of(position, shift)).collect();
         rows.dedup();
         if rows.is_empty() {
-            search.report(Signs::default());
-            return self.settle(search, model);
+            return Ok(Signs::default());
         }
         let mut ids = canvas.ids().to_vec();
         ids[after.clone()].fill(canvas.mask());
@@ -138,8 +151,7 @@ impl Job {
         let vocabulary = model.vocabulary();
         let log =
             |position| log_probability(logits.row(row_of(position, shift))?, canvas.ids()[position], vocabulary).into();
-        let phi = if confidence > 0.0 { phi(&logits, &canvas, candidate.hole, vocabulary, shift) } else { 0.0 };
-        search.report(Signs { phi, seam: after.filter_map(log).sum::<f64>() });
-        self.settle(search, model)
+        let phi = if confidence > 0.0 { phi(&logits, canvas, hole, vocabulary, shift) } else { 0.0 };
+        Ok(Signs { phi, seam: after.filter_map(log).sum::<f64>() })
     }
 }

@@ -64,6 +64,12 @@ impl Picture {
         Ok(picture)
     }
 
+    /// Becomes the picture of another run, but for the text to compare with.
+    pub(super) fn show(&mut self, other: Self) {
+        let (old_ids, old) = (std::mem::take(&mut self.old_ids), std::mem::take(&mut self.old_log_probabilities));
+        *self = Self { old_ids, old_log_probabilities: old, ..other };
+    }
+
     /// Takes in a step, which is the job's step `step`.
     pub(super) fn step(&mut self, run: &Run, report: &StepReport, step: usize) {
         self.note(&report.edits, step);

@@ -69,7 +69,8 @@ impl Job {
             let lengths: Vec<usize> = best.iter().map(|(_, length)| *length).collect();
             return self.begin_masked(&lengths, model);
         };
-        Ok(match self.begin_masked(plan, model)? {
+        let canvas = self.masked_canvas(model, plan)?;
+        Ok(match self.begin_one(canvas, model) {
             Stage::Denoising(run) => Stage::Trying(Box::new(Trial { plans, at, best, state: State::Filling(run) })),
             done => done,
         })
@@ -100,7 +101,7 @@ impl Job {
             State::Judging { canvas, scoring, .. } => {
                 for (hole, best) in best.iter_mut().enumerate() {
                     let length = plans[at][hole];
-                    let worth = self.worth(hole, length, &canvas, scoring.log_probabilities());
+                    let worth = self.worth(hole, length, &Judged::of(&canvas, hole, scoring.log_probabilities()));
                     if worth > best.0 {
                         *best = (worth, length);
                     }
@@ -111,19 +112,42 @@ impl Job {
         Ok(Stage::Trying(Box::new(Trial { plans, at, best, state })))
     }
 
-    fn worth(&self, hole: usize, length: usize, canvas: &Canvas, logs: &[Option<f64>]) -> f64 {
+    fn worth(&self, hole: usize, length: usize, judged: &Judged) -> f64 {
+        // What no text can be is worth nothing, but not less than not having been tried.
+        let worth = self.lengths.evidence.worth(length, judged.seam, judged.fluency, &self.prior(hole));
+        if worth.is_nan() { f64::MIN } else { worth.max(f64::MIN) }
+    }
+
+    /// Judges what fills a hole now.
+    pub(in crate::engine) fn judged(&self, hole: usize, model: &mut Model) -> Result<Judged, DenoiseError> {
+        let canvas = &self.picture.canvas;
+        let mut scoring = judging(canvas, model.shift());
+        for fold in 0..scoring.fold_count() {
+            scoring.judge(fold, model, &|| false)?;
+        }
+        Ok(Judged::of(canvas, hole, scoring.log_probabilities()))
+    }
+}
+
+/// How good a fill is: natural log-probabilities.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::engine) struct Judged {
+    /// The sum over the tokens right after the hole, given the fill.
+    pub(in crate::engine) seam: f64,
+    /// The mean over the fill's own tokens, given the rest.
+    pub(in crate::engine) fluency: f64,
+}
+
+impl Judged {
+    fn of(canvas: &Canvas, hole: usize, logs: &[Option<f64>]) -> Self {
         let known = |range: std::ops::Range<usize>| range.filter_map(|position| logs.get(position).copied().flatten());
         let fill: Vec<f64> = known(canvas.hole_range(hole)).collect();
-        let fluency = fill.iter().sum::<f64>() / fill.len().max(1) as f64;
-        let seam: f64 = known(seam(canvas, hole)).sum();
-        // What no text can be is worth nothing, but not less than not having been tried.
-        let worth = self.lengths.evidence.worth(length, seam, fluency, &self.prior(hole));
-        if worth.is_nan() { f64::MIN } else { worth.max(f64::MIN) }
+        Self { seam: known(seam(canvas, hole)).sum(), fluency: fill.iter().sum::<f64>() / fill.len().max(1) as f64 }
     }
 }
 
 /// The passes that judge a filled canvas: the holes' tokens by thirds, and the tokens after them.
-fn judging(canvas: &Canvas, shift: usize) -> Scoring {
+pub(super) fn judging(canvas: &Canvas, shift: usize) -> Scoring {
     let holes = || 0..canvas.hole_count();
     let third = |first: usize| holes().flat_map(|hole| canvas.hole_range(hole).skip(first).step_by(FOLDS)).collect();
     let mut folds: Vec<Vec<usize>> = (0..FOLDS).map(third).collect();

@@ -78,7 +78,9 @@ impl Packed {
         let outputs = parts.iter().map(|part| part.outputs).sum();
         // Collecting them would grow the list by doubling.
         let mut blocks = Vec::with_capacity(parts.iter().map(|part| part.blocks.len()).sum());
-        parts.into_iter().for_each(|part| blocks.extend(part.blocks));
+        for part in parts {
+            blocks.extend(part.blocks);
+        }
         Self { blocks, inputs, outputs }
     }
 

@@ -81,7 +81,7 @@ fn added(vocab: &mut Map<String, Value>, config: &Value, map: &Value, numbered: 
         }
     }
     let named = [config, map].into_iter().flat_map(|file| NAMED.iter().map(|key| &file[*key]));
-    let more = [config, map].into_iter().flat_map(|file| file["additional_special_tokens"].as_array()).flatten();
+    let more = [config, map].into_iter().filter_map(|file| file["additional_special_tokens"].as_array()).flatten();
     let name = |token: &Value| token.as_str().or_else(|| token["content"].as_str()).map(str::to_owned);
     for name in named.chain(more).filter_map(name).chain(["<|endoftext|>".to_owned()]) {
         match tokens.iter_mut().find(|(_, other, _)| *other == name) {

@@ -27,6 +27,7 @@ fn recording() -> Recording {
             masks_total: 2,
             nfe: step,
             seconds: step as f64 * 0.3,
+            unmet: Vec::new(),
             holes: vec![HoleFrame { id: HoleId(0), cells, mean_logprob: None }],
         })
     };

@@ -97,6 +97,7 @@ impl Scene {
             nfe: 8,
             seconds: 0.4,
             holes,
+            unmet: Vec::new(),
         })
     }
 

@@ -147,21 +147,21 @@ fn particles_differ_are_drawn_by_weight_and_ranked() {
     let start = run("smc:n=4", &[1, M, M, M, M, 2]);
     let mut particles = Particles::new(&start, 7, 4, 0.0);
     while !particles.is_done() {
-        particles.turn(&mut toy, &|| false).unwrap();
+        particles.turn(|_, run| run.turn(&mut toy, false, &|| false)).unwrap();
     }
     let ranked = particles.ranked();
     assert!(ranked.len() > 1, "four seeds gave one text");
     assert!(ranked.windows(2).all(|pair| pair[0].1 >= pair[1].1));
-    assert!((ranked[0].1 - mean_log_probability(ranked[0].0)).abs() < 1e-12);
+    assert!((ranked[0].1 - mean_log_probability(particles.run(ranked[0].0).canvas())).abs() < 1e-12);
     // A weight that sharpens without bound leaves the children of the likeliest.
     let mut spread = Toy::new(|_, row, id| if row == 1 { 2.0 + 0.2 * id as f32 } else { 0.0 });
     let mut sharp = Particles::new(&start, 7, 16, 1000.0);
-    sharp.turn(&mut spread, &|| false).unwrap();
-    assert_eq!(sharp.ranked().len(), 1);
+    let parents = sharp.turn(|_, run| run.turn(&mut spread, false, &|| false)).unwrap();
+    assert_eq!((sharp.ranked().len(), parents.map(|parents| parents.len())), (1, Some(16)));
     while !sharp.is_done() {
-        sharp.turn(&mut toy, &|| false).unwrap();
+        sharp.turn(|_, run| run.turn(&mut toy, false, &|| false)).unwrap();
     }
-    assert!(sharp.ranked()[0].0.kinds().iter().all(|kind| *kind != Kind::Masked));
+    assert!(sharp.run(sharp.ranked()[0].0).canvas().kinds().iter().all(|kind| *kind != Kind::Masked));
 }
 
 #[test]
