@@ -50,7 +50,8 @@ impl Timeline {
         if !writes || frame.holes.iter().all(|hole| hole.cells.is_empty()) {
             return;
         }
-        if self.moments.last().is_some_and(|last| (last.job, last.step) == (frame.job, frame.step)) {
+        // The first step of a branch is the one that it goes on from.
+        if self.moments.last().is_some_and(|last| last.step == frame.step) {
             self.moments.pop();
         }
         let before = self.moments.last();

@@ -37,6 +37,12 @@ impl Job {
         choices: &Choices,
         lengths: Lengths,
     ) -> Result<Self, DenoiseError> {
+        if model.continuous().is_some() {
+            return Err(failed(format!(
+                "{} denoises vectors, so no run can be gone on from one of its steps",
+                model.name
+            )));
+        }
         let (stretch, made) = trail.at(request.step).ok_or_else(|| failed(FORGOTTEN))?;
         let broken = |error: EditError| failed(error);
         let then = stretch.trajectory.canvas_at(made).map_err(broken)?;
