@@ -28,7 +28,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::diffusion::sampler::Sampler;
 use crate::diffusion::spec::{self, Overrides as Settings};
-use crate::engine::catalog::{self, Found};
+use crate::engine::catalog::{self, Found, memory};
 use crate::model::{Attention, Checkpoint, DeviceChoice, DtypeChoice, LoadOptions, Model, Overrides};
 
 /// A terminal text editor that fills gaps: mark spans of your text as holes, and a diffusion language model on this
@@ -132,7 +132,7 @@ pub(crate) struct Common {
     /// The model's family, where its files name another
     #[arg(long, global = true, value_name = "NAME")]
     family: Option<String>,
-    /// A tokenizer.json elsewhere than beside the weights
+    /// A tokenizer.json elsewhere than beside the weights, or the folder of one
     #[arg(long, global = true, value_name = "FILE")]
     tokenizer: Option<PathBuf>,
 }
@@ -189,6 +189,7 @@ impl Common {
                 ..Overrides::default()
             },
             tokenizer: self.tokenizer.clone(),
+            machine: memory::of_machine().map(|machine| machine.total),
         }
     }
 

@@ -62,8 +62,10 @@ pub struct LoadOptions {
     pub threads: usize,
     /// What the user says beyond the files.
     pub overrides: Overrides,
-    /// A `tokenizer.json` elsewhere than beside the weights.
+    /// A `tokenizer.json`, or a folder with one, elsewhere than beside the weights.
     pub tokenizer: Option<PathBuf>,
+    /// Bytes of memory of this machine, where they are known: what can never fit is refused.
+    pub machine: Option<u64>,
 }
 
 /// A loaded model.
@@ -101,6 +103,7 @@ impl Checkpoint {
     pub fn load(self, name: &str, options: &LoadOptions) -> Result<Model, ModelError> {
         self.check_tensors()?;
         let (device, dtype, packing) = device::open(options.device, options.dtype)?;
+        self.check_memory(options.machine.filter(|_| device.is_cpu()), packing.bytes(dtype))?;
         let tokenizer = self.tokenizer(options)?;
         let named = self.descriptor.mask.or_else(|| tokenizer.as_ref().and_then(Tokenizer::mask));
         // Vectors have no mask: a hole's id is the first one that no token has.
@@ -141,6 +144,16 @@ impl Checkpoint {
             network,
             pool,
         })
+    }
+
+    /// Refuses weights that take more than there is: the system would end the program in the middle of loading.
+    fn check_memory(&self, machine: Option<u64>, bytes_per_weight: f64) -> Result<(), ModelError> {
+        let needed = self.architecture.parameters() as f64 * bytes_per_weight;
+        let there = machine.map_or(f64::INFINITY, |bytes| bytes as f64);
+        if needed <= there {
+            return Ok(());
+        }
+        Err(ModelError::TooLarge { path: self.path.clone(), gigabytes: needed / 1e9, there: there / 1e9 })
     }
 
     /// The tokenizer that belongs to the checkpoint, or none: token-level work needs none.
@@ -244,8 +257,12 @@ impl Model {
     /// # Errors
     /// A sentence when the checkpoint came without one.
     pub fn tokenizer(&self) -> Result<&Tokenizer, ModelError> {
-        let why =
-            || format!("{} has no tokenizer.json, which work on text needs; give one with --tokenizer", self.name);
+        let why = || {
+            format!(
+                "{} has no tokenizer.json (nor vocab.json with merges.txt), which work on text needs; give one with --tokenizer",
+                self.name
+            )
+        };
         self.tokenizer.as_ref().ok_or_else(|| ModelError::Input(why()))
     }
 

@@ -117,6 +117,7 @@ pub const COMMANDS: &[Command] = &[
     command("cell-ban", "Never this word at this place.", cell::ban),
     command("cell-ban-everywhere", "Never this word anywhere in this run.", cell::ban_everywhere),
     command("cell-mask", "Mask the word at the caret again.", cell::mask),
+    command("run-record", "Record the run: to be replayed, or as a film (asciicast, SVG, GIF).", run::record),
     command("run-type", "Put the caret into the hole and type there.", run::type_inside),
     command("focus", "Give the keys to the run, or back to the text.", run::toggle_focus),
     command("seed", "Type the seed that the next run takes.", run::ask_seed),

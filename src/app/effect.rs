@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use crate::app::highlight::HighlightRequest;
 use crate::app::message::Stamp;
+use crate::app::recording::Recording;
+use crate::app::settings::Settings;
 use crate::engine::protocol::Command;
 use crate::text::buffer::Buffer;
 use crate::text::encoding::Encoding;
@@ -23,6 +25,8 @@ pub enum Effect {
     Save(SaveRequest),
     /// Answer with [`super::Message::Highlighted`].
     Highlight(HighlightRequest),
+    /// Write a recording of a run, and say so.
+    Record(Box<RecordRequest>),
     /// Put this into the system clipboard.
     SetClipboard(String),
     /// Answer with [`super::Message::Clipboard`].
@@ -82,4 +86,17 @@ pub struct SaveRequest {
     pub encoding: Encoding,
     /// Under which condition.
     pub expect: Expect,
+}
+
+/// A recording to be written.
+#[derive(Debug, Clone)]
+pub struct RecordRequest {
+    /// Where; the end of the name says as what. A file that is there already is not written over.
+    pub path: PathBuf,
+    /// What.
+    pub recording: Recording,
+    /// Columns and rows of a film.
+    pub size: (u16, u16),
+    /// What a film looks like.
+    pub settings: Settings,
 }

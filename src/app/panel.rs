@@ -58,6 +58,8 @@ pub enum Asked {
     Strength,
     /// The seed of the next run.
     Seed,
+    /// Into which file a run is to be recorded.
+    Record,
     /// What is to be done with the selection.
     Instruction,
     /// Which model to take.
@@ -244,6 +246,7 @@ impl Prompt {
             Asked::Length { .. } => "tokens in the hole (auto, 12 or 3-40)",
             Asked::Strength => "how much may change, 10 to 100 %",
             Asked::Seed => "seed of the next run",
+            Asked::Record => "record as (.json to be replayed, .cast, .svg or .gif)",
             Asked::Instruction => "what to do with the selection (make this warmer)",
             Asked::Model { .. } => "model",
             Asked::Document { .. } => "document",

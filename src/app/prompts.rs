@@ -219,6 +219,7 @@ impl App {
                 }
                 Err(_) => Some("A seed is a whole number, 0 or more."),
             },
+            Asked::Record => run::record_as(self, &typed),
             Asked::Instruction if typed.is_empty() => Some("Type what is to be done with the text."),
             Asked::Instruction => {
                 run::instruct_by(self, &typed);

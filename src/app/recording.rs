@@ -11,13 +11,21 @@ mod play;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::engine::protocol::{Frame, HoleFrame, HoleId, JobId, Part, RunOptions, Verb};
+use crate::app::infill::overlay::HoleCells;
+use crate::app::{App, Model};
+use crate::engine::protocol::{Frame, HoleFrame, HoleId, JobId, Part, Phase, RunOptions, Verb};
 
 pub use json::RecordingError;
 pub use play::Player;
 
 /// The version of the file that is written, and the newest that is read.
 pub const VERSION: u32 = 1;
+
+/// The kinds of file that a recording can be written as, by the end of their names: itself, and films of it.
+pub const KINDS: [&str; 4] = ["json", "cast", "svg", "gif"];
+
+/// So much text is kept before the first hole and after the last, in characters, and then to the end of the line.
+const CONTEXT: usize = 1 << 14;
 
 /// A recorded run.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +67,61 @@ impl Recording {
             at = end;
         }
         made.recording(text, holes, &ids, frames)
+    }
+
+    /// Of what the program shows: the branch on the screen, or the run going on, with all its steps.
+    pub(crate) fn of_app(app: &App) -> Option<Self> {
+        let session = app.infill().session()?;
+        let (options, mut frames, at_last) = match (&session.run, app.infill().branch()) {
+            (Some(run), _) => (run.options.clone(), run.timeline.frames(), None),
+            (None, Some(branch)) => (branch.options.clone(), branch.timeline.frames(), Some(&branch.holes)),
+            (None, None) => return None,
+        };
+        // A branch that was put together from others has no steps of its own.
+        if let Some(holes) = at_last.filter(|_| frames.is_empty()) {
+            frames.push(Arc::new(still(holes)));
+        }
+        let (buffer, holes) = (app.document().buffer(), app.document().holes());
+        let mut ids: Vec<HoleId> = session.holes().to_vec();
+        ids.retain(|id| holes.get(id.0).is_some());
+        let ranges: Vec<Range<usize>> =
+            ids.iter().filter_map(|id| holes.get(id.0)).map(|hole| hole.range.clone()).collect();
+        let (first, last) = ranges.first().zip(ranges.last())?;
+        let start = buffer.line_start(buffer.line_of(first.start.saturating_sub(CONTEXT)));
+        let end = buffer.line_end(buffer.line_of((last.end + CONTEXT).min(buffer.len())));
+        let name = app.document().path().and_then(|path| path.file_name());
+        let (model, device) = match app.model() {
+            Model::Ready(info) => (info.name.clone(), info.device.clone()),
+            _ => Default::default(),
+        };
+        let made = Made {
+            name: name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            verb: session.verb(),
+            model,
+            device,
+            options,
+        };
+        let ranges = ranges.iter().map(|range| range.start - start..range.end - start).collect();
+        Some(made.recording(buffer.slice(start..end), ranges, &ids, &frames))
+    }
+}
+
+/// What is shown without having been made step by step.
+fn still(holes: &[HoleCells]) -> Frame {
+    let cells = || holes.iter().flat_map(|hole| &hole.cells);
+    Frame {
+        job: JobId(0),
+        step: 0,
+        steps: None,
+        phase: Phase::Denoising,
+        masks_left: cells().filter(|cell| !cell.state.is_written()).count(),
+        masks_total: cells().count(),
+        nfe: 0,
+        seconds: 0.0,
+        holes: holes
+            .iter()
+            .map(|hole| HoleFrame { id: hole.id, cells: hole.cells.clone(), mean_logprob: None })
+            .collect(),
     }
 }
 

@@ -456,4 +456,28 @@ mod tests {
     fn a_short_row_proposes_only_what_it_has() {
         assert_eq!(proposed(Propose::default(), &[0.0, 2.0], &Limit::default(), 0.0).token, 1);
     }
+
+    #[test]
+    fn tokens_too_rare_for_single_precision_are_drawn_as_often_as_they_are_likely() {
+        // One token beside ten thousand that together weigh less than half an ulp of an f32 near 1: a cumulative sum, a
+        // uniform number or a Gumbel noise in f32 draws none of them ever (`models.md` section 7, trap 6).
+        const RARE: usize = 10_000;
+        let vocabulary = Vocabulary::new(RARE + 2, RARE as u32 + 1, None, []).unwrap();
+        let mass = f64::from(-27.0_f32).exp();
+        let all = RARE as f64 * mass;
+        assert!(all < f64::from(f32::EPSILON) / 4.0 && 1.0_f32 + mass as f32 == 1.0);
+        let mut raw = vec![-27.0_f32; RARE + 2];
+        raw[0] = 0.0;
+        let mut row = Row::default();
+        row.load(&raw, &vocabulary, None);
+        let how = Propose { temperature: 1.0, ..Propose::default() };
+        let drawn = |uniform: f64| {
+            how.propose(&row, Fallback { vocabulary: &vocabulary, limit: None }, None, uniform).token as usize
+        };
+        for token in (1..=RARE).step_by(997) {
+            let within = (1.0 + (token as f64 - 0.5) * mass) / (1.0 + all);
+            assert_eq!((within as f32, drawn(within)), (1.0, token));
+        }
+        assert_eq!(drawn(1.0 / (1.0 + all) - mass), 0);
+    }
 }

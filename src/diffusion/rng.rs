@@ -123,4 +123,19 @@ mod tests {
         // 15 degrees of freedom: 37.7 is the 0.999 quantile.
         assert!(chi < 37.7, "chi squared {chi}");
     }
+
+    #[test]
+    fn numbers_are_finer_than_what_single_precision_and_32_bits_can_tell_apart() {
+        let mut counts = [0_u32; 3];
+        for step in 0..10_000 {
+            let u = Seeded(3).uniform(key(Purpose::Token, step, 0));
+            let on_grid = |bits: i32| (u * 2_f64.powi(bits)).fract() == 0.0;
+            assert!(on_grid(53), "{u}");
+            counts[0] += u32::from(on_grid(52));
+            counts[1] += u32::from(on_grid(32));
+            counts[2] += u32::from(f64::from(u as f32) == u);
+        }
+        // The last of 53 bits is drawn too: five standard deviations around a half.
+        assert!(counts[0].abs_diff(5000) < 250 && counts[1..] == [0, 0], "{counts:?}");
+    }
 }

@@ -135,9 +135,8 @@ impl Job {
     ) -> Result<Self, DenoiseError> {
         let failed = |message: String| DenoiseError::Failed(message);
         let keeps = request.verb != Verb::Fill;
-        let mut prompt =
-            Prompt::new(&request.parts, keeps, model, choices).map_err(|error| failed(error.to_string()))?;
-        prompt.frame = chat::frame_of(request, model, is_chat).map_err(failed)?;
+        let prompt = Prompt::new(&request.parts, keeps, model, choices).map_err(|error| failed(error.to_string()))?;
+        let prompt = prompt.within(chat::frame_of(request, model, is_chat).map_err(failed)?);
         if prompt.holes.is_empty() {
             return Err(failed("there is no hole to fill; mark one first".into()));
         }
@@ -231,8 +230,8 @@ impl Job {
     pub(crate) fn rebase(&mut self, parts: &[Part], model: &Model, choices: &Choices) -> Result<(), DenoiseError> {
         let keeps = self.verb != Verb::Fill;
         let prompt = Prompt::new(parts, keeps, model, choices);
-        let mut prompt = prompt.map_err(|error| DenoiseError::Failed(error.to_string()))?;
-        prompt.frame = self.prompt.frame.clone();
+        let prompt = prompt.map_err(|error| DenoiseError::Failed(error.to_string()))?;
+        let prompt = prompt.within(self.prompt.frame.clone());
         let old = std::mem::replace(&mut self.prompt, prompt);
         self.parts = parts.to_vec();
         self.trail.close();

@@ -37,8 +37,8 @@ impl Loader {
             return self.first();
         }
         let found = catalog::resolve(name)?;
-        let LoadOptions { device, dtype, threads, .. } = self.first.load;
-        let load = found.described.under(LoadOptions { device, dtype, threads, ..LoadOptions::default() });
+        let LoadOptions { device, dtype, threads, machine, .. } = self.first.load;
+        let load = found.described.under(LoadOptions { device, dtype, threads, machine, ..LoadOptions::default() });
         guarded(&EngineOptions { name: found.name, path: Ok(found.path), load })
     }
 }

@@ -35,6 +35,9 @@ const WINDOW_PER_HOLE: usize = 64;
 const LONGEST_WINDOW: usize = 256;
 /// More where a GPU makes it cheap.
 const WINDOW_ON_GPU: usize = 1024;
+/// And no more for models that were tuned on conversations: their texts were this short, and they degrade on longer ones
+/// (`models.md` section 7, trap 10).
+const WINDOW_IN_CONVERSATION: usize = 512;
 /// A token is seldom shorter than this many bytes in text worth looking at; farther text is not even tokenised.
 const BYTES_PER_TOKEN: usize = 16;
 
@@ -86,10 +89,8 @@ impl Prompt {
     pub(crate) fn new(parts: &[Part], keeps: bool, model: &Model, choices: &Choices) -> Result<Self, ModelError> {
         let tokenizer = model.tokenizer()?;
         let context = crate::diffusion::Denoiser::context(model);
-        let on_gpu = model.device() != "cpu";
         let (strings, parts) = split(parts);
-        let on_cpu = (WINDOW + WINDOW_PER_HOLE * parts.len().saturating_sub(1)).min(LONGEST_WINDOW);
-        let window = if on_gpu { WINDOW_ON_GPU } else { on_cpu }.min(context);
+        let window = longest_window(parts.len(), model.device() != "cpu").min(context);
         let (kept, holes) = plan(&strings, parts, keeps, tokenizer, choices)?;
         let mut texts = Vec::with_capacity(kept.len());
         for (index, text) in kept.iter().enumerate() {
@@ -98,6 +99,11 @@ impl Prompt {
         }
         let bos = if model.descriptor.shift == 1 { model.descriptor.bos } else { None };
         Ok(Self { texts, holes, window, context, bos, choices: choices.clone(), frame: Frame::default() })
+    }
+
+    /// The same with a conversation around the document.
+    pub(crate) fn within(self, frame: Frame) -> Self {
+        Self { window: narrowed(self.window, &frame), frame, ..self }
     }
 
     /// About how much memory it takes, in bytes.
@@ -215,6 +221,16 @@ impl Choices {
     fn has_spaces(&self) -> bool {
         self.spaced.contains(&true)
     }
+}
+
+/// The most tokens that are looked at for so many holes.
+fn longest_window(holes: usize, on_gpu: bool) -> usize {
+    if on_gpu { WINDOW_ON_GPU } else { (WINDOW + WINDOW_PER_HOLE * holes.saturating_sub(1)).min(LONGEST_WINDOW) }
+}
+
+/// What is left of a window inside a conversation.
+fn narrowed(window: usize, frame: &Frame) -> usize {
+    if frame.len() == 0 { window } else { window.min(WINDOW_IN_CONVERSATION) }
 }
 
 /// Gives each hole its edges: the texts without what the holes before them took in, and the holes.
@@ -369,6 +385,15 @@ fn window(texts: &[Vec<TokenId>], budget: usize) -> Vec<Vec<TokenId>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gpu_sees_more_and_a_conversation_no_more_than_it_was_tuned_on() {
+        assert_eq!([1, 2, 9].map(|holes| longest_window(holes, false)), [128, 192, 256]);
+        assert_eq!(longest_window(1, true), 1024);
+        let conversation = Frame { head: vec![1], tail: vec![2] };
+        assert_eq!([1024, 192].map(|window| narrowed(window, &conversation)), [512, 192]);
+        assert_eq!(narrowed(1024, &Frame::default()), 1024);
+    }
 
     #[test]
     fn a_short_document_is_seen_whole() {

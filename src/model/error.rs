@@ -90,6 +90,23 @@ pub enum ModelError {
     /// The device asked for is not there.
     #[error("{0}")]
     Device(String),
+    /// The weights alone are more than the machine's memory.
+    #[error(
+        "{path} takes {gigabytes:.1} GB of memory and this machine has {there:.1} GB; choose a smaller model (`lacuna models list` says which fit)"
+    )]
+    TooLarge {
+        /// The model.
+        path: PathBuf,
+        /// What its weights take.
+        gigabytes: f64,
+        /// What there is.
+        there: f64,
+    },
+    /// The GPU has no memory left.
+    #[error(
+        "the GPU's memory is full ({0}); close what else uses it, choose a smaller model, or run it on the CPU with --device cpu"
+    )]
+    GpuFull(String),
     /// candle failed in the middle of a computation.
     #[error("the network failed while computing: {0}")]
     Compute(String),
@@ -111,8 +128,16 @@ pub struct Misshapen {
 
 impl From<candle_core::Error> for ModelError {
     fn from(error: candle_core::Error) -> Self {
-        Self::Compute(first_line(&error))
+        if is_full(&error) { Self::GpuFull(first_line(&error)) } else { Self::Compute(first_line(&error)) }
     }
+}
+
+/// Whether a device refused memory: what CUDA's driver and cuBLAS call it, and Metal's only reason to refuse a buffer.
+pub(crate) fn is_full(error: &candle_core::Error) -> bool {
+    let text = error.to_string().to_lowercase();
+    ["out of memory", "out_of_memory", "alloc_failed", "failed to create metal resource"]
+        .iter()
+        .any(|sign| text.contains(sign))
 }
 
 /// candle's errors may carry a backtrace; its first line says what happened.
@@ -135,4 +160,26 @@ fn describe_tensors(missing: &[String], misshapen: &[Misshapen]) -> String {
         ));
     }
     format!("{}; the configuration and the weights are not of one model, or a file is incomplete", parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_without_memory_is_told_in_words_and_other_failures_are_not_taken_for_it() {
+        let of = |text: &str| ModelError::from(candle_core::Error::Msg(text.into())).to_string();
+        for full in [
+            "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")\n   0: backtrace",
+            "CublasError(CUBLAS_STATUS_ALLOC_FAILED)",
+            "Failed to create metal resource: Buffer",
+        ] {
+            let said = of(full);
+            assert!(said.starts_with("the GPU's memory is full") && said.contains("--device cpu"), "{said}");
+            assert_eq!(said.lines().count(), 1);
+        }
+        assert!(
+            of("DriverError(CUDA_ERROR_INVALID_PTX, \"a PTX JIT compilation failed\")").contains("while computing")
+        );
+    }
 }

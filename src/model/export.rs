@@ -126,12 +126,9 @@ impl Checkpoint {
             let mixture = shape.mixture.as_ref().is_none_or(|mixture| mixture.is_plain() && shape.qk_norm);
             named && mixture && shape.convolutions.is_none() && shape.rotary_dim == shape.head_dim
         };
-        let is_known = |decoder: &&Decoder| {
-            decoder.shape.mixture.is_none() || ["llada-moe", "lladamoe"].contains(&self.descriptor.family.as_str())
-        };
-        let Some(decoder) = self.architecture.decoder().filter(is_plain).filter(is_known) else {
+        let Some(decoder) = self.architecture.decoder().filter(is_plain) else {
             let what = format!("writing a network of family `{}` as GGUF", self.descriptor.family);
-            let supported = "Llama- and Qwen-shaped models without convolutions, and LLaDA-MoE";
+            let supported = "Llama- and Qwen-shaped models without convolutions, LLaDA-MoE, RND1 and Qwen3-MoE";
             return Err(ModelError::Unsupported { path: self.path.clone(), what, supported });
         };
         let arch = self.gguf_architecture(decoder);
@@ -139,7 +136,7 @@ impl Checkpoint {
         let metadata = self.metadata(decoder, &arch, to)?;
         let unwritten = |source: std::io::Error| ModelError::Write { path: file.to_owned(), source };
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut out = BufWriter::new(tempfile::NamedTempFile::new_in(folder).map_err(unwritten)?);
+        let mut out = BufWriter::new(new_file(folder).map_err(unwritten)?);
         let header = header(&metadata, &planned);
         out.write_all(&header).map_err(unwritten)?;
         for tensor in &planned {
@@ -163,6 +160,8 @@ impl Checkpoint {
         let shape = &decoder.shape;
         let name = match decoder.layout {
             Layout::Llada => "llada",
+            _ if self.descriptor.family == "rnd1" => "rnd1",
+            _ if shape.mixture.as_ref().is_some_and(|mixture| mixture.normalise) => "qwen3moe",
             _ if shape.mixture.is_some() => "llada-moe",
             _ if shape.qk_norm => "qwen3",
             _ if shape.qkv_bias && self.descriptor.family == "dream" => "dream",
@@ -262,6 +261,10 @@ impl Checkpoint {
                 list.push((key.to_owned(), value));
             }
         };
+        let whole = content.and_then(|content| content.metadata.get(tokenizer::WHOLE)?.to_string().ok());
+        for (key, value) in whole.into_iter().flat_map(|text| tokens::lists(text, shape.vocab)) {
+            add(key, value);
+        }
         let tokenizer = tokenizer::find(self.folder());
         let mask = match (self.descriptor.mask, &tokenizer) {
             (Some(mask), _) => Some(mask),
@@ -275,18 +278,25 @@ impl Checkpoint {
             }
         }
         if let Some(path) = tokenizer {
-            let read = std::fs::read_to_string(&path);
-            let text = read.map_err(|source| ModelError::Read { path: path.clone(), source })?;
+            let text = tokenizer::text(&path)?;
             for (key, value) in tokens::lists(&text, shape.vocab) {
                 add(key, value);
             }
-            add("tokenizer.huggingface.json", Value::String(text));
+            add(tokenizer::WHOLE, Value::String(text));
         }
         if let Ok(format) = chat::find(self.folder(), None) {
             add("tokenizer.chat_template", Value::String(format.template));
         }
         Ok(list)
     }
+}
+
+/// A file that is renamed when it is whole, and that others may read as far as the user lets them read new files.
+fn new_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 /// llama.cpp's order of the rows of q and k: in each head, the two halves are interleaved. Weights and biases alike.

@@ -25,7 +25,7 @@ pub(crate) fn from_metadata(
         "llama" => (RopePairs::Interleaved, false, false, 1),
         "dream" => (RopePairs::Halves, true, false, 1),
         "qwen2" => (RopePairs::Halves, true, false, 1),
-        "qwen3" | "llada-moe" => (RopePairs::Halves, false, true, 0),
+        "qwen3" | "llada-moe" | "qwen3moe" | "rnd1" => (RopePairs::Halves, false, true, 0),
         other => {
             let what = format!("a network of architecture `{other}`");
             return Err(ModelError::Unsupported { path: path.into(), what, supported: SUPPORTED });
@@ -43,7 +43,8 @@ pub(crate) fn from_metadata(
         None => hidden / heads.max(1),
     };
     let layers = keys.size(&format!("{arch}.block_count"))?;
-    let mixture = if arch == "llada-moe" { Some(keys.mixture(&arch, layers)?) } else { None };
+    let has_experts = ["llada-moe", "qwen3moe", "rnd1"].contains(&arch.as_str());
+    let mixture = if has_experts { Some(keys.mixture(&arch, layers)?) } else { None };
     let feed_forward = match (&mixture, keys.optional(&format!("{arch}.feed_forward_length"))?) {
         (_, Some(width)) => width,
         // No block has a layer of that kind.
@@ -143,7 +144,8 @@ impl Metadata<'_> {
             return Err(self.error(&key("block_count"), format!("is {layers}, which no network has")));
         }
         let (experts, chosen) = (self.size(&key("expert_count"))?, self.size(&key("expert_used_count"))?);
-        let mixture = moe::llada_moe_in_gguf(experts, chosen, self.size(&key("expert_feed_forward_length"))?, layers);
+        let width = self.size(&key("expert_feed_forward_length"))?;
+        let mixture = moe::plain(experts, chosen, width, layers, arch != "llada-moe");
         mixture.possible().map_err(|(_, why)| self.error(&key("expert_count"), why))?;
         Ok(mixture)
     }

@@ -103,8 +103,9 @@ pub(crate) fn llada2(keys: &Keys<'_>, layers: usize) -> Result<Mixture, ModelErr
     })
 }
 
-/// What a GGUF file can say of LLaDA-MoE: that of every block, without a shared expert.
-pub(crate) fn llada_moe_in_gguf(experts: usize, chosen: usize, width: usize, layers: usize) -> Mixture {
+/// One that is the same in every block, without a shared expert: what a GGUF file can say. LLaDA-MoE's weights are not
+/// normalised, Qwen3-MoE's and RND1's are (llama.cpp's `build_moe_ffn` for each).
+pub(crate) fn plain(experts: usize, chosen: usize, width: usize, layers: usize, normalise: bool) -> Mixture {
     Mixture {
         experts,
         chosen,
@@ -115,7 +116,7 @@ pub(crate) fn llada_moe_in_gguf(experts: usize, chosen: usize, width: usize, lay
         bias: None,
         weigh_with_bias: true,
         groups: None,
-        normalise: false,
+        normalise,
         scale: 1.0,
     }
 }
@@ -127,25 +128,16 @@ pub(crate) fn qwen3_moe(keys: &Keys<'_>, layers: usize) -> Result<Mixture, Model
         Some(list) => list.iter().filter_map(serde_json::Value::as_u64).collect(),
         None => Vec::new(),
     };
-    Ok(Mixture {
-        experts: keys.size("num_experts")?,
-        chosen: keys.size("num_experts_per_tok")?,
-        width: keys.size("moe_intermediate_size")?,
-        shared: None,
-        sparse: (0..layers).map(|layer| (layer + 1) % every == 0 && !dense.contains(&(layer as u64))).collect(),
-        scores: Scores::Softmax,
-        bias: None,
-        weigh_with_bias: false,
-        groups: None,
-        normalise: keys.flag("norm_topk_prob")?,
-        scale: 1.0,
-    })
+    let (experts, chosen) = (keys.size("num_experts")?, keys.size("num_experts_per_tok")?);
+    let width = keys.size("moe_intermediate_size")?;
+    let sparse = (0..layers).map(|layer| (layer + 1) % every == 0 && !dense.contains(&(layer as u64))).collect();
+    Ok(Mixture { sparse, ..plain(experts, chosen, width, layers, keys.flag("norm_topk_prob")?) })
 }
 
 impl Mixture {
-    /// Whether it is what [`llada_moe_in_gguf`] makes: what can be written so.
+    /// Whether it is what [`plain`] makes: what can be written as GGUF.
     pub(crate) fn is_plain(&self) -> bool {
-        *self == llada_moe_in_gguf(self.experts, self.chosen, self.width, self.sparse.len())
+        *self == plain(self.experts, self.chosen, self.width, self.sparse.len(), self.normalise)
     }
 
     /// Refuses what no network can have.

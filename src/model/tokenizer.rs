@@ -3,22 +3,33 @@
 //! Ids become *bytes*, not text: in byte-level vocabularies one token may be half a character. The engine joins the
 //! bytes of neighbours before it shows anything.
 
+mod lists;
 mod pieces;
+pub(crate) mod splitting;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::quantized::tokenizer::TokenizerFromGguf;
-use tokenizers::DecoderWrapper;
+use tokenizers::{DecoderWrapper, ModelWrapper, PreTokenizerWrapper};
 
 use super::error::{ModelError, first_line};
+use splitting::Splitting;
 
 /// Names that published models give their mask token (`reference/models.md` section 2).
 const MASK_NAMES: [&str; 7] = ["<|mask|>", "<|MASK|>", "<|mdm_mask|>", "<M>", "<[MASK]>", "[MASK]", "<mask>"];
 
+/// Ids lie below this: the largest published vocabularies have a quarter of a million tokens, and a file that lies is not
+/// to fill the memory.
+const MOST_TOKENS: usize = 1 << 22;
+
 /// Where a GGUF file keeps a whole `tokenizer.json`.
-const WHOLE: &str = "tokenizer.huggingface.json";
+pub(crate) const WHOLE: &str = "tokenizer.huggingface.json";
+
+/// llama.cpp's lists of a tokenizer, with an entry for each token or pair.
+const LISTS: [&str; 4] =
+    ["tokenizer.ggml.tokens", "tokenizer.ggml.token_type", "tokenizer.ggml.merges", "tokenizer.ggml.scores"];
 
 /// A loaded tokenizer.
 pub struct Tokenizer {
@@ -40,29 +51,41 @@ enum Spelling {
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json`.
+    /// Reads `tokenizer.json`, or the `vocab.json` and `merges.txt` that older tokenizers come as.
     pub fn from_file(path: &Path) -> Result<Self, ModelError> {
-        // Read it ourselves: the crate's error does not tell a missing file from a damaged one.
-        let bytes = std::fs::read(path).map_err(|source| ModelError::Read { path: path.into(), source })?;
-        let inner = tokenizers::Tokenizer::from_bytes(&bytes)
-            .map_err(|error| ModelError::Damaged { path: path.into(), why: error.to_string() })?;
-        Ok(Self::new(inner))
+        Self::from_json(path, text(path)?.as_bytes())
+    }
+
+    fn from_json(path: &Path, json: &[u8]) -> Result<Self, ModelError> {
+        let inner = tokenizers::Tokenizer::from_bytes(json)
+            .map_err(|error| ModelError::Damaged { path: path.into(), why: one_line(&error.to_string()) })?;
+        Self::new(path, inner)
     }
 
     /// Builds the tokenizer that a GGUF file carries.
     pub(crate) fn from_gguf(path: &Path, content: &Content) -> Result<Self, ModelError> {
         // A file may carry the tokenizer.json itself.
         if let Some(Value::String(json)) = content.metadata.get(WHOLE) {
-            let inner = tokenizers::Tokenizer::from_bytes(json.as_bytes())
-                .map_err(|error| ModelError::Damaged { path: path.into(), why: error.to_string() })?;
-            return Ok(Self::new(inner));
+            return Self::from_json(path, json.as_bytes());
         }
-        let inner = tokenizers::Tokenizer::from_gguf(content)
-            .map_err(|error| ModelError::Damaged { path: path.into(), why: first_line(&error) })?;
-        Ok(Self::new(inner))
+        let damaged = |why: String| ModelError::Damaged { path: path.into(), why };
+        let mut inner = tokenizers::Tokenizer::from_gguf(content).map_err(|error| damaged(first_line(&error)))?;
+        // candle knows two ways to cut texts, and cuts as GPT-2 does where another is named.
+        let named = content.metadata.get("tokenizer.ggml.pre").and_then(|name| name.to_string().ok());
+        if let Some(splitting) = named.and_then(|name| Splitting::named(name)) {
+            let step: PreTokenizerWrapper =
+                serde_json::from_value(splitting.pre_tokenizer()).map_err(|error| damaged(error.to_string()))?;
+            inner.with_pre_tokenizer(Some(step));
+            if let (true, ModelWrapper::BPE(model)) = (splitting.whole_pieces, inner.get_model()) {
+                let mut model = model.clone();
+                model.ignore_merges = true;
+                inner.with_model(model);
+            }
+        }
+        Self::new(path, inner)
     }
 
-    fn new(mut inner: tokenizers::Tokenizer) -> Self {
+    fn new(path: &Path, mut inner: tokenizers::Tokenizer) -> Result<Self, ModelError> {
         // A document may contain the text "<|endoftext|>": it is text there, not the end of anything.
         inner.set_encode_special_tokens(true);
         let _ = inner.with_truncation(None);
@@ -77,6 +100,10 @@ impl Tokenizer {
         let spelling = spelling_of(&inner);
         let stand_ins = byte_stand_ins();
         let size = inner.get_vocab(true).values().max().map_or(0, |last| *last as usize + 1);
+        if size > MOST_TOKENS {
+            let why = format!("its largest token id is {}, which no vocabulary has", size - 1);
+            return Err(ModelError::Damaged { path: path.into(), why });
+        }
         let added = inner.get_added_tokens_decoder();
         let pieces = (0..size as u32)
             .map(|id| match (special.binary_search(&id), added.get(&id), inner.id_to_token(id)) {
@@ -87,7 +114,7 @@ impl Tokenizer {
             .collect();
         let mut tokenizer = Self { inner, pieces, special, adds_space: false };
         tokenizer.adds_space = tokenizer.encode("a").is_ok_and(|ids| tokenizer.joined(&ids).starts_with(b" "));
-        tokenizer
+        Ok(tokenizer)
     }
 
     /// Ids of a text, without any token added.
@@ -202,14 +229,38 @@ impl Tokenizer {
     }
 }
 
+/// Takes out of a GGUF file's metadata the lists of tokens that a whole `tokenizer.json` beside them says again: tens of
+/// megabytes in a large vocabulary.
+pub(crate) fn forget_lists(content: &mut Content) {
+    if content.metadata.contains_key(WHOLE) {
+        content.metadata.retain(|key, _| !LISTS.contains(&key.as_str()));
+    }
+}
+
 /// Whether a GGUF file carries a tokenizer.
 pub(crate) fn is_in(content: &Content) -> bool {
     [WHOLE, "tokenizer.ggml.tokens"].iter().any(|key| content.metadata.contains_key(*key))
 }
 
-/// The tokenizer's file in a model's folder, if there is one.
+/// The tokenizer's file in a model's folder, if there is one: `tokenizer.json`, or `vocab.json` with `merges.txt` beside it.
 pub(crate) fn find(folder: &Path) -> Option<PathBuf> {
-    Some(folder.join("tokenizer.json")).filter(|path| path.is_file())
+    let is_there = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
+    is_there("tokenizer.json").or_else(|| is_there("merges.txt").and_then(|_| is_there("vocab.json")))
+}
+
+/// A tokenizer as the text of a `tokenizer.json`; the path is the one that [`find`] gives, or a folder.
+pub(crate) fn text(path: &Path) -> Result<String, ModelError> {
+    let path = if path.is_dir() { find(path).unwrap_or_else(|| path.join("tokenizer.json")) } else { path.to_owned() };
+    if path.file_name().is_some_and(|name| name == "vocab.json") {
+        return lists::read(path.parent().unwrap_or(Path::new(".")));
+    }
+    // Read it ourselves: the crate's error does not tell a missing file from a damaged one.
+    let bytes = std::fs::read(&path).map_err(|source| ModelError::Read { path: path.clone(), source })?;
+    String::from_utf8(bytes).map_err(|_| ModelError::Damaged { path, why: "it is no UTF-8".into() })
+}
+
+fn one_line(why: &str) -> String {
+    why.lines().next().unwrap_or_default().to_owned()
 }
 
 fn spelling_of(inner: &tokenizers::Tokenizer) -> Spelling {

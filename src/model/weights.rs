@@ -5,24 +5,24 @@
 //! the whole checkpoint is in memory. What has been read of a mapped file stays resident as long as the file is mapped, so
 //! that the files are mapped anew now and then ([`Mapped`]).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use candle_core::quantized::QTensor;
 use candle_core::quantized::ggml_file::qtensor_from_ggml;
 use candle_core::quantized::gguf_file::{Content, TensorInfo};
+use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Device, Tensor};
 
-use super::error::{Misshapen, ModelError, first_line};
+use super::error::{Misshapen, ModelError, first_line, is_full};
 use super::family::Expected;
-use super::moe;
 use super::pickle::Pickles;
+use super::{moe, tokenizer};
 
 /// (usual name, other name) of parts of tensor names: BERT's files from TensorFlow keep its names of LayerNorm, LFM2's on
 /// the hub begin with the class.
@@ -113,8 +113,9 @@ impl Weights {
     pub(crate) fn gguf(path: &Path) -> Result<Self, ModelError> {
         let file = File::open(path).map_err(|source| ModelError::Read { path: path.into(), source })?;
         let mut file = BufReader::with_capacity(1 << 20, file);
-        let content = Content::read(&mut file)
+        let mut content = Content::read(&mut file)
             .map_err(|error| ModelError::Damaged { path: path.into(), why: first_line(&error) })?;
+        tokenizer::forget_lists(&mut content);
         let source = Source::Gguf { content, file: Mutex::new(file) };
         Ok(Self { path: path.into(), source, device: Device::Cpu, dtype: DType::F32 })
     }
@@ -139,8 +140,12 @@ impl Weights {
         }
     }
 
-    /// Where tensors go and as what type.
+    /// Where tensors go and as what type. From here on nothing but tensors is read, so that what else a GGUF file says (with
+    /// its lists of tokens, tens of megabytes) is let go.
     pub(crate) fn working_on(mut self, device: Device, dtype: DType) -> Self {
+        if let Source::Gguf { content, .. } = &mut self.source {
+            content.metadata = HashMap::new();
+        }
         self.device = device;
         self.dtype = dtype;
         self
@@ -224,7 +229,7 @@ impl Weights {
     }
 
     /// A matrix to be read a few rows at a time, so that all of it is never there as floats.
-    pub(crate) fn matrix(&self, name: &str) -> Result<Matrix, ModelError> {
+    pub(crate) fn matrix(&self, name: &str) -> Result<Matrix<'_>, ModelError> {
         let stored = match &self.source {
             Source::Safetensors(mapped) => {
                 let (stored, damaged) = (self.stored(name), |error| self.damaged(name, &error));
@@ -234,7 +239,10 @@ impl Weights {
                 let mapping = mapped.to_read(view.data().len()).map_err(damaged)?;
                 Stored::Plain { mapping, name: stored, dtype }
             }
-            Source::Gguf { content, file } => Stored::Blocks(self.blocks(content, file, name)?),
+            Source::Gguf { content, file } => match self.rows_of_blocks(content, file, name)? {
+                Some(rows) => Stored::Rows(rows),
+                None => Stored::Blocks(self.blocks(content, file, name)?),
+            },
             Source::Pickles(pickles) => Stored::Dense(pickles.get(&self.stored(name))?),
         };
         match self.shape(name).as_deref() {
@@ -250,7 +258,36 @@ impl Weights {
         blocks.map_err(|error| self.damaged(name, &error))
     }
 
-    fn damaged(&self, name: &str, error: &candle_core::Error) -> ModelError {
+    /// Where the rows of a matrix lie, or none where blocks go on from row to row, which no known file has.
+    fn rows_of_blocks<'a>(
+        &self,
+        content: &Content,
+        file: &'a Mutex<BufReader<File>>,
+        name: &str,
+    ) -> Result<Option<Rows<'a>>, ModelError> {
+        let Some(TensorInfo { ggml_dtype: dtype, shape, offset }) = info(content, &self.stored(name)) else {
+            return Ok(None);
+        };
+        let &[rows, inputs] = shape.dims() else { return Ok(None) };
+        if !inputs.is_multiple_of(dtype.block_size()) {
+            return Ok(None);
+        }
+        let bytes = (inputs / dtype.block_size() * dtype.type_size()) as u64;
+        let start = content.tensor_data_offset.checked_add(offset);
+        let end = start.and_then(|start| start.checked_add((rows as u64).checked_mul(bytes)?));
+        let length = file.lock().unwrap_or_else(PoisonError::into_inner).get_ref().metadata().map(|file| file.len());
+        // Before anything is allocated for it.
+        match (start, end, length) {
+            (Some(start), Some(end), Ok(length)) if end <= length => Ok(Some(Rows { file, dtype, start, bytes })),
+            _ => Err(self.damaged(name, &candle_core::Error::Msg("reaches past the end of the file".into()))),
+        }
+    }
+
+    /// What is wrong when a tensor cannot be read.
+    pub(crate) fn damaged(&self, name: &str, error: &candle_core::Error) -> ModelError {
+        if is_full(error) {
+            return ModelError::GpuFull(first_line(error));
+        }
         ModelError::Damaged { path: self.path.clone(), why: format!("tensor {name}: {}", first_line(error)) }
     }
 }
@@ -281,19 +318,42 @@ fn info(content: &Content, name: &str) -> Option<TensorInfo> {
 }
 
 /// A matrix in its file's form.
-pub(crate) struct Matrix {
-    stored: Stored,
+pub(crate) struct Matrix<'a> {
+    stored: Stored<'a>,
     pub(crate) outputs: usize,
     pub(crate) inputs: usize,
 }
 
-enum Stored {
+enum Stored<'a> {
     Plain { mapping: Arc<MmapedSafetensors>, name: String, dtype: DType },
+    Rows(Rows<'a>),
     Blocks(QTensor),
     Dense(Tensor),
 }
 
-impl Matrix {
+/// Rows of whole blocks in a GGUF file.
+struct Rows<'a> {
+    file: &'a Mutex<BufReader<File>>,
+    dtype: GgmlDType,
+    /// Where the first lies.
+    start: u64,
+    /// Bytes of each.
+    bytes: u64,
+}
+
+impl Rows<'_> {
+    fn read(&self, rows: &Range<usize>) -> std::io::Result<Vec<u8>> {
+        let mut bytes = vec![0; rows.len() * self.bytes as usize];
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        // Past the buffer, which is far larger than some rows.
+        let file = file.get_mut();
+        file.seek(SeekFrom::Start(self.start + rows.start as u64 * self.bytes))?;
+        file.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+impl Matrix<'_> {
     /// Some rows as floats, one after the other.
     pub(crate) fn rows(&self, rows: Range<usize>) -> candle_core::Result<Vec<f32>> {
         let (shape, cpu) = ((rows.len(), self.inputs), Device::Cpu);
@@ -303,13 +363,11 @@ impl Matrix {
                 let bytes = mapping.get(name)?.data();
                 Tensor::from_raw_buffer(&bytes[part(bytes.len())], *dtype, &[shape.0, shape.1], &cpu)?
             }
-            Stored::Blocks(blocks) if self.inputs.is_multiple_of(blocks.dtype().block_size()) => {
-                let bytes = blocks.data()?;
-                let bytes = &bytes[part(bytes.len())];
-                qtensor_from_ggml(blocks.dtype(), bytes, vec![shape.0, shape.1], &cpu)?.dequantize(&cpu)?
+            Stored::Rows(there) => {
+                let bytes = there.read(&rows)?;
+                qtensor_from_ggml(there.dtype, &bytes, vec![shape.0, shape.1], &cpu)?.dequantize(&cpu)?
             }
             Stored::Dense(tensor) => tensor.narrow(0, rows.start, rows.len())?,
-            // Blocks that go on from row to row, which no known file has.
             Stored::Blocks(blocks) => blocks.dequantize(&cpu)?.narrow(0, rows.start, rows.len())?,
         };
         tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()

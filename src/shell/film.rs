@@ -8,6 +8,7 @@ mod gif;
 mod ink;
 mod svg;
 
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
@@ -15,9 +16,10 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 
-use crate::app::effect::Effect;
+use crate::app::effect::{Effect, RecordRequest};
 use crate::app::message::Message;
-use crate::app::recording::{Player, Recording};
+use crate::app::notice::{Notice, Severity};
+use crate::app::recording::{KINDS, Player, Recording};
 use crate::app::settings::Settings;
 use crate::shell::highlight::Colourist;
 use crate::ui;
@@ -31,9 +33,6 @@ const LONGEST: f64 = 1.2;
 const BEFORE: f64 = 1.0;
 const PROPOSED: f64 = 1.6;
 const AFTER: f64 = 2.4;
-
-/// The kinds of file that a recording can be written as, by the end of their names.
-pub const KINDS: [&str; 4] = ["json", "cast", "svg", "gif"];
 
 /// How a film is made.
 #[derive(Debug, Clone)]
@@ -65,9 +64,40 @@ pub(crate) struct Film {
 /// # Errors
 /// The name asks for another kind, or the file cannot be written: one sentence.
 pub fn write(recording: &Recording, path: &Path, look: &Look) -> anyhow::Result<()> {
+    let bytes = bytes(recording, path, look)?;
+    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Writes what the editor asks for, and tells how it went; on a thread of its own, as a long film takes seconds.
+pub(crate) fn record(request: RecordRequest, tell: impl FnOnce(Notice) + Clone + Send + 'static) {
+    let tell_failure = tell.clone();
+    let write = move || {
+        let RecordRequest { path, recording, size, settings } = request;
+        tell(match write_new(&recording, &path, &Look { size, speed: 1.0, settings }) {
+            Ok(()) => Notice::new(Severity::Info, format!("The run is recorded in {}.", path.display())),
+            Err(why) => Notice::new(Severity::Error, format!("The run is not recorded: {why:#}.")),
+        });
+    };
+    if let Err(error) = std::thread::Builder::new().name("film".to_owned()).spawn(write) {
+        let why = format!("The run is not recorded: the system gives no thread for it ({error}).");
+        tell_failure(Notice::new(Severity::Error, why));
+    }
+}
+
+/// The same as [`write`], but a file that is there already stays as it is.
+fn write_new(recording: &Recording, path: &Path, look: &Look) -> anyhow::Result<()> {
+    let bytes = bytes(recording, path, look)?;
+    let mut file = std::fs::File::create_new(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => anyhow!("{} exists already; choose another name", path.display()),
+        _ => anyhow!("cannot write {}: {error}", path.display()),
+    })?;
+    file.write_all(&bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn bytes(recording: &Recording, path: &Path, look: &Look) -> anyhow::Result<Vec<u8>> {
     let kind = path.extension().and_then(|end| end.to_str()).unwrap_or_default().to_lowercase();
     let film = || shoot(recording, look);
-    let bytes = match kind.as_str() {
+    Ok(match kind.as_str() {
         "json" => recording.to_json().into_bytes(),
         "cast" => cast::write(&film())?,
         "svg" => svg::write(&film()).into_bytes(),
@@ -76,8 +106,7 @@ pub fn write(recording: &Recording, path: &Path, look: &Look) -> anyhow::Result<
             let kinds = KINDS.map(|kind| format!(".{kind}")).join(", ");
             return Err(anyhow!("{}: the end of its name must say what to write, one of {kinds}", path.display()));
         }
-    };
-    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    })
 }
 
 /// Plays the recording and keeps what is on the screen.

@@ -20,7 +20,7 @@ use crate::shell::highlight::Highlighter;
 use crate::shell::input::{Keys, Translator};
 use crate::shell::signals::{Signal, Signals};
 use crate::shell::terminal::Terminal;
-use crate::shell::{EngineLink, FileArg, listing};
+use crate::shell::{EngineLink, FileArg, film, listing};
 use crate::ui;
 use crate::ui::theme::{self, Ground, Theme};
 
@@ -293,6 +293,10 @@ impl Session {
             Effect::Save(request) => self.disk.send(Job::Save(request)),
             Effect::Highlight(request) => self.highlighter.send(request),
             Effect::ListFiles => self.list_files(),
+            Effect::Record(request) => {
+                let replies = self.replies.clone();
+                film::record(*request, move |notice| drop(replies.send(Reply::Message(Message::Notice(notice)))));
+            }
             Effect::SetClipboard(text) => {
                 if let Some(text) = self.clipboard.set(text) {
                     self.copy_through_terminal(&text);

@@ -179,6 +179,7 @@ fn panel_hints(panel: &Panel) -> Vec<Hint> {
             Asked::File { .. } => hints(&[("enter", "open it"), ("esc", "leave"), ("up down", "choose")]),
             Asked::Branch { .. } => hints(&[("enter", "show it"), ("esc", "leave"), ("up down", "choose")]),
             Asked::HoleFrom { .. } => hints(&[("enter", "take it"), ("esc", "leave"), ("up down", "choose")]),
+            Asked::Record => hints(&[("enter", "write it"), ("esc", "leave")]),
             Asked::Word { .. } => hints(&[("enter", "put it there"), ("esc", "leave")]),
             Asked::Candidates => hints(&[("enter", "make them"), ("esc", "leave")]),
             Asked::BranchName { .. } => hints(&[("enter", "call it so"), ("esc", "leave")]),

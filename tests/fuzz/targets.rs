@@ -17,7 +17,7 @@ use lacuna::diffusion::spec::{Overrides as Knobs, parse_spec};
 use lacuna::engine::catalog::settings;
 use lacuna::engine::config::Source;
 use lacuna::model::export::BlockType;
-use lacuna::model::{Checkpoint, Overrides};
+use lacuna::model::{Checkpoint, Overrides, Tokenizer};
 use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 
@@ -193,6 +193,26 @@ fn configurations() {
         let answer = open(own.1.path());
         fs::write(own.1.path().join(&own.2), &own.0).unwrap();
         answer
+    });
+}
+
+#[test]
+fn lists_of_tokens() {
+    let folder = TempDir::new().unwrap();
+    crate::tiny::model("dream", 170, folder.path());
+    let seeds = crate::tokenizers::make_lists(folder.path(), folder.path(), "DreamTokenizer");
+    fs::remove_file(folder.path().join("tokenizer.json")).unwrap();
+    // Which of the files is changed, the first byte says; each is put back afterwards.
+    let numbered = |(number, (_, text)): (usize, &(&str, String))| [&[number as u8][..], text.as_bytes()].concat();
+    let texts: Vec<Vec<u8>> = seeds.iter().enumerate().map(numbered).collect();
+    fuzz("lists_of_tokens", &texts, 0, |bytes| {
+        let (first, changed) = bytes.split_first().unwrap_or((&0, &[]));
+        let (name, unharmed) = &seeds[*first as usize % seeds.len()];
+        fs::write(folder.path().join(name), changed).unwrap();
+        let read = Tokenizer::from_file(&folder.path().join("vocab.json"));
+        let answer = read.and_then(|tokenizer| tokenizer.encode("cab 12, \n<|mask|> é")).map(drop);
+        fs::write(folder.path().join(name), unharmed).unwrap();
+        answer.map_err(|error| error.to_string())
     });
 }
 

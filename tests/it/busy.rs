@@ -14,8 +14,13 @@ use crate::support::project;
 
 fn load() -> Model {
     let (overrides, threads) = (Overrides::default(), 2);
-    let options =
-        LoadOptions { device: DeviceChoice::Cpu, dtype: DtypeChoice::Auto, threads, overrides, tokenizer: None };
+    let options = LoadOptions {
+        device: DeviceChoice::Cpu,
+        dtype: DtypeChoice::Auto,
+        threads,
+        overrides,
+        ..LoadOptions::default()
+    };
     Checkpoint::open(&project("assets/lacuna-135m"), &options.overrides).unwrap().load("test", &options).unwrap()
 }
 

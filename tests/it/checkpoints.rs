@@ -196,6 +196,21 @@ fn a_configuration_that_lies_is_told_by_its_key() {
 }
 
 #[test]
+fn what_can_never_fit_into_memory_is_refused_before_it_is_read() {
+    let load = |machine: u64, dtype| {
+        let options = LoadOptions { machine: Some(machine), dtype, ..options(Overrides::default()) };
+        Checkpoint::open(&fixture("mdlm"), &options.overrides).unwrap().load("test", &options)
+    };
+    let weights = load(u64::MAX, DtypeChoice::F32).unwrap().parameters;
+    assert!(load(4 * weights, DtypeChoice::F32).is_ok() && load(weights * 9 / 8 + 1, DtypeChoice::Q8).is_ok());
+    for (machine, dtype) in [(4 * weights - 1, DtypeChoice::F32), (weights, DtypeChoice::Q8)] {
+        let said = load(machine, dtype).err().unwrap().to_string();
+        assert!(said.contains("mdlm") && said.contains("GB") && said.contains("lacuna models list"), "{said}");
+        assert_eq!(said.lines().count(), 1);
+    }
+}
+
+#[test]
 fn models_that_read_only_from_left_to_right_are_refused() {
     let gpt2 = copy("diffugpt", &["config.json", "model.safetensors"]);
     rewrite(gpt2.path(), "model.safetensors", |name, tensor| {

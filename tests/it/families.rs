@@ -242,6 +242,22 @@ fn a_mask_that_is_a_token_of_texts_too_stays_where_it_stands() {
     assert!(inside.len() == 3 && !inside.contains('q'), "{inside:?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_hole_that_begins_a_text_has_the_beginning_of_text_before_it_where_rows_are_shifted() {
+    // Row 0 predicts position 1, and no row predicts position 0.
+    let home = crate::models::Home::new();
+    let model = home.path("dream");
+    tiny::model("dream", 170, &model);
+    let canvas = |args: &[&str]| {
+        let all = [&["--model", model.to_str().unwrap()], args, &["[MASK:2]bc"]].concat();
+        crate::models::first_canvas(&home, &all)
+    };
+    let text = tiny::tokens("bc");
+    assert_eq!(canvas(&[]), [&[165, 170, 170][..], &text].concat());
+    assert_eq!(canvas(&["--shift", "0"]), [&[170, 170][..], &text].concat());
+}
+
 #[test]
 fn impossible_mixtures_are_refused_in_a_sentence() {
     for (name, key, value, word) in [

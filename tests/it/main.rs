@@ -57,6 +57,9 @@ mod support;
 mod terminal;
 /// Tiny models for work on text.
 mod tiny;
+/// Tokenizers in the forms that they are published in.
+#[cfg(unix)]
+mod tokenizers;
 /// Models of vectors behind the engine and on the command line.
 #[cfg(unix)]
 mod vectors;

@@ -70,10 +70,22 @@ fn a_recording_is_played_in_the_terminal_and_can_be_played_again_and_accepted() 
     session.wait_for(line);
     session.keys("r");
     session.wait_until("a second proposal", |screen| screen.contains("◆ proposal") && screen.contains("2 of 2"));
+    session.keys("s");
+    session.wait_for("record as");
+    session.keys("ctrl-a");
+    session.type_text("again.json");
+    session.keys("enter");
+    session.wait_for("recorded in again.json");
     session.keys("enter");
     session.wait_for("Accepted");
     session.wait_for(line);
     session.keys("ctrl-z");
     session.wait_for("2 holes marked");
     session.quit();
+    let again = Recording::from_json(&fs::read_to_string(place.file("again.json")).unwrap()).unwrap();
+    let first = Recording::from_json(&fs::read_to_string(&path).unwrap()).unwrap();
+    let words = |recording: &Recording| {
+        recording.frames.last().unwrap().holes.iter().map(|hole| hole.text()).collect::<Vec<_>>()
+    };
+    assert_eq!(words(&again), words(&first));
 }

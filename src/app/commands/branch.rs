@@ -113,7 +113,7 @@ pub(crate) fn rename(app: &mut App, id: BranchId, name: &str) -> Option<&'static
         return Some("Another branch has that name.");
     }
     if let Some(node) = nodes.iter_mut().find(|node| node.id == id) {
-        node.name = name.to_owned();
+        name.clone_into(&mut node.name);
     }
     None
 }

@@ -1,8 +1,12 @@
 //! Commands that start a run and decide about it.
 
+use std::path::PathBuf;
+
+use crate::app::effect::{Effect, RecordRequest};
 use crate::app::infill::Stage;
 use crate::app::keymap::Context;
 use crate::app::panel::{Asked, Panel, Prompt};
+use crate::app::recording::{KINDS, Recording};
 use crate::app::{App, Model};
 use crate::engine::protocol::{HoleId, Verb};
 use crate::text::holes::Hole;
@@ -186,4 +190,26 @@ pub(crate) fn has_session(app: &mut App) -> bool {
         app.inform("There is no run and no proposal; {run} starts one.");
     }
     there
+}
+
+/// Asks into which file the run is to be recorded; [`record_as`] follows.
+pub(crate) fn record(app: &mut App) {
+    if !has_session(app) {
+        return;
+    }
+    let name = app.document.path().and_then(|path| path.file_stem());
+    let name = name.map_or_else(|| "run".into(), |name| name.to_string_lossy());
+    app.panel = Panel::Prompt(Prompt::new(Asked::Record, format!("{name}.run.svg")));
+}
+
+/// Has the run written; what is wrong with the file's name.
+pub(crate) fn record_as(app: &mut App, name: &str) -> Option<&'static str> {
+    let kind = name.rsplit_once('.').map(|(_, kind)| kind.to_lowercase()).unwrap_or_default();
+    if !KINDS.contains(&kind.as_str()) {
+        return Some("End the name in .json, .cast, .svg or .gif.");
+    }
+    let recording = Recording::of_app(app)?;
+    let (path, size, settings) = (PathBuf::from(name), app.view.size(), app.settings.clone());
+    app.emit(Effect::Record(Box::new(RecordRequest { path, recording, size, settings })));
+    None
 }

@@ -85,9 +85,11 @@ impl Session {
 /// The name of the next branch, given those that there are: under a parent or at the root.
 pub(crate) fn next_name<'a>(parent: Option<&Node>, nodes: impl Iterator<Item = &'a Node> + Clone) -> String {
     let free = |name: &String| nodes.clone().all(|node| node.name != *name);
+    // One more than there are nodes: one of these is free.
+    let numbers = 0..=nodes.clone().count() as u32;
     match parent {
-        Some(parent) => (1..).map(|n| format!("{}.{n}", parent.name)).find(free),
-        None => (0_u32..).map(letters).find(free),
+        Some(parent) => numbers.map(|n| format!("{}.{}", parent.name, n + 1)).find(free),
+        None => numbers.map(letters).find(free),
     }
     .unwrap_or_default()
 }

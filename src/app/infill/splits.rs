@@ -138,7 +138,7 @@ fn cut(pieces: Pieces, k: usize) -> (Pieces, Pieces) {
     for (id, range) in pieces {
         let at = range.start + left.min(range.len());
         left -= at - range.start;
-        before.extend((at > range.start).then(|| (id, range.start..at)));
+        before.extend((at > range.start).then_some((id, range.start..at)));
         behind.extend((at < range.end).then_some((id, at..range.end)));
     }
     (before, behind)

@@ -7,7 +7,7 @@
 use std::mem::size_of;
 use std::sync::Arc;
 
-use crate::engine::protocol::{Alternative, Cell, Frame, HoleId, JobId, Phase};
+use crate::engine::protocol::{Alternative, Cell, Frame, HoleFrame, HoleId, JobId, Phase};
 
 /// So much is kept of one task, about, in bytes.
 pub const MOST_BYTES: usize = 64 << 20;
@@ -23,6 +23,8 @@ pub struct Moment {
     pub masks: (usize, usize),
     /// Passes made.
     pub nfe: usize,
+    /// Seconds of computing that the job had taken.
+    pub seconds: f64,
     /// The cells, hole by hole.
     pub(crate) holes: Vec<(HoleId, Vec<Arc<Cell>>)>,
     /// What it added to the memory taken.
@@ -72,8 +74,8 @@ impl Timeline {
             })
             .collect();
         let masks = (frame.masks_left, frame.masks_total);
-        let (job, step, nfe) = (frame.job, frame.step, frame.nfe);
-        self.moments.push(Arc::new(Moment { job, step, masks, nfe, holes, bytes }));
+        let (job, step, nfe, seconds) = (frame.job, frame.step, frame.nfe, frame.seconds);
+        self.moments.push(Arc::new(Moment { job, step, masks, nfe, seconds, holes, bytes }));
     }
 
     /// How many steps can be shown.
@@ -94,6 +96,11 @@ impl Timeline {
     /// One of the steps.
     pub fn moment(&self, index: usize) -> Option<&Moment> {
         self.moments.get(index).map(Arc::as_ref)
+    }
+
+    /// The steps as frames, as they are recorded. What the engine was busy with besides denoising is not among them.
+    pub fn frames(&self) -> Vec<Arc<Frame>> {
+        self.moments.iter().map(|moment| Arc::new(moment.frame())).collect()
     }
 
     /// The newest step.
@@ -117,6 +124,25 @@ impl Timeline {
 }
 
 impl Moment {
+    fn frame(&self) -> Frame {
+        let holes = self.holes.iter().map(|(id, cells)| HoleFrame {
+            id: *id,
+            cells: cells.iter().map(|cell| cell.as_ref().clone()).collect(),
+            mean_logprob: None,
+        });
+        Frame {
+            job: self.job,
+            step: self.step,
+            steps: None,
+            phase: Phase::Denoising,
+            masks_left: self.masks.0,
+            masks_total: self.masks.1,
+            nfe: self.nfe,
+            seconds: self.seconds,
+            holes: holes.collect(),
+        }
+    }
+
     fn cell(&self, id: HoleId, k: usize) -> Option<&Arc<Cell>> {
         self.holes.iter().find(|(hole, _)| *hole == id)?.1.get(k)
     }
@@ -148,7 +174,7 @@ pub(crate) fn bound<'a>(timelines: impl Iterator<Item = &'a mut Timeline>, most:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::protocol::{CellState, HoleFrame};
+    use crate::engine::protocol::CellState;
 
     fn frame(step: usize, words: &[&str]) -> Frame {
         let cells = words.iter().map(|word| Cell::new(*word, CellState::Committed, 0.5)).collect();

@@ -67,6 +67,7 @@ pub const KEYS: &[Binding] = &[
     run("b", "cell-ban"),
     run("B", "cell-ban-everywhere"),
     run("m", "cell-mask"),
+    run("s", "run-record"),
     run("i", "run-type"),
     run("?", "help"),
     text("f5", "run"),

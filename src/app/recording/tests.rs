@@ -5,7 +5,10 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::app::effect::Effect;
 use crate::app::infill::Stage;
+use crate::app::panel::Panel;
+use crate::app::tests::Desk;
 use crate::engine::protocol::{Alternative, Cell, CellState, HolePart, JobId, Length, Phase, Token};
 
 fn cell(text: &str, state: CellState) -> Cell {
@@ -114,6 +117,30 @@ fn pictures_from_before_a_hole_was_split_are_left_out() {
     let other = frame(0, &[]);
     let frames = [other, frame(1, &[vec![cell("x", CellState::Committed)]])];
     assert_eq!(Recording::of_parts(&parts, &frames, made()).frames.len(), 1);
+}
+
+#[test]
+fn the_branch_on_the_screen_is_recorded_with_its_steps() {
+    let mut desk = Desk::new("one ⟦two⟧ three[|]");
+    desk.keys("f5").frames(0, &[&["-"], &["?2"]]).finish_at(2, &["+2"]).keys("s");
+    desk.keys("ctrl-a \"run.mp4\" enter");
+    let Panel::Prompt(prompt) = desk.app.panel() else { panic!("it is asked again") };
+    assert_eq!(prompt.complaint.as_deref(), Some("End the name in .json, .cast, .svg or .gif."));
+    desk.keys("esc s \"run.json\" enter");
+    let request = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Record(request) => Some(request),
+        _ => None,
+    });
+    let recording = &request.unwrap().recording;
+    assert_eq!(
+        (recording.text.as_str(), &recording.holes[..]),
+        ("one two three", &std::iter::once(4..7).collect::<Vec<_>>()[..])
+    );
+    assert_eq!((recording.name.as_str(), recording.model.as_str()), ("a.txt", "tiny"));
+    let texts: Vec<String> = recording.frames.iter().map(|frame| frame.holes[0].text()).collect();
+    assert_eq!(texts.last().map(String::as_str), Some("2"));
+    assert!(texts.len() >= 2 && texts[0].is_empty(), "{texts:?}");
+    assert_eq!(Recording::from_json(&recording.to_json()).unwrap(), *recording);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::diffusion::expr::parse::Names;
 use crate::diffusion::memory::Memory;
 use crate::diffusion::notation::parse;
 use crate::diffusion::propose::Proposal;
-use crate::diffusion::rng::Seeded;
+use crate::diffusion::rng::{Draw, DrawKey, Seeded};
 use crate::diffusion::schedule::Clock;
 use crate::diffusion::vocabulary::Vocabulary;
 
@@ -186,4 +186,32 @@ fn only_what_a_rule_reads_is_read() {
     assert_eq!(read("masked when(m < 2) conf best(1) write; committed kept best(1) write"), [5]);
     assert_eq!(read("masked uniform best(1) write; committed current below(0.3) max=acted - 1 mask").len(), 3);
     assert_eq!(read("masked -pos best(1) write; stop when(mean(entropy) < 0.1)"), [0, 1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn gumbel_noise_reaches_as_far_as_a_number_of_53_bits_can_carry_it() {
+    struct Always(f64);
+    impl Draw for Always {
+        fn uniform(&self, _: DrawKey) -> f64 {
+            self.0
+        }
+    }
+    // The largest noise: 36.7 from 53 bits, 22.2 from 32, 16.6 from an f32.
+    let x0 = proposals(&SCORES);
+    let (canvas, memory) = (canvas(), Memory::default());
+    let vocabulary = Vocabulary::new(100, M, None, []).unwrap();
+    let window: Vec<usize> = (0..6).collect();
+    let at = Situation {
+        canvas: &canvas,
+        window: &window,
+        x0: &x0,
+        clock: &EARLY,
+        memory: &memory,
+        vocabulary: &vocabulary,
+    };
+    let written = |rules: &str, uniform: f64| step(&sampler(rules), &at, &Always(uniform)).len();
+    let largest = 1.0 - f64::EPSILON / 2.0;
+    assert_eq!(written("masked where(gumbel < 37) gumbel above(36) write", largest), 4);
+    // And no number is so small that the noise is none.
+    assert_eq!(written("masked where(gumbel > -7) gumbel below(-6) write", 0.0), 4);
 }

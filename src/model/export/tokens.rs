@@ -1,11 +1,12 @@
 //! llama.cpp's own lists of a tokenizer (`tokenizer.ggml.*` of the GGUF specification), for its readers; ours take the
 //! whole `tokenizer.json` that lies beside them in the file.
 //!
-//! Only byte-level BPE is written so, as every diffusion model of llama.cpp has it. Its splitting of texts is known there
-//! by name (`tokenizer.ggml.pre`), which the expressions in the file tell; what is none of the known gets `default`.
+//! Only byte-level BPE is written so, as every diffusion model of llama.cpp has it.
 
 use candle_core::quantized::gguf_file::Value;
 use serde_json::Value as Json;
+
+use crate::model::tokenizer::splitting::Splitting;
 
 /// `gguf-py`'s `TokenType`.
 const NORMAL: i32 = 1;
@@ -40,7 +41,7 @@ pub(super) fn lists(text: &str, rows: usize) -> Vec<(&'static str, Value)> {
     let (tokens, kinds): (Vec<_>, Vec<_>) = tokens.into_iter().unzip();
     vec![
         ("tokenizer.ggml.model", Value::String("gpt2".into())),
-        ("tokenizer.ggml.pre", Value::String(splitting(&json).into())),
+        ("tokenizer.ggml.pre", Value::String(Splitting::name_of(&json).into())),
         ("tokenizer.ggml.tokens", Value::Array(tokens.into_iter().map(Value::String).collect())),
         ("tokenizer.ggml.token_type", Value::Array(kinds.into_iter().map(Value::I32).collect())),
         ("tokenizer.ggml.merges", Value::Array(merges)),
@@ -48,29 +49,10 @@ pub(super) fn lists(text: &str, rows: usize) -> Vec<(&'static str, Value)> {
 }
 
 fn is_byte_level(json: &Json) -> bool {
-    let has = |part: &str| parts(&json[part], "decoders").iter().any(|part| part["type"] == "ByteLevel");
-    json.pointer("/model/type").and_then(Json::as_str) == Some("BPE") && has("decoder")
-}
-
-/// A part of a tokenizer, or those that it is a sequence of.
-fn parts<'a>(part: &'a Json, list: &str) -> Vec<&'a Json> {
-    part[list].as_array().map_or_else(|| vec![part], |parts| parts.iter().collect())
-}
-
-/// llama.cpp's name for how texts are split before tokens are joined.
-fn splitting(json: &Json) -> &'static str {
-    let parts = parts(&json["pre_tokenizer"], "pretokenizers");
-    let expressions: Vec<&str> =
-        parts.iter().filter_map(|part| part.pointer("/pattern/Regex").and_then(Json::as_str)).collect();
-    let digits = parts.iter().any(|part| part["type"] == "Digits" && part["individual_digits"] == true);
-    let plain = parts.iter().any(|part| part["type"] == "ByteLevel" && part["use_regex"] != false);
-    match expressions.as_slice() {
-        [one] if one.contains(r"\p{N}{1,3}") => "llama-bpe",
-        [one] if one.contains(r"|\p{N}|") => "qwen2",
-        [] if digits && plain => "smollm",
-        [] if plain => "gpt-2",
-        _ => "default",
-    }
+    let decoder = &json["decoder"];
+    let parts = decoder["decoders"].as_array().map_or_else(|| vec![decoder], |parts| parts.iter().collect());
+    let is_bpe = json.pointer("/model/type").and_then(Json::as_str) == Some("BPE");
+    is_bpe && parts.iter().any(|part| part["type"] == "ByteLevel")
 }
 
 #[cfg(test)]
@@ -105,20 +87,6 @@ mod tests {
             assert_eq!(kinds, [1, 1, 1, 4, 3, 5]);
             assert_eq!(text(&lists[4].1), ["a b"]);
         }
-    }
-
-    #[test]
-    fn splitting_is_told_by_its_expression() {
-        let of = |pre: Json| splitting(&json!({ "pre_tokenizer": pre }));
-        let split = |regex: &str| {
-            json!({ "type": "Sequence", "pretokenizers": [
-                { "type": "Split", "pattern": { "Regex": regex } }, { "type": "ByteLevel", "use_regex": false },
-            ]})
-        };
-        assert_eq!(of(split(r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+")), "qwen2");
-        assert_eq!(of(split(r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+")), "llama-bpe");
-        assert_eq!(of(split(r"[\s\S]")), "default");
-        assert_eq!(of(json!({ "type": "ByteLevel", "use_regex": true })), "gpt-2");
     }
 
     #[test]

@@ -76,7 +76,10 @@ impl Packed {
         debug_assert!(parts.iter().all(|part| parts[0].fits_beside(part)));
         let inputs = parts.first().map_or(0, |part| part.inputs);
         let outputs = parts.iter().map(|part| part.outputs).sum();
-        Self { blocks: parts.into_iter().flat_map(|part| part.blocks).collect(), inputs, outputs }
+        // Collecting them would grow the list by doubling.
+        let mut blocks = Vec::with_capacity(parts.iter().map(|part| part.blocks.len()).sum());
+        parts.into_iter().for_each(|part| blocks.extend(part.blocks));
+        Self { blocks, inputs, outputs }
     }
 
     /// Whether both are of one shape, of whole halves of panels, as [`Self::gated`] needs.

@@ -18,6 +18,17 @@ pub(crate) enum Packing {
     Q8,
 }
 
+impl Packing {
+    /// Bytes that a weight takes in memory.
+    pub(crate) fn bytes(self, dtype: DType) -> f64 {
+        match self {
+            Self::Dense => dtype.size_in_bytes() as f64,
+            // Its own 8 bits, and a scale of 32 bits for every 32 weights.
+            Self::Q8 => 1.125,
+        }
+    }
+}
+
 /// A linear map, y = x Wᵀ + b.
 pub(crate) enum Linear {
     Dense(candle_nn::Linear),
@@ -46,7 +57,9 @@ impl Linear {
         let (outputs, inputs) = weight.dims2()?;
         let weight = weight.to_dtype(DType::F32)?.contiguous()?;
         if kernel::pays() {
-            let rows = |rows: Range<usize>| weight.narrow(0, rows.start, rows.len())?.flatten_all()?.to_vec1();
+            let rows = |rows: Range<usize>| -> candle_core::Result<_> {
+                weight.narrow(0, rows.start, rows.len())?.flatten_all()?.to_vec1()
+            };
             return Self::packed(outputs, inputs, bias, rows);
         }
         let padding = inputs.next_multiple_of(QUANTISED_GROUP) - inputs;
@@ -62,7 +75,8 @@ impl Linear {
             return Self::new(weights.get(&name)?, bias, packing);
         }
         let matrix = weights.matrix(&name)?;
-        Self::packed(matrix.outputs, matrix.inputs, bias, |rows| matrix.rows(rows))
+        let rows = |rows| matrix.rows(rows).map_err(|error| weights.damaged(&name, &error));
+        Self::packed(matrix.outputs, matrix.inputs, bias, rows)
     }
 
     /// A table of vectors, one for each token: a linear map (which a tied head is) whose rows are read.
@@ -117,12 +131,15 @@ impl Linear {
         }
     }
 
-    fn packed(
+    fn packed<E: Send>(
         outputs: usize,
         inputs: usize,
         bias: Option<Tensor>,
-        rows: impl Fn(Range<usize>) -> candle_core::Result<Vec<f32>> + Sync,
-    ) -> Result<Self, ModelError> {
+        rows: impl Fn(Range<usize>) -> Result<Vec<f32>, E> + Sync,
+    ) -> Result<Self, ModelError>
+    where
+        ModelError: From<E>,
+    {
         let bias = bias.map(|bias| bias.to_dtype(DType::F32)?.to_vec1()).transpose()?;
         Ok(Self::Packed { weight: Packed::new(kernel::best(), outputs, inputs, rows)?, bias })
     }

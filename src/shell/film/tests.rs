@@ -211,6 +211,8 @@ fn only_known_kinds_of_file_are_written() {
     assert_eq!(Recording::from_json(&read).unwrap(), recording());
     let refused = write("film.mp4").unwrap_err().to_string();
     assert!(refused.contains("film.mp4") && refused.contains(".svg"), "{refused}");
+    let kept = write_new(&recording(), &folder.path().join("film.json"), &look("dark")).unwrap_err().to_string();
+    assert!(kept.contains("exists already"), "{kept}");
     let nowhere: PathBuf = "nowhere/at/all.gif".into();
     assert!(write(nowhere.to_str().unwrap()).unwrap_err().to_string().contains("all.gif"));
 }
