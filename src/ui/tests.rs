@@ -557,12 +557,12 @@ fn the_chosen_command_is_reversed() {
         &Theme::plain(),
         (40, 10),
         r"
-        |   hole           alt-m
-        |  : 18-22 bold
-        | ▸ hole-length    alt-l
+        |   hole              alt-m
+        |  : 21-25 bold
+        | ▸ hole-length       alt-l
         |  : 0-39 reversed
-        |   hole-next      alt-j
-        |  : 18-22 bold
+        |   hole-next         alt-j
+        |  : 21-25 bold
         ",
     );
 }

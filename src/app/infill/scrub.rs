@@ -85,7 +85,7 @@ impl Session {
     /// Shows a step of the timeline; the last is what stands there anyhow. Whether it can be shown.
     pub(crate) fn show_step(&mut self, at: usize) -> bool {
         let Some((_, count)) = self.place() else { return false };
-        if at + 1 >= count {
+        if at >= count.saturating_sub(1) {
             self.scrub.shown = None;
             return true;
         }

@@ -42,7 +42,7 @@ fn branches_are_compared_word_by_word() {
         (80, 24),
         r"
         |── marked is what differs from b ───────────────────────────────────────────────
-        |  : 0-1 dim, 34-79 dim
+        |  : 0-1 dim, 33-79 dim
         | ▸ 1 b               the wind broke
         |  : 1-1 bold, 3-5 bold, 30-34 bold underlined
         |   1 original        the wind fell
@@ -67,7 +67,7 @@ fn the_cell_at_the_caret_has_its_numbers_and_what_else_could_stand_there() {
         (80, 24),
         r#"
         |── " call" written · step 4 · 90 % then · entropy 1.3 ──────────────────────────
-        |  : 0-1 dim, 55-79 dim
+        |  : 0-1 dim, 54-79 dim
         | ▸ " call"            ━━━━━━━━━━━━━━━━━━──  90 % then
         |  : 1-1 bold, 3-9 bold, 22-39 bold, 40-41 dim, 43-52 dim
         | 1 " ship"            ━━──────────────────  12 % then
