@@ -59,7 +59,7 @@ fn inspect(app: &App, theme: &Theme, area: Area, buffer: &mut Buffer) {
     let now = app.judgement();
     words.extend(now.and_then(|now| now.probability).map(|now| format!("{:.0} % now", now * 100.0)));
     match (cell.entropy, now) {
-        (Some(then), Some(now)) => words.push(format!("entropy {then:.1} then, {:.1} now", now.entropy)),
+        (Some(then), Some(now)) => words.push(format!("entropy {then:.1} → {:.1}", now.entropy)),
         (Some(then), None) => words.push(format!("entropy {then:.1}")),
         (None, Some(now)) => words.push(format!("entropy {:.1} now", now.entropy)),
         (None, None) => {}

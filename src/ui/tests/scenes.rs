@@ -248,7 +248,7 @@ pub(crate) fn help() -> Scene {
 }
 
 pub(crate) fn marks() -> Scene {
-    text().keys("f1 down*42")
+    text().keys("f1 down*43")
 }
 
 pub(crate) fn error() -> Scene {

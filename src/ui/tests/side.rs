@@ -93,7 +93,7 @@ fn the_cell_at_the_caret_has_its_numbers_and_what_else_could_stand_there() {
         |
         |
         |
-        |── " call" written · step 4 · 90 % then · 50 % now · entropy 1.3 then, 0.8 now ─
+        |── " call" written · step 4 · 90 % then · 50 % now · entropy 1.3 → 0.8 ─────────
         | ▸ " call"            ━━━━━━━━━━──────────  50 % now    90 % then
         | 1 " ship"            ━━━━━━──────────────  30 % now    12 % then
         | 2 " tug"             ━───────────────────   4 % then
