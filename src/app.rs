@@ -20,6 +20,7 @@ pub mod find;
 pub mod heat;
 pub mod help;
 pub mod highlight;
+pub mod hints;
 pub mod infill;
 pub mod inspect;
 pub(crate) mod jumps;
@@ -27,6 +28,7 @@ pub mod key;
 pub mod keymap;
 pub mod language;
 pub mod layout;
+pub mod listing;
 pub mod message;
 pub mod models;
 pub(crate) mod mouse;
@@ -40,6 +42,7 @@ pub mod settings;
 pub mod side;
 pub mod status;
 pub mod steering;
+pub mod tour;
 pub mod view;
 
 #[cfg(test)]
@@ -172,10 +175,7 @@ impl App {
         match message {
             Message::Key(key) => self.take_key(key),
             Message::Paste(text) => self.take_paste(&text),
-            Message::Mouse(mouse) => {
-                self.pending.clear();
-                self.take_mouse(mouse);
-            }
+            Message::Mouse(mouse) => self.take_mouse(mouse),
             Message::Resize { width, height } => (self.view.width, self.view.height) = (width, height),
             Message::Engine(event) => self.take_event(event),
             Message::Opened(opened) => commands::file::opened(self, opened),

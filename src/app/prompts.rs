@@ -7,6 +7,8 @@ use crate::app::commands::{branch, cell, file, hole, replace, run, view};
 use crate::app::effect::Expect;
 use crate::app::help;
 use crate::app::key::{Key, KeyCode};
+use crate::app::layout;
+use crate::app::listing::Listing;
 use crate::app::panel::{Asked, Input, Panel, Prompt, Question};
 use crate::engine::protocol::Constraint;
 use crate::text::search;
@@ -74,14 +76,6 @@ impl App {
     fn up_or_down(&mut self, by: isize) {
         let Panel::Prompt(prompt) = &mut self.panel else { return };
         match &mut prompt.asked {
-            Asked::Palette { selected }
-            | Asked::Model { selected }
-            | Asked::Document { selected }
-            | Asked::Branch { selected }
-            | Asked::HoleFrom { selected, .. }
-            | Asked::File { selected } => {
-                *selected = selected.saturating_add_signed(by);
-            }
             Asked::Strength => {
                 let strength = prompt.input.text().trim().parse().unwrap_or(40) - 10 * by.signum();
                 prompt.input = Input::offered(strength.clamp(10, 100).to_string());
@@ -90,25 +84,43 @@ impl App {
             Asked::Find { .. } => view::find_next(self),
             _ => {}
         }
-        let Panel::Prompt(prompt) = &self.panel else { return };
-        let listed = match prompt.asked {
+        self.go_through_list(by);
+    }
+
+    /// Has Enter take another entry of the prompt's list, where it has one.
+    pub(crate) fn go_through_list(&mut self, by: isize) {
+        let Some((entries, selected)) = self.listed_in_prompt() else { return };
+        let to = selected.saturating_add_signed(by).min(entries.saturating_sub(1));
+        if let Panel::Prompt(prompt) = &mut self.panel {
+            prompt.asked.select(to);
+        }
+    }
+
+    /// How many entries the list of the prompt has, and which one Enter takes.
+    fn listed_in_prompt(&self) -> Option<(usize, usize)> {
+        let Panel::Prompt(prompt) = &self.panel else { return None };
+        let typed = prompt.input.text();
+        let entries = match prompt.asked {
             Asked::Palette { .. } => prompt.palette().len(),
-            Asked::Document { .. } => self.listed_for(prompt.input.text()).len(),
+            Asked::Document { .. } => self.listed_for(typed).len(),
             Asked::File { .. } => self.files.fitting().len(),
-            Asked::Branch { .. } => self.branches_for(prompt.input.text()).len(),
-            Asked::HoleFrom { hole, .. } => self.versions_of(hole, prompt.input.text()).len(),
+            Asked::Branch { .. } => self.branches_for(typed).len(),
+            Asked::HoleFrom { hole, .. } => self.versions_of(hole, typed).len(),
             Asked::Model { .. } => self.choice.listed(prompt).len(),
-            _ => return,
+            _ => return None,
         };
-        if let Panel::Prompt(Prompt { asked, .. }) = &mut self.panel
-            && let Asked::Palette { selected }
-            | Asked::Model { selected }
-            | Asked::Document { selected }
-            | Asked::Branch { selected }
-            | Asked::HoleFrom { selected, .. }
-            | Asked::File { selected } = asked
-        {
-            *selected = (*selected).min(listed.saturating_sub(1));
+        Some((entries, prompt.asked.selected()?))
+    }
+
+    /// A click on an entry of the list takes that.
+    pub(crate) fn click_in_prompt(&mut self, row: u16) {
+        let Some(listed) = self.listed_in_prompt() else { return };
+        let geometry = layout::geometry(self);
+        let y = geometry.status.unwrap_or(self.view.height.saturating_sub(1));
+        let Some(entry) = Listing::new(geometry, y, listed).entry_at(row) else { return };
+        if let Panel::Prompt(prompt) = &mut self.panel {
+            prompt.asked.select(entry);
+            self.take_prompt();
         }
     }
 
@@ -145,12 +157,6 @@ impl App {
             return;
         }
         match &mut prompt.asked {
-            Asked::Palette { selected }
-            | Asked::Model { selected }
-            | Asked::Document { selected }
-            | Asked::Branch { selected }
-            | Asked::HoleFrom { selected, .. }
-            | Asked::File { selected } => *selected = 0,
             Asked::Find { before, .. } => {
                 let (from, before) = (before.range().start, *before);
                 prompt.complaint = self.find.set(prompt.input.text(), self.document.buffer()).err();
@@ -160,7 +166,7 @@ impl App {
                     None => self.document.select(before),
                 }
             }
-            _ => {}
+            other => other.select(0),
         }
     }
 
