@@ -7,6 +7,7 @@ mod heat;
 mod layout;
 mod modal;
 mod models;
+mod mouse;
 mod multi;
 mod prose;
 mod random;

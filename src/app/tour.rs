@@ -1,7 +1,7 @@
 //! The tour: a document with holes that teaches the workbench.
 //!
 //! Its text, `assets/tour.md`, names keys by their commands: `{run}` is the key that is shown for that command, `{help@run}`
-//! the one that a run has for it, in the keymap in use. `{gap 3}` is a hole of 3 tokens. Lines of a paragraph are one line.
+//! the one that a run has for it, in the keymap in use, set apart by backticks. `{gap 3}` is a hole of 3 tokens. Lines of a paragraph are one line.
 
 use crate::app::command::find;
 use crate::app::keymap::{CONTEXTS, Keymap};
@@ -40,7 +40,7 @@ fn write(paragraph: &str, keys: &Keymap, opened: &mut Opened) {
             let at = opened.text.chars().count();
             opened.holes.push((at..at, length));
         } else if let Some(key) = key(name, keys) {
-            opened.text.push_str(&key);
+            opened.text.extend(["`", &key, "`"]);
         } else {
             opened.text.push('{');
             continue;
@@ -55,7 +55,7 @@ fn gap(name: &str) -> Option<HoleLength> {
     name.strip_prefix("gap ")?.parse().ok().map(HoleLength::Fixed)
 }
 
-/// `run` or `help@run`.
+/// `run` or `help@run`; the command's name where it has no key.
 fn key(name: &str, keys: &Keymap) -> Option<String> {
     let (name, place) = name.split_once('@').map_or((name, None), |(name, place)| (name, Some(place)));
     let command = find(name)?;
@@ -63,7 +63,7 @@ fn key(name: &str, keys: &Keymap) -> Option<String> {
         None => keys.key_of(command.name),
         Some(place) => keys.key_in(CONTEXTS.iter().find(|(_, known)| *known == place)?.0, command.name),
     };
-    Some(key.unwrap_or_else(|| format!("the command {name}")))
+    Some(key.unwrap_or_else(|| command.name.to_owned()))
 }
 
 #[cfg(test)]
