@@ -11,7 +11,7 @@ fn choose(session: &mut Session, name: &str) {
     session.keys("f2");
     session.wait_for(" models ");
     session.type_text(name);
-    session.wait_until("one model to be listed", |screen| screen.contains("1 of 1 models"));
+    session.wait_until("one model to be listed", |screen| screen.contains("1 of 1 model "));
     session.keys("enter");
 }
 
