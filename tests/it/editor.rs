@@ -124,7 +124,7 @@ fn unlikely_words_are_found_while_nothing_runs_and_refined() {
     session.keys("alt-h");
     session.wait_for("heat 12 words · 6 passes");
     session.keys("f7");
-    session.wait_for("\"banana\": under 0.1 %, least likely of 11 words; alt-r mends it.");
+    session.wait_for("\"banana\": under 0.1 %, least likely of 12 words; alt-r mends it.");
     session.wait_for("(6 characters selected)");
     session.keys("alt-r");
     session.wait_for("◆ proposal");
