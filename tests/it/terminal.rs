@@ -389,6 +389,7 @@ fn sequence(name: &str) -> String {
         "f5" => return tilde(15),
         "f6" => return tilde(17),
         "f7" => return tilde(18),
+        "f8" => return tilde(19),
         "f1" => "\x1bOP",
         "f2" => "\x1bOQ",
         "enter" => "\r",

@@ -65,7 +65,8 @@ fn a_click_on_a_word_inspects_it_and_one_on_an_alternative_puts_that_there() {
     let (place, token) = (desk.app.cell_at_caret().unwrap(), desk.app.offers()[at].token);
     // The word that stands there is no choice, and neither is a row without one.
     let before = desk.effects.len();
-    desk.click(desk.in_side(1 - at as u16)).click(desk.in_side(5));
+    desk.click(desk.in_side(1 - at as u16));
+    desk.click(desk.in_side(5));
     assert_eq!(desk.effects.len(), before);
     desk.click(desk.in_side(at as u16));
     let Command::Branch(branch) = desk.last_command() else { panic!("{:?}", desk.last_command()) };
@@ -76,7 +77,8 @@ fn a_click_on_a_word_inspects_it_and_one_on_an_alternative_puts_that_there() {
 #[test]
 fn who_types_in_a_hole_goes_on_typing_after_a_click_and_inspects_by_a_double_one() {
     let mut desk = run();
-    desk.keys("f6").click(desk.in_text(5, 0));
+    desk.keys("f6");
+    desk.click(desk.in_text(5, 0));
     assert_eq!((desk.app.side(), desk.app.focus()), (Side::None, Context::Text));
     let at = desk.in_text(5, 0);
     desk.mouse(MouseKind::Down, at, 2).mouse(MouseKind::Up, at, 2);
@@ -121,7 +123,8 @@ fn a_click_on_a_version_shows_its_branch_and_the_wheel_scrolls_what_does_not_fit
     assert_eq!(desk.shown(), last);
     desk.mouse(MouseKind::ScrollUp, there, 1);
     assert_eq!(desk.app.side_top(), 0);
-    desk.keys("r").click(desk.in_side(1));
+    desk.keys("r");
+    desk.click(desk.in_side(1));
     assert!(desk.notice().starts_with("The branches can be looked through when"), "{}", desk.notice());
     desk.keys("esc d");
     assert_eq!(desk.app.side_top(), 0);
@@ -161,9 +164,11 @@ fn a_click_on_a_hint_presses_its_key() {
     assert!(help::page(&desk.app.settings().keys).len() > 20);
     desk.click(desk.hint("esc"));
     assert!(matches!(desk.app.panel(), Panel::None));
-    desk.keys(">").click(desk.hint("enter"));
+    desk.keys(">");
+    desk.click(desk.hint("enter"));
     assert_eq!((desk.text().as_str(), desk.app.infill().stage()), ("aonetwothreeb", Stage::Idle));
-    desk.keys("ctrl-q").click(desk.hint("esc"));
+    desk.keys("ctrl-q");
+    desk.click(desk.hint("esc"));
     assert!(matches!(desk.app.panel(), Panel::None), "a question is answered");
     // Nothing is there, on the header, on the rule, or between two hints.
     let (rule, hints) = (layout::geometry(&desk.app).rule.unwrap(), desk.hint("f1").1);

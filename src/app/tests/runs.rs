@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Desk;
+use super::{Desk, check};
 use crate::app::commands::hole;
 use crate::app::effect::Effect;
 use crate::app::infill::Stage;
