@@ -372,5 +372,5 @@ fn the_caret_goes_to_the_hole_that_was_selected_with_more_around_it() {
     check("a [b ⟦⟧ c|] d", "f5", "a b [|]⟦⟧ c d");
     // Where nothing was selected, or just the hole, it stays.
     check("a b ⟦⟧ c[|] d", "f5", "a b ⟦⟧ c[|] d");
-    check("a ⟦[b|]⟧ d", "f5", "a ⟦b⟧[|] d");
+    check("a [⟦b⟧|] d", "f5", "a ⟦b⟧[|] d");
 }

@@ -79,8 +79,8 @@ fn what_does_not_fit_beside_the_text_is_scrolled_to_and_counted() {
         | ▸ 2 b               had seen him
         |   2 original        had seen the light
         |   2 a               had heard him call
-        |─────────────────────────────────────────────────── ━━━━━━━━━━━━━━━━━━━◉ 2/2   ─
-        | ◆ proposal b · one of 2 · 8 passes · 0.4 s · seed 4822
+        |────────────────────────────────────────────────────────────────────────────────
+        | ◆ proposal b · one of 2 · 8 passes · 0.4 s · seed 266696
         | enter accept  esc reject  r again  [ previous  ] next  t branches       ? help
         ",
     );
