@@ -8,7 +8,7 @@ use crate::app::help;
 use crate::app::key::{Key, KeyCode};
 use crate::app::panel::{Asked, Input, Panel, Prompt, Question};
 use crate::app::{App, lab};
-use crate::engine::protocol::Constraint;
+use crate::engine::protocol::{Constraint, Renoise};
 use crate::text::search;
 
 /// Rows that a page of help scrolls.
@@ -83,8 +83,9 @@ impl App {
                 *selected = selected.saturating_add_signed(by);
             }
             Asked::Strength => {
-                let strength = prompt.input.text().trim().parse().unwrap_or(40) - 10 * by.signum();
-                prompt.input = Input::offered(strength.clamp(10, 100).to_string());
+                let (strength, renoise) = run::parse_strength(prompt.input.text()).unwrap_or((40, Renoise::default()));
+                let strength = (isize::from(strength) - 10 * by.signum()).clamp(10, 100) as u8;
+                prompt.input = Input::offered(run::written_strength(strength, renoise));
             }
             Asked::Find { .. } if by < 0 => view::find_previous(self),
             Asked::Find { .. } => view::find_next(self),
@@ -212,12 +213,14 @@ impl App {
                 }
                 None
             }
-            Asked::Strength => match typed.trim_end_matches('%').trim().parse() {
-                Ok(percent @ 10..=100) => {
-                    run::rewrite_by(self, percent);
+            Asked::Strength => match run::parse_strength(&typed) {
+                Some((percent, renoise)) => {
+                    run::rewrite_by(self, percent, renoise);
                     None
                 }
-                _ => Some("Type a number from 10 to 100."),
+                None => {
+                    Some("Type a number from 10 to 100, and behind it words or tokens to have them chosen by chance.")
+                }
             },
             Asked::Seed => match typed.parse() {
                 Ok(seed) => {

@@ -94,6 +94,30 @@ pub struct Resume {
     pub cells: Range<usize>,
 }
 
+/// Which tokens [`Verb::Rewrite`] masks (`reference/decoding.md` 4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Renoise {
+    /// The least likely words: what is surest, such as names, stays. Takes some passes to find out.
+    #[default]
+    LeastLikely,
+    /// Each token by itself, by chance.
+    Tokens,
+    /// Whole words, by chance.
+    Words,
+}
+
+impl Renoise {
+    /// All, by their names.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("least-likely", Self::LeastLikely), ("tokens", Self::Tokens), ("words", Self::Words)];
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, renoise)| *renoise)
+    }
+}
+
 /// The knobs of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -112,6 +136,8 @@ pub struct RunOptions {
     pub seed: u64,
     /// What to write, for a model that was tuned to follow instructions.
     pub instruction: Option<String>,
+    /// Which tokens a rewrite masks.
+    pub renoise: Renoise,
     /// Whether every pass computes all rows; else rows far from what changes are computed now and then.
     pub exact: bool,
 }
@@ -126,6 +152,7 @@ impl Default for RunOptions {
             top_k: None,
             seed: 0,
             instruction: None,
+            renoise: Renoise::default(),
             exact: false,
         }
     }
