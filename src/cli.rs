@@ -30,6 +30,7 @@ use crate::diffusion::sampler::Sampler;
 use crate::diffusion::spec::{self, Overrides as Settings};
 use crate::engine::brain::Brain;
 use crate::engine::catalog::{self, Found, memory};
+use crate::engine::protocol::{Renoise, RunOptions};
 use crate::model::{Attention, Checkpoint, DeviceChoice, DtypeChoice, LoadOptions, Model, Overrides};
 
 /// A terminal text editor that fills gaps: mark spans of your text as holes, and a diffusion language model on this
@@ -276,8 +277,8 @@ impl Common {
     }
 
     /// The engine's form of the same.
-    pub(crate) fn run_options(&self, seed: u64) -> Result<crate::engine::protocol::RunOptions, Usage> {
-        Ok(crate::engine::protocol::RunOptions {
+    pub(crate) fn run_options(&self, seed: u64) -> Result<RunOptions, Usage> {
+        Ok(RunOptions {
             sampler: self.sampler_text()?,
             steps: self.steps,
             temperature: self.temperature,
@@ -285,6 +286,7 @@ impl Common {
             top_k: self.top_k,
             seed,
             instruction: None,
+            renoise: Renoise::default(),
             exact: matches!(self.dtype, DtypeArg::F32),
         })
     }

@@ -4,6 +4,7 @@
 use crate::app::App;
 use crate::app::commands::branch;
 use crate::app::keymap::Context;
+use crate::app::lab::Placed;
 use crate::app::layout;
 use crate::app::layout::moves::{Spot, Walker, spot_at};
 use crate::app::message::{Mouse, MouseKind};
@@ -74,7 +75,7 @@ impl App {
             return;
         }
         if let Some(side) = geometry.side.filter(|side| side.holds(mouse.column, mouse.row)) {
-            self.mouse_beside(usize::from(mouse.row - side.y));
+            self.mouse_beside((mouse.column - side.x, mouse.row - side.y), side.width);
             return;
         }
         if !(area.y..area.y + area.height).contains(&mouse.row) {
@@ -114,11 +115,11 @@ impl App {
         if beyond { spot_at(self, walker.row(), usize::MAX) } else { spot_at(self, walker.row(), column) }
     }
 
-    /// A click on a row beside the text: on an alternative it chooses that, on a branch it shows it.
-    fn mouse_beside(&mut self, row: usize) {
+    /// A click beside the text: on an alternative it chooses that, on a branch it shows it.
+    fn mouse_beside(&mut self, (column, row): (u16, u16), width: u16) {
         self.notice = None;
         self.focus = Context::Run;
-        let Some(row) = row.checked_sub(1).map(|row| row + self.side_top()) else { return };
+        let Some(row) = row.checked_sub(1).map(|row| usize::from(row) + self.side_top()) else { return };
         match (self.side(), self.cell_at_caret()) {
             (Side::Inspect, Some(place)) => {
                 let chosen = self.offers().into_iter().nth(row).filter(|offer| !offer.stands);
@@ -127,16 +128,26 @@ impl App {
                 }
             }
             (Side::Compare, _) => {
-                let name = self.versions().into_iter().nth(row).map(|version| version.name);
-                let Some(session) = self.infill.session() else { return };
-                let at = session.branches().iter().position(|it| Some(&it.node.name) == name.as_ref());
-                match at {
-                    Some(_) if session.run.is_some() => self.inform(branch::NOT_YET),
-                    Some(at) => self.show_branch(at),
-                    None => {}
+                if let Some(version) = self.versions().into_iter().nth(row) {
+                    self.show_branch_named(&version.name);
+                }
+            }
+            (Side::Lab, _) => {
+                let columns = self.lab_columns();
+                if let Some(clicked) = columns.get(Placed::new(&columns, width).at(column)) {
+                    self.show_branch_named(&clicked.name);
                 }
             }
             _ => {}
+        }
+    }
+
+    fn show_branch_named(&mut self, name: &str) {
+        let Some(session) = self.infill.session() else { return };
+        match session.branches().iter().position(|branch| branch.node.name == name) {
+            Some(_) if session.run.is_some() => self.inform(branch::NOT_YET),
+            Some(at) => self.show_branch(at),
+            None => {}
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::app::App;
 use crate::app::commands::{branch, cell, file, hole, replace, run, view};
 use crate::app::effect::Expect;
 use crate::app::help;
@@ -10,7 +9,8 @@ use crate::app::key::{Key, KeyCode};
 use crate::app::layout;
 use crate::app::listing::Listing;
 use crate::app::panel::{Asked, Input, Panel, Prompt, Question};
-use crate::engine::protocol::Constraint;
+use crate::app::{App, lab};
+use crate::engine::protocol::{Constraint, Renoise};
 use crate::text::search;
 
 /// Rows that a page of help scrolls.
@@ -77,8 +77,9 @@ impl App {
         let Panel::Prompt(prompt) = &mut self.panel else { return };
         match &mut prompt.asked {
             Asked::Strength => {
-                let strength = prompt.input.text().trim().parse().unwrap_or(40) - 10 * by.signum();
-                prompt.input = Input::offered(strength.clamp(10, 100).to_string());
+                let (strength, renoise) = run::parse_strength(prompt.input.text()).unwrap_or((40, Renoise::default()));
+                let strength = (isize::from(strength) - 10 * by.signum()).clamp(10, 100) as u8;
+                prompt.input = Input::offered(run::written_strength(strength, renoise));
             }
             Asked::Find { .. } if by < 0 => view::find_previous(self),
             Asked::Find { .. } => view::find_next(self),
@@ -218,12 +219,14 @@ impl App {
                 }
                 None
             }
-            Asked::Strength => match typed.trim_end_matches('%').trim().parse() {
-                Ok(percent @ 10..=100) => {
-                    run::rewrite_by(self, percent);
+            Asked::Strength => match run::parse_strength(&typed) {
+                Some((percent, renoise)) => {
+                    run::rewrite_by(self, percent, renoise);
                     None
                 }
-                _ => Some("Type a number from 10 to 100."),
+                None => {
+                    Some("Type a number from 10 to 100, and behind it words or tokens to have them chosen by chance.")
+                }
             },
             Asked::Seed => match typed.parse() {
                 Ok(seed) => {
@@ -252,6 +255,7 @@ impl App {
             Asked::BranchOptions => branch::take_options(self, &typed),
             Asked::Word { hole, cell } => cell::take_word(self, (*hole, *cell), prompt.input.text()),
             Asked::Candidates => branch::take_candidates(self, &typed),
+            Asked::Lab => lab::take(self, &typed),
             Asked::HoleFrom { hole, selected } => match self.versions_of(*hole, &typed).get(*selected) {
                 Some(entry) => {
                     self.take_hole_from(*hole, entry.at);

@@ -15,6 +15,8 @@ pub enum Side {
     Inspect,
     /// The branches, word by word.
     Compare,
+    /// The branches in columns, each after as many passes.
+    Lab,
 }
 
 impl Side {
@@ -62,7 +64,7 @@ impl App {
     /// How far it can be scrolled.
     fn side_most(&self) -> usize {
         let entries = match self.side() {
-            Side::None => 0,
+            Side::None | Side::Lab => 0,
             Side::Inspect => self.offers().len(),
             Side::Compare => self.versions().len(),
         };

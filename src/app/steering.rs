@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::App;
 use crate::app::commands::branch::NOT_YET;
 use crate::app::effect::Effect;
 use crate::app::infill::branch::Branch;
@@ -16,6 +15,7 @@ use crate::app::infill::overlay::HoleCells;
 use crate::app::infill::{Session, Stage, Told, overlay, request, timeline};
 use crate::app::settings::Motion;
 use crate::app::side::Side;
+use crate::app::{App, Model};
 use crate::engine::protocol::{Act, Command, Frame, HoleId, RunOptions};
 
 /// There is nothing to go through.
@@ -61,6 +61,9 @@ impl App {
 
     fn play_or_stop(&mut self) {
         let (now, reduced) = (self.outbox.now, self.settings.motion == Motion::Reduced);
+        if self.infill.is_settled() && !reduced {
+            self.show_longest();
+        }
         let Some(session) = self.infill.session_mut() else { return };
         if session.scrub.due().is_some() {
             session.scrub.stop();
@@ -201,6 +204,10 @@ impl App {
             node: run.node.clone(),
             holes: cells.into_iter().map(HoleCells::settled).collect(),
             masks_left: frame.masks_left,
+            model: match model {
+                Model::Ready(info) => info.name.clone(),
+                _ => String::new(),
+            },
             origin: origin(*verb, model, &run.options),
             options: run.options.clone(),
             nfe: frame.nfe,
@@ -313,6 +320,10 @@ impl App {
 
     /// Makes the next of several proposals; after the last, they are put beside each other.
     pub(crate) fn make_more(&mut self) {
+        if self.compares() {
+            self.next_contender();
+            return;
+        }
         let Some(session) = self.infill.session_mut() else { return };
         match session.more {
             0 => {}

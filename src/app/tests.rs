@@ -4,6 +4,7 @@ mod buffers;
 mod editing;
 mod fuzz;
 mod heat;
+mod lab;
 mod layout;
 mod modal;
 mod models;
@@ -193,7 +194,7 @@ impl Desk {
             phase: Phase::Denoising,
             masks_left: cells().filter(|cell| !cell.state.is_written()).count(),
             masks_total: cells().count(),
-            nfe: 3,
+            nfe: step,
             seconds: 0.5,
             holes: frames,
             unmet: Vec::new(),

@@ -16,7 +16,7 @@ use super::{Common, Precision, Usage, print, replay};
 use crate::app::recording::{Made, Recording};
 use crate::engine::brain::Brain;
 use crate::engine::protocol::{
-    Constraint, Frame, HoleFrame, HoleId, HolePart, JobId, Length, ModelInfo, Part, Request, RunOptions, Verb,
+    Constraint, Frame, HoleFrame, HoleId, HolePart, JobId, Length, ModelInfo, Part, Renoise, Request, RunOptions, Verb,
 };
 use crate::engine::{check, parse};
 use crate::shell::film;
@@ -31,6 +31,9 @@ pub(crate) struct FillArgs {
     /// Rewrite instead: how much of the range may change, from 0 to 1
     #[arg(long, value_name = "0..1", requires = "range")]
     strength: Option<f64>,
+    /// What a rewrite masks: the words that are least likely where they stand, single tokens by chance, or words by chance
+    #[arg(long, value_name = "WHICH", requires = "strength", value_parser = ["least-likely", "tokens", "words"])]
+    renoise: Option<String>,
     /// The bytes to rewrite
     #[arg(long, value_name = "A..B", value_parser = parse_range)]
     range: Option<Range<usize>>,
@@ -130,7 +133,8 @@ pub(crate) fn run(args: &FillArgs, common: &Common) -> anyhow::Result<()> {
         // The text is what was asked for; a warning that cannot be written is none.
         let _ = writeln!(std::io::stderr(), "lacuna: {warning}");
     }
-    let options = RunOptions { instruction: args.instruction.clone(), ..common.run_options(seed)? };
+    let renoise = args.renoise.as_deref().and_then(Renoise::named).unwrap_or_default();
+    let options = RunOptions { instruction: args.instruction.clone(), renoise, ..common.run_options(seed)? };
     let request = Request { job: JobId(0), verb, parts, options };
     let mut trace = common.trace.as_deref().map(TraceFile::create).transpose()?;
     let mut frames = Vec::new();

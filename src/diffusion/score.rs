@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use crate::diffusion::rng::{Draw, DrawKey, Purpose};
 use crate::diffusion::vocabulary::Vocabulary;
 use crate::diffusion::{DenoiseError, Denoiser, Logits, TokenId, row_of};
 
@@ -175,6 +176,31 @@ pub fn rewrite(words: &[Range<usize>], log_probabilities: &[Option<f64>], streng
     within(ranked.into_iter().map(|(index, _)| index), words, budget, strength > 0.0)
 }
 
+/// The tokens to mask where each is masked by itself with probability `strength`, as the forward process noises
+/// (`q(x_t | x_0)`, MD4's `reconstruct`; `reference/decoding.md` 4.1): at least one if `strength > 0`. Words may be halved.
+pub fn noised_tokens(words: &[Range<usize>], strength: f64, draw: &dyn Draw) -> Vec<Range<usize>> {
+    let toss = |position: usize| {
+        (draw.uniform(DrawKey { purpose: Purpose::Coin(u8::MAX), step: 0, position, index: 0 }), position)
+    };
+    let mut tossed: Vec<(f64, usize)> = words.iter().cloned().flatten().map(toss).collect();
+    let least = tossed.iter().min_by(|a, b| a.0.total_cmp(&b.0)).copied().filter(|_| strength > 0.0);
+    tossed.retain(|(toss, position)| *toss < strength || least.is_some_and(|(_, least)| least == *position));
+    tossed.into_iter().map(|(_, position)| position..position + 1).collect()
+}
+
+/// The words to mask where whole words are noised, whichever they are, within the budget of [`rewrite`]. Ascending indices.
+pub fn noised_words(words: &[Range<usize>], strength: f64, draw: &dyn Draw) -> Vec<usize> {
+    let strength = if strength.is_nan() { 0.0 } else { strength.clamp(0.0, 1.0) };
+    let rank = |(index, word): (usize, &Range<usize>)| {
+        (draw.uniform(DrawKey { purpose: Purpose::Rank(u8::MAX), step: 0, position: word.start, index: 0 }), index)
+    };
+    let mut ranked: Vec<(f64, usize)> = words.iter().enumerate().map(rank).collect();
+    ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let tokens: usize = words.iter().map(ExactSizeIterator::len).sum();
+    let budget = (strength * tokens as f64).floor() as usize;
+    within(ranked.into_iter().map(|(_, index)| index), words, budget, strength > 0.0)
+}
+
 /// The words to mend: those whose tokens are on average less likely than `below`, the weakest first while they number
 /// at most `share` of all tokens judged, and at least one if there is one. Ascending indices into `words`.
 pub fn weakest(words: &[Range<usize>], log_probabilities: &[Option<f64>], below: f64, share: f64) -> Vec<usize> {
@@ -226,8 +252,9 @@ fn within(
 
 #[cfg(test)]
 mod tests {
-    use super::{Scoring, folds, is_likelier, log_probability, rewrite, weakest};
+    use super::{Scoring, folds, is_likelier, log_probability, noised_tokens, noised_words, rewrite, weakest};
     use crate::diffusion::Logits;
+    use crate::diffusion::rng::Seeded;
     use crate::diffusion::vocabulary::Vocabulary;
     use proptest::prelude::*;
 
@@ -290,6 +317,42 @@ mod tests {
         assert!(is_likelier(&[Some(-1.0), None], &[Some(-1.5), Some(-1.5)]));
         assert!(!is_likelier(&[Some(-1.0)], &[Some(-1.0)]));
         assert!(!is_likelier(&[Some(f64::NAN)], &[Some(-1.0)]) && !is_likelier(&[], &[Some(-1.0)]));
+    }
+
+    #[test]
+    fn noise_is_as_strong_as_it_was_asked_for_and_hits_all_alike() {
+        let words: Vec<_> = (0..40).map(|word| word * 3..word * 3 + 1 + word % 3).collect();
+        let tokens: usize = words.iter().map(ExactSizeIterator::len).sum();
+        let runs = 4000_u64;
+        let (mut by_token, mut by_word) = (vec![0_usize; 120], vec![0_usize; words.len()]);
+        for seed in 0..runs {
+            for position in noised_tokens(&words, 0.3, &Seeded(seed)).into_iter().flatten() {
+                by_token[position] += 1;
+            }
+            let taken = noised_words(&words, 0.3, &Seeded(seed));
+            assert!(taken.is_sorted() && taken.iter().map(|word| words[*word].len()).sum::<usize>() <= tokens * 3 / 10);
+            for word in taken {
+                by_word[word] += 1;
+            }
+        }
+        // Each token by itself with this probability: within five standard errors.
+        let expected = 0.3 * runs as f64;
+        let error = 5.0 * (runs as f64 * 0.3 * 0.7).sqrt();
+        for position in words.iter().cloned().flatten() {
+            assert!((by_token[position] as f64 - expected).abs() < error, "{position}: {}", by_token[position]);
+        }
+        // Words of the same length are taken alike; a long one is passed over where it would be too much.
+        for times in by_word {
+            let share = times as f64 / runs as f64;
+            assert!((0.25..0.35).contains(&share), "{share}");
+        }
+        assert_eq!((noised_tokens(&words, 0.0, &Seeded(1)), noised_words(&words, 0.0, &Seeded(1))), (vec![], vec![]));
+        assert_eq!(
+            (noised_tokens(&words, 1e-9, &Seeded(1)).len(), noised_words(&words, 1e-9, &Seeded(1)).len()),
+            (1, 1)
+        );
+        assert_eq!(noised_tokens(&words, 1.0, &Seeded(1)).len(), tokens);
+        assert_eq!(noised_words(&words, 1.0, &Seeded(1)).len(), words.len());
     }
 
     proptest! {

@@ -5,6 +5,7 @@
 //! within a hole. What steers a run is in `steer`.
 
 mod model;
+mod options;
 mod steer;
 
 pub mod likelihood;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::likelihood::{ScoreId, ScoreRequest, Scored, WordScore};
 pub use self::model::{ModelEntry, ModelInfo};
+pub use self::options::{Renoise, RunOptions};
 pub use self::steer::{Act, Alternative, Branch, Judgement, KEPT_BYTES, KEPT_JOBS, Place, Question, Token};
 pub use crate::diffusion::constraint::rules::Constraint;
 
@@ -92,43 +94,6 @@ pub struct Resume {
     pub from: HoleId,
     /// Which of its cells.
     pub cells: Range<usize>,
-}
-
-/// The knobs of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RunOptions {
-    /// A preset or specification of a sampler, as `--sampler` takes it (`eb`, `llada:block=8`).
-    pub sampler: String,
-    /// The number of steps, where the sampler has a fixed number.
-    pub steps: Option<usize>,
-    /// 0 takes the most likely token; none is the sampler's own choice.
-    pub temperature: Option<f64>,
-    /// Nucleus: the smallest set of tokens with at least this probability; 1 takes all.
-    pub top_p: Option<f64>,
-    /// Only the k most likely tokens; 0 takes all.
-    pub top_k: Option<usize>,
-    /// What all draws of the run are keyed by.
-    pub seed: u64,
-    /// What to write, for a model that was tuned to follow instructions.
-    pub instruction: Option<String>,
-    /// Whether every pass computes all rows; else rows far from what changes are computed now and then.
-    pub exact: bool,
-}
-
-impl Default for RunOptions {
-    fn default() -> Self {
-        Self {
-            sampler: "eb".into(),
-            steps: None,
-            temperature: None,
-            top_p: None,
-            top_k: None,
-            seed: 0,
-            instruction: None,
-            exact: false,
-        }
-    }
 }
 
 /// One infill asked of the engine.

@@ -233,7 +233,7 @@ fn a_selection_is_rewritten_as_far_as_was_asked_and_esc_restores_it() {
     session.wait_for("how much may change");
     session.type_text("5");
     session.keys("enter");
-    session.wait_for("Type a number from 10 to 100.");
+    session.wait_for("Type a number from 10 to 100");
     session.type_text("0");
     session.keys("enter");
     session.wait_for("◆ proposal");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lacuna::engine::brain::Brain;
 use lacuna::engine::protocol::{
-    CellState, Command, Event, Frame, HoleId, HolePart, JobId, Length, Outcome, Part, Phase, Request, Resume,
+    CellState, Command, Event, Frame, HoleId, HolePart, JobId, Length, Outcome, Part, Phase, Renoise, Request, Resume,
     RunOptions, ScoreId, ScoreRequest, Scored, Verb, WordScore,
 };
 use lacuna::engine::score::Care;
@@ -173,6 +173,22 @@ fn a_rewrite_keeps_its_share_and_refining_changes_little() {
     let Outcome::Finished(frame) = desk.end_of(2) else { panic!("not finished") };
     let kept = frame.holes[0].cells.iter().filter(|cell| cell.state == CellState::Original).count();
     assert!(kept * 10 >= frame.holes[0].cells.len() * 8, "{kept}");
+    // By chance no pass is spent on choosing, and another seed chooses other words.
+    let mut masked = Vec::new();
+    for (id, seed) in [(3, 1), (4, 2), (5, 1)] {
+        let options = RunOptions { renoise: Renoise::Words, seed, ..RunOptions::default() };
+        let parts = vec![text("It was noon. "), hole(1, sentence, Length::Auto)];
+        let verb = Verb::Rewrite { strength: 0.3 };
+        desk.engine.send(Command::Start(Request { job: JobId(id), verb, parts, options }));
+        let first = desk.frame_where(|frame| frame.job == JobId(id) && frame.phase == Phase::Denoising);
+        assert!(first.nfe <= 1, "{}", first.nfe);
+        let Outcome::Finished(frame) = desk.end_of(id) else { panic!("not finished") };
+        let is_masked = |cell: &lacuna::engine::protocol::Cell| cell.state != CellState::Original;
+        masked.push(frame.holes[0].cells.iter().map(is_masked).collect::<Vec<_>>());
+    }
+    let share = masked[0].iter().filter(|masked| **masked).count();
+    assert!(share > 0 && share * 10 <= masked[0].len() * 3, "{masked:?}");
+    assert!(masked[0] != masked[1] && masked[0] == masked[2], "{masked:?}");
 }
 
 #[test]

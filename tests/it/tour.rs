@@ -214,6 +214,12 @@ fn the_tour_does_what_it_says() {
     session.wait_for("proposal d.1 · one of 5");
     session.keys("d");
     session.wait_until("no comparison", |screen| !screen.contains("marked is what differs"));
+    session.keys("l");
+    session.wait_for("run them one by one");
+    session.keys("enter");
+    session.wait_for("each as it came out");
+    session.keys("L");
+    session.wait_until("no columns", |screen| !screen.contains("each as it came out"));
     accept(&mut session);
 
     // 9. Record.

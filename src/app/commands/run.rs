@@ -8,7 +8,7 @@ use crate::app::keymap::Context;
 use crate::app::panel::{Asked, Panel, Prompt};
 use crate::app::recording::{KINDS, Recording};
 use crate::app::{App, Model};
-use crate::engine::protocol::{HoleId, Verb};
+use crate::engine::protocol::{HoleId, Renoise, Verb};
 use crate::text::holes::Hole;
 use crate::text::motion;
 
@@ -58,7 +58,8 @@ pub(crate) fn rewrite(app: &mut App) {
         return;
     }
     if has_words_selected(app) {
-        app.panel = Panel::Prompt(Prompt::new(Asked::Strength, app.settings.strength.to_string()));
+        let offered = written_strength(app.settings.strength, app.settings.run.renoise);
+        app.panel = Panel::Prompt(Prompt::new(Asked::Strength, offered));
     }
 }
 
@@ -98,9 +99,26 @@ pub(crate) fn instruct_by(app: &mut App, instruction: &str) {
     app.begin_run_as_told(Verb::Fill, vec![HoleId(id)], Some(instruction.to_owned()));
 }
 
+/// `40`, `40 %` or `40 words`: how much of a text may change, 10 to 100 %, and what chooses it.
+pub(crate) fn parse_strength(typed: &str) -> Option<(u8, Renoise)> {
+    let mut words = typed.split(|c: char| c == '%' || c.is_whitespace()).filter(|word| !word.is_empty());
+    let percent = words.next()?.parse().ok().filter(|percent| (10..=100).contains(percent))?;
+    let renoise = words.next().map_or(Some(Renoise::default()), Renoise::named)?;
+    words.next().is_none().then_some((percent, renoise))
+}
+
+/// The same as it is typed.
+pub(crate) fn written_strength(percent: u8, renoise: Renoise) -> String {
+    match Renoise::ALL.iter().find(|(_, known)| *known == renoise && renoise != Renoise::default()) {
+        Some((name, _)) => format!("{percent} {name}"),
+        None => percent.to_string(),
+    }
+}
+
 /// Rewrites the selection; `percent` of it may change.
-pub(crate) fn rewrite_by(app: &mut App, percent: u8) {
+pub(crate) fn rewrite_by(app: &mut App, percent: u8, renoise: Renoise) {
     app.settings.strength = percent;
+    app.settings.run.renoise = renoise;
     let id = app.document.add_temporary(app.document.selection().range());
     app.begin_run(Verb::Rewrite { strength: f64::from(percent) / 100.0 }, vec![HoleId(id)]);
 }
@@ -212,4 +230,28 @@ pub(crate) fn record_as(app: &mut App, name: &str) -> Option<&'static str> {
     let (path, size, settings) = (PathBuf::from(name), app.view.size(), app.settings.clone());
     app.emit(Effect::Record(Box::new(RecordRequest { path, recording, size, settings })));
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strengths_parse_as_they_print() {
+        for (typed, found) in [
+            ("40", Some((40, Renoise::LeastLikely))),
+            (" 40 % ", Some((40, Renoise::LeastLikely))),
+            ("100% words", Some((100, Renoise::Words))),
+            ("10 tokens", Some((10, Renoise::Tokens))),
+            ("9", None),
+            ("101", None),
+            ("40 letters", None),
+            ("40 words tokens", None),
+            ("words", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_strength(typed), found, "{typed}");
+            assert!(found.is_none_or(|(percent, how)| parse_strength(&written_strength(percent, how)) == found));
+        }
+    }
 }

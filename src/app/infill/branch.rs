@@ -37,6 +37,8 @@ pub struct Branch {
     pub masks_left: usize,
     /// How it was made.
     pub options: RunOptions,
+    /// The model that made it.
+    pub model: String,
     /// The tag of the undo step, such as `fill · lacuna-135m · eb · seed 4821`.
     pub origin: String,
     /// Forward passes it took.
@@ -127,6 +129,7 @@ mod tests {
             holes: Vec::new(),
             masks_left: 0,
             options: RunOptions::default(),
+            model: String::new(),
             origin: String::new(),
             nfe: 0,
             seconds: 0.0,

@@ -131,6 +131,18 @@ fn a_click_on_a_version_shows_its_branch_and_the_wheel_scrolls_what_does_not_fit
 }
 
 #[test]
+fn a_click_on_a_column_of_the_lab_shows_its_branch() {
+    let mut desk = run();
+    desk.keys("r").finish(&["+x"]).keys("L");
+    assert_eq!((desk.app.side(), desk.shown()), (Side::Lab, "b"));
+    let side = layout::geometry(&desk.app).side.unwrap();
+    desk.click((side.x + 3, side.y + 2));
+    assert_eq!(desk.shown(), "a");
+    desk.click((side.x + side.width - 1, side.y + 2));
+    assert_eq!(desk.shown(), "b");
+}
+
+#[test]
 fn entries_of_a_list_are_taken_by_a_click_and_gone_through_with_the_wheel() {
     let mut desk = run();
     desk.keys("r").finish(&["+x"]).keys("r").finish(&["+y"]).keys("t");

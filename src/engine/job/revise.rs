@@ -5,11 +5,12 @@ use std::ops::Range;
 use super::picture::Picture;
 use super::{Cancelled, Job, Purpose, Stage, words};
 use crate::diffusion::canvas::{Cell, Kind, UserAct};
+use crate::diffusion::rng::{Draw, Seeded};
 use crate::diffusion::run::Run;
 use crate::diffusion::score::{self, FOLDS, Scoring};
 use crate::diffusion::{DenoiseError, Denoiser};
 use crate::engine::prompt::HolePlan;
-use crate::engine::protocol::Verb;
+use crate::engine::protocol::{Renoise, Verb};
 use crate::model::Model;
 
 /// Refine masks words whose tokens are on average less likely than this. The paper's range is 0.05 to 0.3
@@ -21,6 +22,9 @@ const WEAK_SHARE: f64 = 0.15;
 /// likelier to it, and a change that says no more is not worth proposing.
 const GAIN: f64 = 1.0;
 
+/// Words, a strength and a source of chance; what is to be masked.
+type ByChance = fn(&[Range<usize>], f64, &dyn Draw) -> Vec<Range<usize>>;
+
 impl Job {
     pub(super) fn choose(&mut self, model: &Model) -> Result<Stage, DenoiseError> {
         let original = |hole: &HolePlan| hole.original.iter().map(|id| Cell::Original(*id)).collect();
@@ -30,9 +34,24 @@ impl Job {
         if words.is_empty() {
             return Err(DenoiseError::Failed("there are no words to change here; select or write some first".into()));
         }
+        if let (Verb::Rewrite { strength }, Some(noise)) = (self.verb, self.by_chance()) {
+            self.picture = Picture::new(canvas);
+            return Ok(self.mask(&noise(&words, strength, &Seeded(self.options.seed)), &[], model));
+        }
         let scoring = Scoring::new(canvas.ids().to_vec(), &words, FOLDS, canvas.mask(), model.shift());
         self.picture = Picture::new(canvas);
         Ok(Stage::Scoring { scoring, fold: 0, purpose: Purpose::Choose })
+    }
+
+    /// What chooses words for a rewrite, where that is chance.
+    fn by_chance(&self) -> Option<ByChance> {
+        match self.options.renoise {
+            Renoise::LeastLikely => None,
+            Renoise::Tokens => Some(score::noised_tokens),
+            Renoise::Words => Some(|words, strength, draw| {
+                score::noised_words(words, strength, draw).into_iter().map(|index| words[index].clone()).collect()
+            }),
+        }
     }
 
     pub(super) fn judge(run: Box<Run>, model: &Model) -> Stage {
@@ -86,7 +105,13 @@ impl Job {
             Verb::Fill | Verb::Refine => score::weakest(&words, log_probabilities, WEAK, WEAK_SHARE),
         };
         let chosen: Vec<Range<usize>> = chosen.into_iter().filter_map(|index| words.get(index).cloned()).collect();
-        let masked = self.prompt.remask(&canvas, &chosen, matches!(self.verb, Verb::Refine));
+        self.mask(&chosen, log_probabilities, model)
+    }
+
+    /// Begins with these stretches of the text masked.
+    fn mask(&mut self, chosen: &[Range<usize>], log_probabilities: &[Option<f64>], model: &Model) -> Stage {
+        let canvas = self.picture.canvas.clone();
+        let masked = self.prompt.remask(&canvas, chosen, matches!(self.verb, Verb::Refine));
         let stage = self.begin(masked, model);
         self.picture.old_ids = canvas.ids().to_vec();
         self.picture.old_log_probabilities = log_probabilities.to_vec();
