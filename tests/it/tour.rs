@@ -223,8 +223,11 @@ fn the_tour_does_what_it_says() {
     accept(&mut session);
 
     // 9. Record.
+    session.keys("alt-j");
     run_next(&mut session, "## 9. Record");
     proposal(&session);
+    let word = between(&session, "The letter that came this ", " was from his brother.");
+    assert!(word.chars().any(char::is_alphabetic), "{word:?}");
     session.keys("s");
     session.wait_for("record as");
     session.keys("enter");
@@ -266,7 +269,7 @@ fn the_tour_does_what_it_says() {
     session.wait_for("The meeting was very much extremely long and he was becoming to be tired.");
 
     // 12. Unlikely words.
-    session.keys("ctrl-f");
+    session.keys("ctrl-end ctrl-f");
     session.type_text("banana early");
     session.keys("enter");
     session.wait_for("(12 characters selected)");
@@ -276,7 +279,7 @@ fn the_tour_does_what_it_says() {
     });
     session.keys("alt-a f7");
     session.wait_for("\"banana\": ");
-    session.wait_for("## 12. Unlikely words");
+    reads(&session, "go to its least likely word");
     session.keys("alt-r");
     proposal(&session);
     accept(&mut session);
@@ -291,6 +294,8 @@ fn the_tour_does_what_it_says() {
     session.wait_for("In short");
     session.keys("down");
     session.wait_for("help   line 2 of");
+    session.keys("esc");
+    session.wait_for("All of it works in your own files.");
     session.quit();
     assert!(!place.file("tour").exists());
 }
