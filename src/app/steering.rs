@@ -7,14 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::App;
 use crate::app::effect::Effect;
 use crate::app::infill::branch::Branch;
-use crate::app::infill::origin::origin;
 use crate::app::infill::overlay::HoleCells;
 use crate::app::infill::{Session, Stage, Told, overlay, request, timeline};
 use crate::app::settings::Motion;
 use crate::app::side::Side;
+use crate::app::{App, Model};
 use crate::engine::protocol::{Act, Command, Frame, HoleId, RunOptions};
 
 /// There is nothing to go through.
@@ -191,8 +190,11 @@ impl App {
 
     /// The branch that the run going on comes to with this frame.
     pub(crate) fn branch_of_run(&mut self, frame: &Arc<Frame>) -> Option<Branch> {
-        let model = &self.model;
-        let Some(Session { run: Some(run), holes, verb, .. }) = self.infill.session_mut() else { return None };
+        let model = match &self.model {
+            Model::Ready(info) => info.name.clone(),
+            _ => "model".to_owned(),
+        };
+        let Some(Session { run: Some(run), holes, .. }) = self.infill.session_mut() else { return None };
         run.timeline.take(frame);
         let cells = overlay::of_frame(frame, holes, &[]).unwrap_or_else(|| run.cells.clone());
         let likelihood = |id: &HoleId| frame.holes.iter().find(|hole| hole.id == *id)?.mean_logprob;
@@ -200,11 +202,14 @@ impl App {
             node: run.node.clone(),
             holes: cells.into_iter().map(HoleCells::settled).collect(),
             masks_left: frame.masks_left,
-            origin: origin(*verb, model, &run.options),
+            model,
+            steps: frame.step,
+            taken: Vec::new(),
             options: run.options.clone(),
             nfe: frame.nfe,
             seconds: frame.seconds,
             likelihood: holes.iter().map(likelihood).collect(),
+            unmet: frame.unmet.clone(),
             timeline: std::mem::take(&mut run.timeline),
         })
     }
