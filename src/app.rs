@@ -26,6 +26,7 @@ pub mod inspect;
 pub(crate) mod jumps;
 pub mod key;
 pub mod keymap;
+pub mod lab;
 pub mod language;
 pub mod layout;
 pub mod message;

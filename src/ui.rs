@@ -6,6 +6,7 @@
 //! not drawn, so no size is too small.
 
 pub(crate) mod help;
+pub(crate) mod lab;
 pub(crate) mod page;
 pub(crate) mod panel;
 pub(crate) mod pen;

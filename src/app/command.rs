@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::app::commands::motion::{self, Motion, Reach};
 use crate::app::commands::{branch, cell, edit, file, heat, hole, lines, mode, multi, run, source, view};
-use crate::app::{files, jumps, models};
+use crate::app::{files, jumps, lab, models};
 
 /// Something the user can do.
 #[derive(Debug)]
@@ -91,6 +91,8 @@ pub const COMMANDS: &[Command] = &[
     command("branch-name", "Give the branch another name.", branch::ask_name),
     command("compare", "Show what the branches say, word by word beside each other, or hide it.", cell::compare),
     command("candidates", "Make several proposals, one after the other; asks how many.", branch::ask_candidates),
+    command("lab", "Run the same seed under several samplers or models, to be seen in columns; asks which.", lab::ask),
+    command("lab-columns", "Show the branches in columns, each after as many passes, or hide them.", lab::columns),
     command(
         "branch-take-hole",
         "Take this hole from another branch; a mix of both is then shown.",

@@ -20,6 +20,7 @@ use crate::app::infill::overlay::HoleCells;
 use crate::app::infill::scrub::Scrub;
 use crate::app::infill::splits::Split;
 use crate::app::infill::timeline::Timeline;
+use crate::app::lab::Lab;
 use crate::engine::protocol::{Frame, HoleId, JobId, Resume, RunOptions, Verb};
 
 /// Where the state machine stands.
@@ -65,6 +66,8 @@ pub struct Session {
     pub(crate) told_of_bound: bool,
     /// So many more runs are to be made once the one going on is over.
     pub(crate) more: usize,
+    /// The comparison that the run going on is part of.
+    pub(crate) lab: Option<Lab>,
     /// What typing inside holes has made of them, in order.
     splits: Vec<Split>,
 }
@@ -184,6 +187,7 @@ impl Infill {
             counted: 0,
             told_of_bound: false,
             more: 0,
+            lab: None,
             splits: Vec::new(),
         };
         let node = session.new_node(None);

@@ -195,7 +195,7 @@ pub fn geometry(app: &App) -> Geometry {
     let (width, height) = app.view().size();
     let mut geometry = Geometry::new(width, height, gutter(app));
     if app.side() != Side::None {
-        geometry = geometry.with_side(width);
+        geometry = geometry.with_side(width, app.side() == Side::Lab);
     }
     let column = app.settings().column as u16;
     if app.settings().soft_wrap && column > 0 && geometry.text.width > column {

@@ -80,8 +80,13 @@ impl App {
     }
 
     pub(crate) fn load_model(&mut self, name: String) {
-        self.model = Model::Loading(name.clone());
         self.choice.chosen = Some(name.clone());
+        self.load_for_now(name);
+    }
+
+    /// Loads a model that is not to be remembered as the user's choice.
+    pub(crate) fn load_for_now(&mut self, name: String) {
+        self.model = Model::Loading(name.clone());
         self.emit(Effect::Engine(Command::Load(name)));
     }
 
@@ -107,8 +112,12 @@ impl App {
         self.choice.chosen = None;
         if let Some(info) = kept {
             let stays = format!("{why}; {} stays", info.name);
+            let compares = self.drop_contender();
             self.model_is_ready(info);
             self.complain(stays);
+            if compares {
+                self.next_contender();
+            }
             return;
         }
         self.model = Model::Unavailable(why.clone());

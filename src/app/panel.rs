@@ -101,6 +101,8 @@ pub enum Asked {
     },
     /// How many proposals are to be made.
     Candidates,
+    /// What the lab compares.
+    Lab,
     /// From which branch a hole is to be taken.
     HoleFrom {
         /// Which of the task's holes, from 0.
@@ -262,6 +264,7 @@ impl Prompt {
             Asked::BranchOptions => "go on with",
             Asked::Word { .. } => "word",
             Asked::Candidates => "how many proposals, 2 to 8",
+            Asked::Lab => "compare samplers",
             Asked::HoleFrom { .. } => "take the hole from",
             Asked::Palette { .. } => "command",
         }

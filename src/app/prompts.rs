@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::app::App;
 use crate::app::commands::{branch, cell, file, hole, replace, run, view};
 use crate::app::effect::Expect;
 use crate::app::help;
 use crate::app::infill::demands;
 use crate::app::key::{Key, KeyCode};
 use crate::app::panel::{Asked, Input, Panel, Prompt, Question};
+use crate::app::{App, lab};
 use crate::text::search;
 
 /// Rows that a page of help scrolls.
@@ -249,6 +249,7 @@ impl App {
             Asked::BranchOptions => branch::take_options(self, &typed),
             Asked::Word { hole, cell } => cell::take_word(self, (*hole, *cell), prompt.input.text()),
             Asked::Candidates => branch::take_candidates(self, &typed),
+            Asked::Lab => lab::take(self, &typed),
             Asked::HoleFrom { hole, selected } => match self.versions_of(*hole, &typed).get(*selected) {
                 Some(entry) => {
                     self.take_hole_from(*hole, entry.at);

@@ -163,8 +163,12 @@ impl App {
                 if let Some(session) = self.infill.session_mut() {
                     session.more = 0;
                 }
-                self.abandon_run();
                 self.complain(why);
+                if self.drop_contender() {
+                    self.next_contender();
+                } else {
+                    self.abandon_run();
+                }
             }
         }
     }
@@ -215,6 +219,7 @@ impl App {
     }
 
     pub(crate) fn end_session(&mut self) {
+        self.drop_lab();
         self.infill.end();
         self.document.drop_temporary();
         self.focus = Context::Text;
@@ -236,6 +241,7 @@ impl App {
                     session.more = 0;
                 }
                 self.cancel_job();
+                self.drop_lab();
                 self.reselect();
                 self.abandon_run();
                 self.inform("Dropped the run; nothing of it is in your text.");

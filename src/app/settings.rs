@@ -55,6 +55,8 @@ pub struct Settings {
     pub run: RunOptions,
     /// The share of tokens that a rewrite may change when not told otherwise, in percent.
     pub strength: u8,
+    /// What the lab compares.
+    pub lab: String,
     /// How lively the screen is.
     pub motion: Motion,
     /// Colours.
@@ -316,6 +318,11 @@ pub const SETTINGS: &[Setting] = &[
             set: |settings, strength| settings.strength = strength as u8,
         },
     },
+    Setting {
+        name: "lab",
+        doc: "What the lab compares, unless told otherwise: samplers, with @ and a model where that is another.",
+        kind: Kind::Name { get: |settings| &settings.lab, set: |settings, typed| typed.clone_into(&mut settings.lab) },
+    },
 ];
 
 /// The settings of the table `[provenance]`.
@@ -337,6 +344,7 @@ impl Default for Settings {
             seed: 0,
             run: RunOptions::default(),
             strength: 40,
+            lab: "eb llada left-to-right".into(),
             motion: Motion::Full,
             color: Color::Auto,
             syntax: true,

@@ -13,6 +13,8 @@ pub enum Side {
     Inspect,
     /// The branches, word by word.
     Compare,
+    /// The branches in columns, each after as many passes.
+    Lab,
 }
 
 impl Side {

@@ -251,9 +251,10 @@ fn cell(app: &App) -> Option<String> {
     Some(format!("{:?} {:.0} %{others}", cell.text, cell.probability * 100.0))
 }
 
-/// How likely the word at the caret is.
+/// How likely the word at the caret is, or the first one that is selected.
 fn word(app: &App) -> Option<String> {
-    let word = app.heat().word_at(app.document().caret()).filter(|_| app.settings().heat)?;
+    let start = app.document().selection().range().start;
+    let word = app.heat().word_at(start).filter(|_| app.settings().heat)?;
     let text = app.document().buffer().slice(word.range.clone());
     Some(format!("{text:?} {}, given both sides", percent(word.value)))
 }

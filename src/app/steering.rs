@@ -59,6 +59,9 @@ impl App {
 
     fn play_or_stop(&mut self) {
         let (now, reduced) = (self.outbox.now, self.settings.motion == Motion::Reduced);
+        if self.infill.is_settled() && !reduced {
+            self.show_longest();
+        }
         let Some(session) = self.infill.session_mut() else { return };
         if session.scrub.due().is_some() {
             session.scrub.stop();
@@ -192,7 +195,7 @@ impl App {
     pub(crate) fn branch_of_run(&mut self, frame: &Arc<Frame>) -> Option<Branch> {
         let model = match &self.model {
             Model::Ready(info) => info.name.clone(),
-            _ => "model".to_owned(),
+            _ => String::new(),
         };
         let Some(Session { run: Some(run), holes, .. }) = self.infill.session_mut() else { return None };
         run.timeline.take(frame);
@@ -317,6 +320,10 @@ impl App {
 
     /// Makes the next of several proposals; after the last, they are put beside each other.
     pub(crate) fn make_more(&mut self) {
+        if self.compares() {
+            self.next_contender();
+            return;
+        }
         let Some(session) = self.infill.session_mut() else { return };
         match session.more {
             0 => {}

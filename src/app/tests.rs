@@ -5,6 +5,7 @@ mod demands;
 mod editing;
 mod fuzz;
 mod heat;
+mod lab;
 mod layout;
 mod modal;
 mod models;
@@ -194,7 +195,7 @@ impl Desk {
             phase: Phase::Denoising,
             masks_left: cells().filter(|cell| !cell.state.is_written()).count(),
             masks_total: cells().count(),
-            nfe: 3,
+            nfe: step,
             seconds: 0.5,
             holes: frames,
             unmet: Vec::new(),

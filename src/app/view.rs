@@ -103,13 +103,15 @@ impl Geometry {
 
     /// The same with room beside the text: a column where the screen is wide, else rows below it; none where too little of
     /// the text would be left.
-    pub(crate) fn with_side(mut self, width: u16) -> Self {
+    /// What is in columns itself has rows below the text always, and more of them.
+    pub(crate) fn with_side(mut self, width: u16, in_columns: bool) -> Self {
         let text = &mut self.text;
-        if width >= SIDE_FROM {
+        if width >= SIDE_FROM && !in_columns {
             text.width = text.width.saturating_sub(SIDE_COLUMNS + 1);
             self.side = Some(Area { x: width - SIDE_COLUMNS, y: text.y, width: SIDE_COLUMNS, height: text.height });
         } else if text.height >= LEAST_TEXT + LEAST_SIDE {
-            let height = SIDE_ROWS.min(text.height - LEAST_TEXT);
+            let most = if in_columns { SIDE_ROWS.max(text.height / 2) } else { SIDE_ROWS };
+            let height = most.min(text.height - LEAST_TEXT);
             text.height -= height;
             self.side = Some(Area { x: 0, y: text.y + text.height, width, height });
         }
@@ -155,9 +157,10 @@ mod tests {
                     assert!(row < height);
                     assert!(row < at.text.y || row >= at.text.y + at.text.height);
                 }
-                let with = at.with_side(width);
-                assert!(with.text.height >= LEAST_TEXT || with.text == at.text);
-                assert!(with.side.is_none_or(|side| side.y + side.height == at.text.y + at.text.height));
+                for with in [at.with_side(width, false), at.with_side(width, true)] {
+                    assert!(with.text.height >= LEAST_TEXT || with.text == at.text);
+                    assert!(with.side.is_none_or(|side| side.y + side.height == at.text.y + at.text.height));
+                }
             }
         }
     }

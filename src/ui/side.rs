@@ -1,4 +1,5 @@
-//! What is open beside the text: the cell at the caret with what else could stand there, or the branches compared.
+//! What is open beside the text: the cell at the caret with what else could stand there, or the branches compared
+//! word by word or in columns.
 //!
 //! Below the text each entry has one row; in a column of its own it takes as many as its words need. The heading stands on
 //! a rule. A likelihood is a bar and a number, so that neither colour nor a glyph tells it alone.
@@ -7,11 +8,13 @@ use ratatui::buffer::Buffer;
 use ratatui::style::Style;
 
 use crate::app::App;
+use crate::app::settings::Motion;
 use crate::app::side::{Side, Version};
+use crate::app::status::count;
 use crate::app::view::Area;
 use crate::engine::protocol::CellState;
-use crate::ui::pen;
 use crate::ui::theme::Theme;
+use crate::ui::{lab, pen};
 
 /// Columns of a bar of probability in a wide and in a narrow area.
 const BAR: [usize; 2] = [20, 10];
@@ -35,6 +38,17 @@ pub(crate) fn draw(app: &App, theme: &Theme, area: Area, buffer: &mut Buffer) {
         Side::None => {}
         Side::Inspect => inspect(app, theme, area, buffer),
         Side::Compare => compare(&app.versions(), theme, area, buffer),
+        Side::Lab => {
+            let columns = app.lab_columns();
+            let shown = columns.iter().find(|column| column.is_shown).map_or((0, 0), |column| column.passes);
+            let looks_back = shown.0 < shown.1 || app.infill().run().is_some();
+            let passes = format!("each after {}", count(shown.0, "pass"));
+            heading(if looks_back { &passes } else { "each as it came out" }, theme, area, buffer);
+            let guesses = app.settings().motion == Motion::Full;
+            let inner = Area { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+            let left = lab::draw(&columns, guesses, theme, inner, buffer);
+            more(left, theme, area, buffer);
+        }
     }
 }
 
@@ -155,7 +169,11 @@ fn compare(versions: &[Version], theme: &Theme, area: Area, buffer: &mut Buffer)
             x = pen::put(buffer, (x, y), &piece.text.replace('\n', "⏎"), room, style);
         }
     }
-    let left = versions.len().saturating_sub(usize::from(area.height.saturating_sub(1)));
+    more(versions.len().saturating_sub(usize::from(area.height.saturating_sub(1))), theme, area, buffer);
+}
+
+/// How many entries have no room, on the rule.
+fn more(left: usize, theme: &Theme, area: Area, buffer: &mut Buffer) {
     if left > 0 {
         let more = format!(" {left} more ");
         let x = (area.x + area.width).saturating_sub(more.len() as u16 + 2);

@@ -182,6 +182,7 @@ fn panel_hints(panel: &Panel) -> Vec<Hint> {
             Asked::Record => hints(&[("enter", "write it"), ("esc", "leave")]),
             Asked::Word { .. } => hints(&[("enter", "put it there"), ("esc", "leave")]),
             Asked::Candidates => hints(&[("enter", "make them"), ("esc", "leave")]),
+            Asked::Lab => hints(&[("enter", "run them one by one"), ("esc", "leave")]),
             Asked::BranchName { .. } => hints(&[("enter", "call it so"), ("esc", "leave")]),
             Asked::BranchOptions => hints(&[("enter", "go on from here"), ("esc", "leave")]),
             Asked::Document { .. } => hints(&[("enter", "show it"), ("esc", "leave"), ("up down", "choose")]),

@@ -6,6 +6,7 @@
 //! text colour comes with it. Hues are near those of Okabe and Ito, which most colour-blind readers can tell apart: orange
 //! for holes, blue for what a run is writing, green for what waits for a decision, grey for noise.
 
+pub(crate) mod glyphs;
 pub(crate) mod palette;
 pub mod tones;
 
@@ -15,6 +16,7 @@ use crate::app::highlight::TONES;
 use crate::app::layout::{Look, Marks};
 use crate::app::settings::{Color, Settings};
 use crate::engine::protocol::CellState;
+use crate::ui::theme::glyphs::{GLYPHS, Glyphs};
 use crate::ui::theme::palette::{FULL, Palette, SIXTEEN};
 use crate::ui::theme::tones::{Hues, Tones, parse_style};
 
@@ -86,51 +88,6 @@ pub(crate) struct Words {
     /// Words that another version does not have.
     pub(crate) differs: Style,
 }
-
-/// The signs, each one column wide. Those of cells come from the layout.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Glyphs {
-    pub(crate) margin: &'static str,
-    pub(crate) rule: &'static str,
-    pub(crate) done: &'static str,
-    pub(crate) handle: &'static str,
-    pub(crate) likeliest: &'static str,
-    pub(crate) dirty: &'static str,
-    pub(crate) chosen: &'static str,
-    pub(crate) running: &'static str,
-    pub(crate) paused: &'static str,
-    pub(crate) waiting: &'static str,
-    pub(crate) review: &'static str,
-    pub(crate) hole: &'static str,
-    pub(crate) info: &'static str,
-    pub(crate) warning: &'static str,
-    pub(crate) error: &'static str,
-    pub(crate) beyond_left: &'static str,
-    pub(crate) beyond_right: &'static str,
-    /// How unlikely the words of a row are, from likely on.
-    pub(crate) heat: [&'static str; 4],
-}
-
-const GLYPHS: Glyphs = Glyphs {
-    margin: "┃",
-    rule: "─",
-    done: "━",
-    handle: "◉",
-    likeliest: "*",
-    dirty: "●",
-    chosen: "▸",
-    running: "▸",
-    paused: "‖",
-    waiting: "…",
-    review: "◆",
-    hole: "▢",
-    info: "·",
-    warning: "!",
-    error: "✗",
-    beyond_left: "‹",
-    beyond_right: "›",
-    heat: ["▁", "▃", "▅", "▇"],
-};
 
 /// What the ground of a terminal is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -408,6 +365,7 @@ impl Theme {
 mod tests {
     use super::*;
     use crate::app::highlight::Tone;
+    use crate::ui::theme::glyphs::{GLYPHS, Glyphs};
     use crate::ui::theme::palette::{BLACK, WHITE};
 
     const STATES: [CellState; 7] = [

@@ -100,10 +100,10 @@ fn rejecting_restores_every_byte_and_another_try_has_another_seed() {
     session.wait_for("◆ proposal");
     let first = number_after(&session, "· seed ");
     session.keys("r");
-    session.wait_for("◆ proposal 2 of 2");
+    session.wait_for("◆ proposal b · one of 2");
     assert_ne!(number_after(&session, "· seed "), first);
     session.keys("[");
-    session.wait_for("◆ proposal 1 of 2");
+    session.wait_for("◆ proposal a · one of 2");
     assert_eq!(number_after(&session, "· seed "), first);
     session.keys("esc");
     session.wait_for("Dropped; nothing of it is in your text.");
@@ -124,7 +124,7 @@ fn unlikely_words_are_found_while_nothing_runs_and_refined() {
     session.keys("alt-h");
     session.wait_for("heat 12 words · 6 passes");
     session.keys("f7");
-    session.wait_for("\"banana\": under 0.1 %, least likely of 11 words; alt-r mends it.");
+    session.wait_for("\"banana\": under 0.1 %, least likely of 12 words; alt-r mends it.");
     session.wait_for("(6 characters selected)");
     session.keys("alt-r");
     session.wait_for("◆ proposal");

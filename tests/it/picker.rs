@@ -11,7 +11,7 @@ fn choose(session: &mut Session, name: &str) {
     session.keys("f2");
     session.wait_for(" models ");
     session.type_text(name);
-    session.wait_until("one model to be listed", |screen| screen.contains("1 of 1 models"));
+    session.wait_until("one model to be listed", |screen| screen.contains("1 of 1 model "));
     session.keys("enter");
 }
 
@@ -93,7 +93,7 @@ fn a_selection_is_rewritten_as_told_where_the_model_can_and_else_it_is_said_why_
     session.keys("enter");
     session.wait_for("◆ proposal");
     session.keys("r");
-    session.wait_for("proposal 2 of 2");
+    session.wait_for("proposal b · one of 2");
     session.keys("enter");
     session.wait_for("Accepted");
     session.save("a.txt");

@@ -69,7 +69,7 @@ fn a_recording_is_played_in_the_terminal_and_can_be_played_again_and_accepted() 
     let line = text.trim_end();
     session.wait_for(line);
     session.keys("r");
-    session.wait_until("a second proposal", |screen| screen.contains("◆ proposal") && screen.contains("2 of 2"));
+    session.wait_until("a second proposal", |screen| screen.contains("◆ proposal b"));
     session.keys("s");
     session.wait_for("record as");
     session.keys("ctrl-a");

@@ -388,6 +388,8 @@ fn sequence(name: &str) -> String {
         "pagedown" => return tilde(6),
         "f5" => return tilde(15),
         "f6" => return tilde(17),
+        "f7" => return tilde(18),
+        "f8" => return tilde(19),
         "f1" => "\x1bOP",
         "f2" => "\x1bOQ",
         "enter" => "\r",

@@ -145,7 +145,7 @@ fn llama_cpps_files_are_cut_as_their_tokenizers_name_says() {
         content[at + key.len() - 4..at + key.len()].copy_from_slice(b"none");
         fs::write(&packed, content).unwrap();
         for model in [&from, &packed] {
-            assert_eq!(encoded(model, "12\n\n"), cut.concat(), "{name}, {model:?}");
+            assert_eq!(encoded(model, "12\n\nx"), [cut.concat(), apart("x")].concat(), "{name}, {model:?}");
         }
     }
 }

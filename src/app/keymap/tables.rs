@@ -53,6 +53,8 @@ pub const KEYS: &[Binding] = &[
     run("n", "branch-name"),
     run("d", "compare"),
     run("c", "candidates"),
+    run("l", "lab"),
+    run("L", "lab-columns"),
     run("x", "branch-take-hole"),
     run("v", "inspect"),
     run("1", "cell-choose-1"),

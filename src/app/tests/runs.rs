@@ -1,14 +1,12 @@
 //! The state machine of a run, with an engine that says what the test tells it to.
 
-use std::sync::Arc;
-
 use super::Desk;
 use crate::app::effect::Effect;
 use crate::app::infill::Stage;
 use crate::app::keymap::Context;
 use crate::app::message::Message;
 use crate::app::panel::{Panel, Question};
-use crate::engine::protocol::{Command, Event, Frame, ModelInfo, Outcome, Part, Resume, Verb};
+use crate::engine::protocol::{Command, Event, ModelInfo, Outcome, Part, Resume, Verb};
 
 fn texts(parts: &[Part]) -> Vec<String> {
     let part = |part: &Part| match part {

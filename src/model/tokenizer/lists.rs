@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::MOST_TOKENS;
 use super::splitting::{GPT_2, QWEN_2};
 use crate::model::error::ModelError;
 use crate::model::files::read_json;
@@ -34,6 +35,12 @@ pub(super) fn read(folder: &Path) -> Result<String, ModelError> {
     let (config, map, numbered) =
         (said("tokenizer_config.json")?, said("special_tokens_map.json")?, said("added_tokens.json")?);
     let added = added(&mut vocab, &config, &map, &numbered);
+    if let Some(id) = vocab.values().filter_map(Value::as_u64).find(|id| *id >= MOST_TOKENS as u64) {
+        return Err(ModelError::Damaged {
+            path,
+            why: format!("it has a token with the id {id}, which no vocabulary has"),
+        });
+    }
     let class = config["tokenizer_class"].as_str().unwrap_or_default().to_lowercase();
     let is_qwen = known == OF_QWEN || ["qwen2", "dream"].iter().any(|name| class.starts_with(name));
     let splitting = if is_qwen { &QWEN_2 } else { &GPT_2 };

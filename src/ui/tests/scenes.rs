@@ -94,7 +94,7 @@ impl Scene {
             phase: Phase::Denoising,
             masks_left: cells().filter(|cell| !cell.state.is_written()).count(),
             masks_total: cells().count(),
-            nfe: 8,
+            nfe: step + 1,
             seconds: 0.4,
             holes,
             unmet: Vec::new(),
@@ -218,6 +218,12 @@ pub(crate) fn compare() -> Scene {
     review().keys("r").finish(&["+the +_wind +_broke", "+had +_seen +_him"]).keys("d")
 }
 
+/// The same seed under two samplers, after the passes of a step of one of them.
+pub(crate) fn lab() -> Scene {
+    let lab = timeline().keys("> l \"eb\" space \"left-to-right\" enter").step(0, &["- - -", "- - - -"]);
+    lab.step(1, &["+the - -", "- - - -"]).finish(&["+the +_wind +_broke", "+had +_seen +_him"]).keys(",")
+}
+
 /// What the model thought of the last word of the proposal.
 pub(crate) fn inspected() -> Scene {
     review().keys("v")
@@ -248,7 +254,7 @@ pub(crate) fn help() -> Scene {
 }
 
 pub(crate) fn marks() -> Scene {
-    text().keys("f1 down*43")
+    text().keys("f1 down*45")
 }
 
 pub(crate) fn error() -> Scene {

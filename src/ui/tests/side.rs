@@ -127,3 +127,35 @@ fn the_panel_in_a_small_window() {
         "#,
     );
 }
+
+#[test]
+fn branches_stand_in_columns_each_after_as_many_passes() {
+    check_screen(
+        scenes::lab(),
+        (80, 24),
+        r"
+        | lighthouse.md                                         3:40   lacuna-135m · cpu
+        |  1   The keeper had not spoken to anyone in eleven days
+        |  2 ┃ when the░░░░░░░░░░░, and he ran down to the
+        |  3 ┃ water. Nobody aboard ░░░░░░░░░░░░, so he
+        |  4   called again, louder.
+        |  5
+        |  6   No answer.
+        |  7
+        |..
+        |── each after 2 passes ─────────────────────────────────────────────────────────
+        |   a eb                                  ▸ b left-to-right
+        |   the░░░░░░                               the░░░░░░
+        |   had░░░░░░░░░                            ░░░░░░░░░░░░
+        |
+        |
+        |
+        |
+        |   2 of 8 passes                           2 of 8 passes
+        |   0.4 s · log p -0.11                     0.4 s · log p -0.11
+        |─────────────────────────────────────────────────── ━━━━━━━━━◉────────── 2/3   ─
+        | ◆ looking at b   step 2/3 · 6 of 7 left
+        | , back  . forward  space play  R branch here  > newest  f6 to the text  ? help
+        ",
+    );
+}
