@@ -55,7 +55,8 @@ impl Provenance {
     /// All of it, as a sentence without its full stop.
     pub(crate) fn told(&self) -> String {
         let options = &self.options;
-        let mut told = format!("{} by {}: sampler {}", self.what(), self.model, options.sampler);
+        let model = if self.model.is_empty() { "a model" } else { &self.model };
+        let mut told = format!("{} by {model}: sampler {}", self.what(), options.sampler);
         let mut add = |name: &str, value: Option<String>| {
             if let Some(value) = value {
                 // Writing to a string cannot fail.
@@ -111,12 +112,24 @@ pub struct Sources {
     runs: Vec<Provenance>,
     /// What was accepted, by the number of its source.
     texts: Vec<Accepted>,
+    /// A file beside the document's says something of it, true or not.
+    has_file: bool,
 }
 
 impl Sources {
     /// Whether nothing was ever accepted.
     pub(crate) fn is_new(&self) -> bool {
         self.runs.is_empty()
+    }
+
+    /// Whether there is something to be said in a file, or to be taken back there.
+    pub(crate) fn wants_file(&self) -> bool {
+        self.has_file || !self.is_new()
+    }
+
+    /// A file was found.
+    pub(crate) fn note_file(&mut self) {
+        self.has_file = true;
     }
 
     /// A run of which something is accepted.

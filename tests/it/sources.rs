@@ -31,7 +31,7 @@ fn accepted_text_says_where_it_is_from_in_later_sessions_too_and_is_taken_back()
     session.wait_for("Fill by lacuna-135m: sampler ");
     session.type_text("X");
     session.keys("alt-y");
-    session.wait_for("you edited it since");
+    session.wait_for("edited");
     session.keys("alt-Y");
     session.wait_for("Nothing was taken back: 1 place was edited since and stays.");
     session.keys("ctrl-z alt-Y");

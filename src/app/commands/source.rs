@@ -22,9 +22,12 @@ pub(crate) fn why(app: &mut App) {
             before => format!("{} stood there before", shortened(before)),
         };
         let edited = if known.edited { "; you edited it since" } else { "" };
-        let places: BTreeSet<u64> = app.document.sources().of_run(known.run).map(|known| known.source).collect();
-        let places = count(places.len(), "place");
-        format!("{}{rest}; {before}{edited}. {{take-back}} takes this run back ({places}).", first.to_uppercase())
+        let whole = app.document.sources().of_run(known.run).filter(|known| !known.edited);
+        let back = match whole.map(|known| known.source).collect::<BTreeSet<u64>>().len() {
+            0 => String::new(),
+            n => format!(" {{take-back}} takes this run back ({}).", count(n, "place")),
+        };
+        format!("{}{rest}; {before}{edited}.{back}", first.to_uppercase())
     });
     app.inform(said.unwrap_or_else(|| "No model wrote this, as far as is known.".to_owned()));
 }
@@ -54,6 +57,7 @@ pub(crate) fn found(app: &mut App, path: &Path, found: Result<String, String>) {
         Ok(sources) => *app.document.sources_mut() = sources,
         Err(why) => app.warn(why),
     }
+    app.document.sources_mut().note_file();
 }
 
 fn here(app: &App) -> Option<Known<'_>> {
