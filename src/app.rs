@@ -21,6 +21,7 @@ pub mod find;
 pub mod heat;
 pub mod help;
 pub mod highlight;
+pub mod hints;
 pub mod infill;
 pub mod inspect;
 pub(crate) mod jumps;
@@ -29,6 +30,7 @@ pub mod keymap;
 pub mod lab;
 pub mod language;
 pub mod layout;
+pub mod listing;
 pub mod message;
 pub mod models;
 pub(crate) mod mouse;
@@ -43,6 +45,7 @@ pub mod side;
 pub mod sources;
 pub mod status;
 pub mod steering;
+pub mod tour;
 pub mod view;
 
 #[cfg(test)]
@@ -175,10 +178,7 @@ impl App {
         match message {
             Message::Key(key) => self.take_key(key),
             Message::Paste(text) => self.take_paste(&text),
-            Message::Mouse(mouse) => {
-                self.pending.clear();
-                self.take_mouse(mouse);
-            }
+            Message::Mouse(mouse) => self.take_mouse(mouse),
             Message::Resize { width, height } => (self.view.width, self.view.height) = (width, height),
             Message::Engine(event) => self.take_event(event),
             Message::Opened(opened) => commands::file::opened(self, opened),

@@ -49,7 +49,7 @@ struct Cli {
 
 const AFTER_HELP: &str = "\
 In the editor: select some words, alt-m makes them a hole, f5 fills it, enter keeps the result, f1 shows all keys.
-Without a file it opens a short text to try this on.
+Without a file it opens a short text to try this on; `lacuna tour` shows all that can be done.
 
 Examples:
   lacuna notes.md
@@ -59,6 +59,8 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Open the editor on its tour: ten minutes in which you try what it can do
+    Tour,
     /// Fill the holes of a text and print it: [MASK] of any length, [MASK:12] of 12 tokens, [MASK:3-40] of a range
     Fill(Box<fill::FillArgs>),
     /// Play a recorded run in the terminal, or make a film of it: asciicast, SVG, GIF
@@ -312,6 +314,7 @@ pub fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
+        Some(Command::Tour) => edit::run(edit::Opens::Tour, &cli.common),
         Some(Command::Fill(args)) => fill::run(args, &cli.common),
         Some(Command::Replay(args)) => replay::run(args, &cli.common),
         Some(Command::Score(args)) => score::run(args, &cli.common),
@@ -323,7 +326,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Eval(args)) => eval::run(args, &cli.common),
         Some(Command::Samplers(args)) => samplers::run(args, &cli.common),
         Some(Command::Config(args)) => config::run(args, &cli.common),
-        None => edit::run(&cli.files, &cli.common),
+        None => edit::run(edit::Opens::Files(&cli.files), &cli.common),
     }
 }
 

@@ -73,6 +73,8 @@ impl FileArg {
 /// A document that is in no file: the built-in text, or standard input.
 #[derive(Debug, Clone, Default)]
 pub struct InitialDocument {
+    /// What a text of the program's own is called.
+    pub title: Option<&'static str>,
     /// Its text.
     pub text: String,
     /// Its holes, in characters.
@@ -231,8 +233,8 @@ struct First {
 
 fn first_document(files: &[FileArg], document: InitialDocument) -> anyhow::Result<First> {
     let Some(first) = files.first() else {
-        let InitialDocument { text, holes, name, source } = document;
-        let opened = Opened { path: name, text, holes, ..Opened::default() };
+        let InitialDocument { title, text, holes, name, source } = document;
+        let opened = Opened { path: name, title, text, holes, ..Opened::default() };
         return Ok(First { opened, source });
     };
     let opened = files::open(&first.path, first.at).map_err(|why| anyhow!(why))?;

@@ -201,7 +201,10 @@ impl App {
         self.buffers.last_id += 1;
         let document = document.named(self.buffers.last_id);
         let same_file = document.path().is_some() && document.path() == self.document.path();
-        let blank = self.document.path().is_none() && !self.document.is_dirty() && self.infill.session().is_none();
+        // What came through a pipe is in no file either, but it is the user's.
+        let own = self.document.title().is_some() || self.document.buffer().is_empty();
+        let blank =
+            own && self.document.path().is_none() && !self.document.is_dirty() && self.infill.session().is_none();
         let (width, height) = self.view.size();
         let view = View { width, height, ..View::default() };
         if same_file || blank {
@@ -260,6 +263,15 @@ impl App {
         Some(if at < self.buffers.current { at } else { at + 1 })
     }
 
+    /// The place of the text of the program's own that is called so, if it is open.
+    pub(crate) fn place_of_title(&self, title: &str) -> Option<usize> {
+        let is_it = |document: &Document| document.title() == Some(title);
+        if is_it(&self.document) {
+            return Some(self.buffers.current);
+        }
+        self.place_of(self.buffers.parked[self.parked_where(|parked| is_it(&parked.document))?].document.id())
+    }
+
     /// The place of a document that quitting would lose something of, the one on the screen first.
     pub(crate) fn place_of_unsaved(&self) -> Option<usize> {
         let unsaved = |document: &Document, infill: &Infill| document.is_dirty() || infill.stage() == Stage::Review;
@@ -272,12 +284,9 @@ impl App {
 }
 
 fn listed(document: &Document, infill: &Infill) -> Listed {
-    let path = document.path();
-    let name = path.map_or_else(
-        || "untitled".to_owned(),
-        |path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
-    );
-    let folder = path.and_then(|path| path.parent()).map(|folder| folder.display().to_string()).unwrap_or_default();
+    let name = document.name();
+    let folder =
+        document.path().and_then(|path| path.parent()).map(|folder| folder.display().to_string()).unwrap_or_default();
     let state = match infill.stage() {
         Stage::Running | Stage::Waiting => "running",
         Stage::Review => "proposal",

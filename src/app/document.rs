@@ -6,6 +6,7 @@
 //! A *temporary* hole belongs to a rewrite or refinement and lives as long as that: it is mapped like the others but
 //! never enters the history.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -86,6 +87,7 @@ pub struct Document {
     temporary: Vec<u64>,
     sources: Sources,
     path: Option<PathBuf>,
+    title: Option<&'static str>,
     stamp: Option<Stamp>,
     read_only: bool,
     encoding: Encoding,
@@ -111,6 +113,7 @@ impl Document {
             temporary: Vec::new(),
             sources: Sources::default(),
             path: file.path.clone(),
+            title: file.title,
             stamp: file.stamp,
             read_only: file.read_only,
             encoding: file.encoding,
@@ -167,6 +170,17 @@ impl Document {
     /// Where it is kept.
     pub fn path(&self) -> Option<&PathBuf> {
         self.path.as_ref()
+    }
+
+    /// What it is called: by its file, or as a text of the program's own.
+    pub fn name(&self) -> String {
+        let path = self.path.as_ref().map(|path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy());
+        path.map_or_else(|| self.title.unwrap_or("untitled").to_owned(), Cow::into_owned)
+    }
+
+    /// What it is called as a text of the program's own, as long as it is in no file.
+    pub(crate) fn title(&self) -> Option<&'static str> {
+        self.title.filter(|_| self.path.is_none())
     }
 
     /// The file as it was read or written last.

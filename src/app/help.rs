@@ -73,11 +73,12 @@ const fn heated(heat: u8) -> Marks {
 }
 
 /// What a newcomer needs; commands in braces stand for their keys.
-const IN_SHORT: [&str; 4] = [
+const IN_SHORT: [&str; 5] = [
     "A hole is a place where the model writes. {hole} makes one of the selection, or where words are missing.",
     "{run} fills all holes. With no hole it rewrites the selection; with no selection it refines the paragraph.",
     "What it writes is a proposal and not in your text until {run-accept} accepts it; {undo} takes it back in one step.",
     "While it has the keys, the keys below steer it; {focus} gives them to the text and back.",
+    "The command tour ({palette} finds it) opens a text that teaches all this. Words of a run, lists and the keys on the last line can be clicked.",
 ];
 
 /// The page.

@@ -173,7 +173,8 @@ impl App {
         let lines = window.start.saturating_sub(MARGIN)..(window.end + MARGIN).min(buffer.line_count());
         let changed_from = if same { self.highlights.changed_from.take().unwrap_or(usize::MAX) } else { 0 };
         self.highlights.asked = Some((document, revision, lines.clone()));
-        let path = self.document.path().cloned();
+        // The program's own texts are Markdown.
+        let path = self.document.path().cloned().or_else(|| Some(format!("{}.md", self.document.title()?).into()));
         let contents = self.document.buffer().clone();
         self.emit(Effect::Highlight(HighlightRequest { document, path, contents, changed_from, lines }));
     }

@@ -59,6 +59,34 @@ pub struct Column {
     pub holes: Vec<Vec<Cell>>,
 }
 
+/// A column has at least so many columns of the terminal.
+const LEAST: u16 = 19;
+
+/// Which columns there is room for, that of the branch on the screen among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed {
+    /// The first one.
+    pub first: usize,
+    /// How many.
+    pub count: usize,
+    /// Columns of the terminal that each has.
+    pub width: u16,
+}
+
+impl Placed {
+    /// Divides so many columns of the terminal.
+    pub fn new(columns: &[Column], width: u16) -> Self {
+        let count = columns.len().min(usize::from((width / LEAST).max(1))).max(1);
+        let shown = columns.iter().position(|column| column.is_shown).unwrap_or(0);
+        Self { first: (shown + 1).saturating_sub(count), count, width: width / count as u16 }
+    }
+
+    /// The one at a column of the terminal.
+    pub(crate) fn at(self, column: u16) -> usize {
+        self.first + usize::from(column / self.width.max(1)).min(self.count - 1)
+    }
+}
+
 /// Asks what is to be compared; [`take`] follows.
 pub(crate) fn ask(app: &mut App) {
     match &app.model {

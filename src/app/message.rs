@@ -144,6 +144,8 @@ pub struct FileStyle {
 pub struct Opened {
     /// Where it is kept; `None` for standard input and for a new document.
     pub path: Option<PathBuf>,
+    /// What a text of the program's own is called.
+    pub title: Option<&'static str>,
     /// Its text.
     pub text: String,
     /// What its project says about it.

@@ -236,6 +236,34 @@ impl Input {
     }
 }
 
+impl Asked {
+    /// The entry of a list that Enter takes, where there is a list.
+    pub fn selected(&self) -> Option<usize> {
+        match self {
+            Self::Palette { selected }
+            | Self::Model { selected }
+            | Self::Document { selected }
+            | Self::Branch { selected }
+            | Self::HoleFrom { selected, .. }
+            | Self::File { selected } => Some(*selected),
+            _ => None,
+        }
+    }
+
+    /// Has Enter take another entry.
+    pub(crate) fn select(&mut self, entry: usize) {
+        if let Self::Palette { selected }
+        | Self::Model { selected }
+        | Self::Document { selected }
+        | Self::Branch { selected }
+        | Self::HoleFrom { selected, .. }
+        | Self::File { selected } = self
+        {
+            *selected = entry;
+        }
+    }
+}
+
 impl Prompt {
     pub(crate) fn new(asked: Asked, text: impl Into<String>) -> Self {
         Self { asked, input: Input::offered(text), complaint: None }

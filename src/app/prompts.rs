@@ -7,6 +7,8 @@ use crate::app::effect::Expect;
 use crate::app::help;
 use crate::app::infill::demands;
 use crate::app::key::{Key, KeyCode};
+use crate::app::layout;
+use crate::app::listing::Listing;
 use crate::app::panel::{Asked, Input, Panel, Prompt, Question};
 use crate::app::{App, lab};
 use crate::engine::protocol::Renoise;
@@ -75,14 +77,6 @@ impl App {
     fn up_or_down(&mut self, by: isize) {
         let Panel::Prompt(prompt) = &mut self.panel else { return };
         match &mut prompt.asked {
-            Asked::Palette { selected }
-            | Asked::Model { selected }
-            | Asked::Document { selected }
-            | Asked::Branch { selected }
-            | Asked::HoleFrom { selected, .. }
-            | Asked::File { selected } => {
-                *selected = selected.saturating_add_signed(by);
-            }
             Asked::Strength => {
                 let (strength, renoise) = run::parse_strength(prompt.input.text()).unwrap_or((40, Renoise::default()));
                 let strength = (isize::from(strength) - 10 * by.signum()).clamp(10, 100) as u8;
@@ -92,25 +86,43 @@ impl App {
             Asked::Find { .. } => view::find_next(self),
             _ => {}
         }
-        let Panel::Prompt(prompt) = &self.panel else { return };
-        let listed = match prompt.asked {
+        self.go_through_list(by);
+    }
+
+    /// Has Enter take another entry of the prompt's list, where it has one.
+    pub(crate) fn go_through_list(&mut self, by: isize) {
+        let Some((entries, selected)) = self.listed_in_prompt() else { return };
+        let to = selected.saturating_add_signed(by).min(entries.saturating_sub(1));
+        if let Panel::Prompt(prompt) = &mut self.panel {
+            prompt.asked.select(to);
+        }
+    }
+
+    /// How many entries the list of the prompt has, and which one Enter takes.
+    fn listed_in_prompt(&self) -> Option<(usize, usize)> {
+        let Panel::Prompt(prompt) = &self.panel else { return None };
+        let typed = prompt.input.text();
+        let entries = match prompt.asked {
             Asked::Palette { .. } => prompt.palette().len(),
-            Asked::Document { .. } => self.listed_for(prompt.input.text()).len(),
+            Asked::Document { .. } => self.listed_for(typed).len(),
             Asked::File { .. } => self.files.fitting().len(),
-            Asked::Branch { .. } => self.branches_for(prompt.input.text()).len(),
-            Asked::HoleFrom { hole, .. } => self.versions_of(hole, prompt.input.text()).len(),
+            Asked::Branch { .. } => self.branches_for(typed).len(),
+            Asked::HoleFrom { hole, .. } => self.versions_of(hole, typed).len(),
             Asked::Model { .. } => self.choice.listed(prompt).len(),
-            _ => return,
+            _ => return None,
         };
-        if let Panel::Prompt(Prompt { asked, .. }) = &mut self.panel
-            && let Asked::Palette { selected }
-            | Asked::Model { selected }
-            | Asked::Document { selected }
-            | Asked::Branch { selected }
-            | Asked::HoleFrom { selected, .. }
-            | Asked::File { selected } = asked
-        {
-            *selected = (*selected).min(listed.saturating_sub(1));
+        Some((entries, prompt.asked.selected()?))
+    }
+
+    /// A click on an entry of the list takes that.
+    pub(crate) fn click_in_prompt(&mut self, row: u16) {
+        let Some(listed) = self.listed_in_prompt() else { return };
+        let geometry = layout::geometry(self);
+        let y = geometry.status.unwrap_or(self.view.height.saturating_sub(1));
+        let Some(entry) = Listing::new(geometry, y, listed).entry_at(row) else { return };
+        if let Panel::Prompt(prompt) = &mut self.panel {
+            prompt.asked.select(entry);
+            self.take_prompt();
         }
     }
 
@@ -147,12 +159,6 @@ impl App {
             return;
         }
         match &mut prompt.asked {
-            Asked::Palette { selected }
-            | Asked::Model { selected }
-            | Asked::Document { selected }
-            | Asked::Branch { selected }
-            | Asked::HoleFrom { selected, .. }
-            | Asked::File { selected } => *selected = 0,
             Asked::Demands { .. } => {
                 prompt.complaint = demands::parse(prompt.input.text(), &self.document).err();
             }
@@ -165,7 +171,7 @@ impl App {
                     None => self.document.select(before),
                 }
             }
-            _ => {}
+            other => other.select(0),
         }
     }
 

@@ -36,11 +36,15 @@ impl App {
         self.send_start();
     }
 
-    /// Where the caret goes when a run starts: it stays, unless no hole is in sight; then the window goes to the first.
+    /// Where the caret goes when a run starts: to the first hole, where no hole is in sight, or where more than it was
+    /// selected; else it stays.
     fn place_to_watch(&self, holes: &[HoleId]) -> usize {
-        let in_sight = layout::screen(self).rows.iter().any(|row| row.holds_hole);
-        let first = holes.iter().filter_map(|id| self.document.holes().get(id.0)).map(|hole| hole.range.start).min();
-        first.filter(|_| !in_sight).unwrap_or(self.document.caret())
+        let ranges = holes.iter().filter_map(|id| self.document.holes().get(id.0)).map(|hole| hole.range.clone());
+        let (selection, caret) = (self.document.selection(), self.document.caret());
+        let around = !selection.is_caret() && !ranges.clone().any(|range| (range.start..=range.end).contains(&caret));
+        let in_sight = || layout::screen(self).rows.iter().any(|row| row.holds_hole);
+        let first = ranges.map(|range| range.start).min();
+        first.filter(|_| around || !in_sight()).unwrap_or(caret)
     }
 
     /// Runs the task at hand once more with another seed.

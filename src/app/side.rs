@@ -1,6 +1,8 @@
 //! What is open beside the text while there is a run or a branch: the numbers of a cell, or the branches compared.
 
 use crate::app::App;
+use crate::app::layout;
+use crate::engine::protocol::Place;
 use crate::text::diff::{self, Piece};
 
 /// What is open beside the text.
@@ -40,7 +42,43 @@ pub struct Version {
     pub pieces: Vec<Piece>,
 }
 
+/// How far down what is beside the text was scrolled, and what was shown there then.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Scrolled {
+    side: Side,
+    place: Option<Place>,
+    rows: usize,
+}
+
 impl App {
+    /// The first entry that is shown beside the text.
+    pub fn side_top(&self) -> usize {
+        let Scrolled { side, place, rows } = self.view.beside;
+        if (side, place) == self.beside() { rows.min(self.side_most()) } else { 0 }
+    }
+
+    fn beside(&self) -> (Side, Option<Place>) {
+        (self.side(), self.cell_at_caret().filter(|_| self.side() == Side::Inspect))
+    }
+
+    /// How far it can be scrolled.
+    fn side_most(&self) -> usize {
+        let entries = match self.side() {
+            Side::None | Side::Lab => 0,
+            Side::Inspect => self.offers().len(),
+            Side::Compare => self.versions().len(),
+        };
+        let rows = layout::geometry(self).side.map_or(0, |side| usize::from(side.height.saturating_sub(1)));
+        entries.saturating_sub(rows)
+    }
+
+    /// Scrolls what is beside the text.
+    pub(crate) fn scroll_side(&mut self, by: isize) {
+        let rows = self.side_top().saturating_add_signed(by).min(self.side_most());
+        let (side, place) = self.beside();
+        self.view.beside = Scrolled { side, place, rows };
+    }
+
     /// What is open beside the text; nothing where there is no run and no branch.
     pub fn side(&self) -> Side {
         if self.infill().session().is_some() { self.side } else { Side::None }

@@ -88,9 +88,8 @@ pub fn count(n: usize, thing: &str) -> String {
 /// What the header and the status line say now.
 pub fn status(app: &App) -> Status {
     let document = app.document();
-    let path = document.path().map(|path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned());
     Status {
-        name: path.unwrap_or_else(|| "untitled".to_owned()),
+        name: document.name(),
         documents: match app.documents() {
             (1, _) => String::new(),
             (count, current) => format!("{}/{count}", current + 1),

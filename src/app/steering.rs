@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::app::commands::branch::NOT_YET;
 use crate::app::effect::Effect;
 use crate::app::infill::branch::Branch;
 use crate::app::infill::overlay::HoleCells;
@@ -252,7 +253,7 @@ impl App {
     /// Shows the branch after this one in the tree, or before it.
     pub(crate) fn show_branch_by(&mut self, step: isize) {
         let Some(session) = self.infill.session().filter(|session| session.run.is_none()) else {
-            self.inform("The branches can be looked through when the run is over or stopped.");
+            self.inform(NOT_YET);
             return;
         };
         let order: Vec<usize> = session.walk().into_iter().map(|(at, _)| at).collect();

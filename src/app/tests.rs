@@ -9,6 +9,7 @@ mod lab;
 mod layout;
 mod modal;
 mod models;
+mod mouse;
 mod multi;
 mod prose;
 mod random;

@@ -3,6 +3,7 @@
 //! Screen coordinates are cells, 0-based. The scroll position is anchored to a document position, so that edits above
 //! the window do not move what the user looks at.
 
+use crate::app::side::Scrolled;
 use crate::engine::protocol::HoleId;
 use crate::text::change::{Bias, ChangeSet};
 
@@ -31,6 +32,8 @@ pub struct View {
     pub(crate) dragging: bool,
     /// It went down on the bar of a run's steps.
     pub(crate) scrubbing: bool,
+    /// How far what is beside the text is scrolled.
+    pub(crate) beside: Scrolled,
 }
 
 /// Screens of so many columns have room beside the text, of so many columns; others below it, of so many rows.

@@ -8,26 +8,41 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use super::markers::{Segment, parse};
 use super::{Common, Precision, Usage, cores};
+use crate::app::keymap::Keymap;
+use crate::app::message::Opened;
 use crate::app::settings::Settings;
+use crate::app::tour;
 use crate::engine::catalog::settings::Described;
 use crate::engine::catalog::{self, Found};
 use crate::engine::protocol::{Event, Length};
 use crate::engine::{Engine, EngineOptions};
-use crate::shell::{self, EngineLink, FileArg, InitialDocument, Start, remembered};
+use crate::shell::{self, EngineLink, FileArg, InitialDocument, Source, Start, remembered};
 use crate::text::holes::HoleLength;
+
+/// What the program opens on.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Opens<'a> {
+    /// These files, or the welcome text.
+    Files(&'a [String]),
+    /// The tour.
+    Tour,
+}
 
 /// The text that a newcomer tries the program on.
 const WELCOME: &str = include_str!("../../assets/welcome.md");
 
-pub(super) fn run(files: &[String], common: &Common) -> anyhow::Result<()> {
+pub(super) fn run(what: Opens<'_>, common: &Common) -> anyhow::Result<()> {
     common.sampler()?;
     if common.json || common.trace.is_some() {
         bail!(Usage("--json and --trace are for `lacuna fill` and `lacuna denoise`; the editor takes neither".into()));
     }
     shell::require_terminal()?;
-    let (document, files) = documents(files)?;
-    let seed = common.seed();
     let read = shell::config::of_user();
+    let (document, files) = match what {
+        Opens::Files(files) => documents(files)?,
+        Opens::Tour => (Some(tour(&read.settings.keys)), Vec::new()),
+    };
+    let seed = common.seed();
     let settings = Settings { seed, run: common.run_options(seed)?, ..read.settings };
     let Chosen { name, path, described, notice } = model(common);
     let notice = mistakes(&read.mistakes).or(notice);
@@ -84,9 +99,15 @@ fn documents(files: &[String]) -> anyhow::Result<(Option<InitialDocument>, Vec<F
     Ok((document, names.into_iter().map(|name| FileArg::parse(name)).collect()))
 }
 
+/// The tour, with the keys that are in use.
+fn tour(keys: &Keymap) -> InitialDocument {
+    let Opened { title, text, holes, .. } = tour::tour(keys);
+    InitialDocument { title, text, holes, name: None, source: Source::Input }
+}
+
 /// The welcome text with its holes, in characters.
 fn welcome() -> anyhow::Result<InitialDocument> {
-    let mut document = InitialDocument::default();
+    let mut document = InitialDocument { title: Some("welcome"), ..InitialDocument::default() };
     let mut at = 0;
     for segment in parse(WELCOME).map_err(|message| anyhow!(message))? {
         match segment {

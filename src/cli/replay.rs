@@ -68,7 +68,8 @@ fn play(recording: Recording, common: &Common, speed: f64) -> anyhow::Result<()>
     let settings =
         Settings { seed: recording.options.seed, run: common.run_options(recording.options.seed)?, ..read.settings };
     let holes = recording.marked();
-    let document = InitialDocument { text: recording.text.clone(), holes, source: Source::Input, name: None };
+    let document =
+        InitialDocument { text: recording.text.clone(), holes, source: Source::Input, ..InitialDocument::default() };
     shell::run(Start {
         settings,
         files: Vec::new(),

@@ -6,7 +6,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::style::Style;
 
-use crate::app::lab::Column;
+use crate::app::lab::{Column, Placed};
 use crate::app::status::count;
 use crate::app::view::Area;
 use crate::engine::protocol::CellState;
@@ -14,24 +14,17 @@ use crate::text::{measure, wrap};
 use crate::ui::pen;
 use crate::ui::theme::Theme;
 
-/// A column has at least so many columns of the terminal.
-const LEAST: u16 = 19;
-
 /// Signs for a position of which nothing is known.
 const NOISE: &str = "░░░";
 
 /// Draws as many columns as there is room for, that of the branch on the screen among them; how many are left out.
 pub(super) fn draw(columns: &[Column], guesses: bool, theme: &Theme, area: Area, buffer: &mut Buffer) -> usize {
-    let room = usize::from((area.width / LEAST).max(1));
-    let count = columns.len().min(room).max(1);
-    let shown = columns.iter().position(|column| column.is_shown).unwrap_or(0);
-    let first = (shown + 1).saturating_sub(count);
-    let width = area.width / count as u16;
-    for (index, column) in columns.iter().skip(first).take(count).enumerate() {
-        let at = Area { x: area.x + index as u16 * width, y: area.y, width, height: area.height };
-        draw_column(column, guesses, theme, at, buffer);
+    let placed = Placed::new(columns, area.width);
+    for (index, column) in columns.iter().skip(placed.first).take(placed.count).enumerate() {
+        let x = area.x + index as u16 * placed.width;
+        draw_column(column, guesses, theme, Area { x, width: placed.width, ..area }, buffer);
     }
-    columns.len().saturating_sub(count)
+    columns.len().saturating_sub(placed.count)
 }
 
 fn draw_column(column: &Column, guesses: bool, theme: &Theme, area: Area, buffer: &mut Buffer) {

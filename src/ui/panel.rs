@@ -8,15 +8,13 @@ use ratatui::buffer::Buffer;
 use crate::app::App;
 use crate::app::command::Command;
 use crate::app::find::Find;
+use crate::app::listing::Listing;
 use crate::app::panel::{Asked, Prompt, Question};
 use crate::app::status::count;
 use crate::app::view::Geometry;
 use crate::text::measure;
 use crate::ui::pen;
 use crate::ui::theme::Theme;
-
-/// As many commands are listed at once.
-const LISTED: usize = 12;
 
 /// Columns that the input of a prompt keeps, whatever stands before it.
 const LEAST_INPUT: usize = 12;
@@ -67,7 +65,7 @@ pub(crate) fn prompt(
         let at = columns.saturating_sub(pen::width(&count) + 1) as u16;
         pen::put(buffer, (at, y), &count, columns, theme.words.quiet);
     }
-    let place = (theme, geometry.text.y, y.saturating_sub(1));
+    let place = (theme, geometry, y);
     match prompt.asked {
         Asked::Palette { selected } if y > 0 => {
             let commands = prompt.palette();
@@ -133,19 +131,16 @@ fn input(prompt: &Prompt, (x, y, room): (u16, u16, usize), theme: &Theme, buffer
     caret.saturating_sub(left) as u16
 }
 
-/// Draws a list of things above the prompt, from row `least` at the highest to row `bottom`: of each its name, a few
-/// words and a sentence.
+/// Draws a list of things above the prompt, which is on row `y`: of each its name, a few words and a sentence.
 fn list(
     thing: &str,
     list: &[[&str; 3]],
     selected: usize,
-    (theme, least, bottom): (&Theme, u16, u16),
+    (theme, geometry, y): (&Theme, Geometry, u16),
     buffer: &mut Buffer,
 ) {
     let columns = usize::from(buffer.area.width);
-    let rows = list.len().min(LISTED).min(usize::from(bottom.saturating_sub(least)));
-    let first = (selected + 1).saturating_sub(rows).min(list.len() - rows);
-    let top = bottom.saturating_sub(rows as u16);
+    let Listing { heading: top, first, rows } = Listing::new(geometry, y, (list.len(), selected));
     pen::fill(buffer, (0, top), theme.glyphs.rule, columns, theme.words.rule);
     let said = match list.len() {
         0 => format!(" no {thing} fits "),

@@ -37,7 +37,7 @@ pub(crate) fn draw(app: &App, theme: &Theme, area: Area, buffer: &mut Buffer) {
     match app.side() {
         Side::None => {}
         Side::Inspect => inspect(app, theme, area, buffer),
-        Side::Compare => compare(&app.versions(), theme, area, buffer),
+        Side::Compare => compare(&app.versions(), app.side_top(), (theme, area), buffer),
         Side::Lab => {
             let columns = app.lab_columns();
             let shown = columns.iter().find(|column| column.is_shown).map_or((0, 0), |column| column.passes);
@@ -88,7 +88,7 @@ fn inspect(app: &App, theme: &Theme, area: Area, buffer: &mut Buffer) {
     }
     let mut number = 0;
     let end = area.y + area.height;
-    for offer in app.offers() {
+    for (at, offer) in app.offers().into_iter().enumerate() {
         if y >= end {
             break;
         }
@@ -98,6 +98,9 @@ fn inspect(app: &App, theme: &Theme, area: Area, buffer: &mut Buffer) {
             number += 1;
             if number <= 6 { number.to_string() } else { String::new() }
         };
+        if at < app.side_top() {
+            continue;
+        }
         let style = if offer.stands { theme.words.strong } else { theme.words.plain };
         pen::put(buffer, (area.x + 1, y), &sign, 1, theme.words.key);
         pen::put(buffer, (area.x + 3, y), &format!("{:?}", offer.text), WORDS, style);
@@ -144,12 +147,12 @@ fn state(state: CellState) -> &'static str {
     }
 }
 
-fn compare(versions: &[Version], theme: &Theme, area: Area, buffer: &mut Buffer) {
+fn compare(versions: &[Version], top: usize, (theme, area): (&Theme, Area), buffer: &mut Buffer) {
     let shown = versions.iter().find(|version| version.is_shown).map_or("", |version| version.name.as_str());
     heading(&format!("marked is what differs from {shown}"), theme, area, buffer);
     let names = versions.iter().map(|version| pen::width(&label(version))).max().unwrap_or(0).min(16);
     let end = area.y + area.height;
-    for (version, y) in versions.iter().zip(area.y + 1..end) {
+    for (version, y) in versions.iter().skip(top).zip(area.y + 1..end) {
         let sign = if version.is_shown { theme.glyphs.chosen } else { "" };
         pen::put(buffer, (area.x + 1, y), sign, 1, theme.words.key);
         let style = if version.is_shown { theme.words.strong } else { theme.words.plain };
@@ -169,7 +172,7 @@ fn compare(versions: &[Version], theme: &Theme, area: Area, buffer: &mut Buffer)
             x = pen::put(buffer, (x, y), &piece.text.replace('\n', "⏎"), room, style);
         }
     }
-    more(versions.len().saturating_sub(usize::from(area.height.saturating_sub(1))), theme, area, buffer);
+    more(versions.len().saturating_sub(top + usize::from(area.height.saturating_sub(1))), theme, area, buffer);
 }
 
 /// How many entries have no room, on the rule.

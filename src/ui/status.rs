@@ -5,13 +5,12 @@
 
 use ratatui::buffer::Buffer;
 
-use crate::app::App;
 use crate::app::infill::{Run, Stage};
-use crate::app::layout;
 use crate::app::notice::Severity;
-use crate::app::panel::{Asked, Panel};
+use crate::app::panel::Panel;
 use crate::app::status::{Hint, Progress, Status, Timeline};
 use crate::app::view::Geometry;
+use crate::app::{App, hints, layout};
 use crate::ui::theme::Theme;
 use crate::ui::{help, pen};
 
@@ -27,11 +26,7 @@ pub(crate) fn draw(app: &App, words: &Status, (theme, geometry): (&Theme, Geomet
         rule(words, (theme, geometry), y, buffer);
     }
     if let Some(y) = geometry.hints {
-        let hints = panel_hints(app.panel());
-        match (hints.as_slice(), words.hints.split_last()) {
-            ([], Some((last, first))) => draw_hints(first, Some(last), (theme, y), buffer),
-            (hints, _) => draw_hints(hints, None, (theme, y), buffer),
-        }
+        draw_hints(app, &words.hints, (theme, y), buffer);
     }
     let Some(y) = geometry.status else { return };
     match (app.panel(), &words.notice) {
@@ -155,79 +150,12 @@ fn condensed(activity: &str, columns: usize) -> String {
     }
 }
 
-/// The keys of a panel; none where there is no panel.
-fn panel_hints(panel: &Panel) -> Vec<Hint> {
-    let hints = |pairs: &[(&'static str, &'static str)]| {
-        pairs.iter().map(|&(key, does)| Hint { key: key.to_owned(), does }).collect()
-    };
-    match panel {
-        Panel::None => Vec::new(),
-        Panel::Question(question) => hints(question.choices()),
-        Panel::Help(_) => hints(&[("esc", "close"), ("up down", "scroll"), ("pageup pagedown", "by pages")]),
-        Panel::Prompt(prompt) => match &prompt.asked {
-            Asked::Find { replace, .. } => hints(&[
-                ("enter", if *replace { "go on" } else { "stay there" }),
-                ("esc", "go back"),
-                ("up down", "other matches"),
-                ("alt-r", "regex"),
-                ("alt-w", "words"),
-                ("alt-c", "capitals"),
-            ]),
-            Asked::Replacement => hints(&[("enter", "show the first match"), ("esc", "leave")]),
-            Asked::Palette { .. } => hints(&[("enter", "do it"), ("esc", "leave"), ("up down", "choose")]),
-            Asked::Strength => hints(&[("enter", "rewrite"), ("esc", "leave"), ("up down", "more or less")]),
-            Asked::File { .. } => hints(&[("enter", "open it"), ("esc", "leave"), ("up down", "choose")]),
-            Asked::Branch { .. } => hints(&[("enter", "show it"), ("esc", "leave"), ("up down", "choose")]),
-            Asked::HoleFrom { .. } => hints(&[("enter", "take it"), ("esc", "leave"), ("up down", "choose")]),
-            Asked::Record => hints(&[("enter", "write it"), ("esc", "leave")]),
-            Asked::Word { .. } => hints(&[("enter", "put it there"), ("esc", "leave")]),
-            Asked::Candidates => hints(&[("enter", "make them"), ("esc", "leave")]),
-            Asked::Lab => hints(&[("enter", "run them one by one"), ("esc", "leave")]),
-            Asked::BranchName { .. } => hints(&[("enter", "call it so"), ("esc", "leave")]),
-            Asked::BranchOptions => hints(&[("enter", "go on from here"), ("esc", "leave")]),
-            Asked::Document { .. } => hints(&[("enter", "show it"), ("esc", "leave"), ("up down", "choose")]),
-            Asked::Open => hints(&[("enter", "open"), ("esc", "leave")]),
-            Asked::SaveAs => hints(&[("enter", "save"), ("esc", "leave")]),
-            Asked::Line => hints(&[("enter", "go there"), ("esc", "leave")]),
-            Asked::Instruction => hints(&[("enter", "write it anew"), ("esc", "leave")]),
-            Asked::Model { .. } => hints(&[("enter", "load it"), ("esc", "leave"), ("up down", "choose")]),
-            Asked::Length { .. } | Asked::Demands { .. } | Asked::Seed => {
-                hints(&[("enter", "set it"), ("esc", "leave")])
-            }
-        },
-    }
-}
-
-/// Keys and what they do, as many as fit, from the left. `last`, which leads to all the others, is kept the longest and
-/// stands at the right edge when something is missing.
-fn draw_hints(hints: &[Hint], last: Option<&Hint>, (theme, y): (&Theme, u16), buffer: &mut Buffer) {
+/// Keys and what they do.
+fn draw_hints(app: &App, hints: &[Hint], (theme, y): (&Theme, u16), buffer: &mut Buffer) {
     let columns = usize::from(buffer.area.width);
-    let width = |hint: &Hint| pen::width(&hint.key) + 1 + pen::width(hint.does);
-    let whole: usize = hints.iter().chain(last).map(|hint| width(hint) + 3).sum();
-    let gap = if whole < columns { 3 } else { 2 };
-    let mut room = columns.saturating_sub(2);
-    let kept = last.filter(|hint| width(hint) <= room);
-    room = room.saturating_sub(kept.map_or(0, |hint| width(hint) + gap));
-    let mut x = 1;
-    let mut draw = |x: u16, hint: &Hint| {
-        let x = pen::put(buffer, (x, y), &hint.key, columns, theme.words.key);
-        pen::put(buffer, (x + 1, y), hint.does, columns, theme.words.quiet)
-    };
-    let mut all = true;
-    for hint in hints {
-        let needs = width(hint) + if x == 1 { 0 } else { gap };
-        if needs > room {
-            all = false;
-            break;
-        }
-        room -= needs;
-        let at = if x == 1 { x } else { x + gap as u16 };
-        x = draw(at, hint);
-    }
-    if let Some(hint) = kept {
-        let right = columns.saturating_sub(width(hint) + 1) as u16;
-        let at = if x == 1 { 1 } else { x + gap as u16 };
-        draw(if all { at } else { right }, hint);
+    for placed in hints::placed(app.panel(), hints, buffer.area.width) {
+        pen::put(buffer, (placed.x, y), &placed.hint.key, columns, theme.words.key);
+        pen::put(buffer, (placed.words(), y), placed.hint.does, columns, theme.words.quiet);
     }
 }
 

@@ -238,6 +238,8 @@ fn help_begins_with_what_a_newcomer_needs() {
         | ctrl-z takes it back in one step.
         | While it has the keys, the keys below steer it; f6 gives them to the text and
         | back.
+        | The command tour (ctrl-p finds it) opens a text that teaches all this. Words
+        | of a run, lists and the keys on the last line can be clicked.
         |
         | While the run or a proposal has the keys
         |  space                   Pause the run, or go on with it; when it is over,
@@ -247,8 +249,6 @@ fn help_begins_with_what_a_newcomer_needs() {
         |  ,                       Show the step before; a run that goes on is paused.
         |  <                       Show the first step.
         |  >                       Show the newest step.
-        |  -                       Play the steps slower.
-        |  + =                     Play the steps faster.
         |────────────────────────────────────────────────────────────────────────────────
         | help   line 1 of LINES
         | esc close   up down scroll   pageup pagedown by pages

@@ -65,6 +65,9 @@ mod tiny;
 /// Tokenizers in the forms that they are published in.
 #[cfg(unix)]
 mod tokenizers;
+/// The tour, walked from its beginning to its end, and the mouse.
+#[cfg(unix)]
+mod tour;
 /// Models of vectors behind the engine and on the command line.
 #[cfg(unix)]
 mod vectors;

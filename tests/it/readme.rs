@@ -36,9 +36,20 @@ fn the_key_tables_are_the_programs_own() {
 fn the_commands_that_it_names_are_there() {
     let readme = std::fs::read_to_string(project("README.md")).unwrap();
     let help = String::from_utf8(crate::support::run(&["--help"]).stdout).unwrap();
-    for command in
-        ["fill", "replay", "score", "denoise", "logits", "models", "samplers", "calibrate", "eval", "bench", "config"]
-    {
+    for command in [
+        "tour",
+        "fill",
+        "replay",
+        "score",
+        "denoise",
+        "logits",
+        "models",
+        "samplers",
+        "calibrate",
+        "eval",
+        "bench",
+        "config",
+    ] {
         assert!(readme.contains(&format!("lacuna {command}")), "README: {command}");
         assert!(help.contains(&format!("\n  {command}")), "--help: {command}");
     }

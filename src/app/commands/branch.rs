@@ -7,6 +7,9 @@ use crate::app::infill::branch::BranchId;
 use crate::app::panel::{Asked, Panel, Prompt};
 use crate::engine::protocol::RunOptions;
 
+/// What is said to who wants to see another branch while a run goes on.
+pub(crate) const NOT_YET: &str = "The branches can be looked through when the run is over or stopped.";
+
 pub(crate) fn back(app: &mut App) {
     if has_session(app) {
         app.scrub_by(-1);
@@ -84,7 +87,7 @@ pub(crate) fn list(app: &mut App) {
         return;
     }
     let Some(session) = app.infill.session().filter(|session| session.run.is_none()) else {
-        app.inform("The branches can be looked through when the run is over or stopped.");
+        app.inform(NOT_YET);
         return;
     };
     let selected = session.walk().iter().position(|(at, _)| *at == session.current()).unwrap_or(0);

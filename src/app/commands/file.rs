@@ -9,6 +9,7 @@ use crate::app::effect::{Effect, Expect, SaveRequest};
 use crate::app::infill::Stage;
 use crate::app::message::{Opened, SaveError, SavedFile};
 use crate::app::panel::{Asked, Panel, Prompt, Question, Then};
+use crate::app::tour;
 use crate::text::change::{Bias, ChangeSet, Edit};
 use crate::text::encoding::Encoding;
 use crate::text::history::EditKind;
@@ -108,6 +109,14 @@ pub(crate) fn open(app: &mut App) {
 
 pub(crate) fn new(app: &mut App) {
     app.put_document(Document::empty());
+}
+
+/// Shows the tour, which is in no file.
+pub(crate) fn tour(app: &mut App) {
+    match app.place_of_title(tour::TITLE) {
+        Some(place) => app.show_document(place),
+        None => app.put_document(Document::opened(&tour::tour(&app.settings.keys))),
+    }
 }
 
 /// Opens a file, or shows it if it is open.

@@ -3,6 +3,7 @@
 use crate::app::heat::percent;
 use crate::app::{App, Model};
 use crate::text::selection::Selection;
+use crate::text::spans::Span;
 
 /// Shows how likely the words are, or stops showing it.
 pub(crate) fn toggle(app: &mut App) {
@@ -21,7 +22,7 @@ pub(crate) fn toggle(app: &mut App) {
     });
 }
 
-/// Selects the least likely word, then the next less likely.
+/// Selects the least likely word, of the selection where that has several, then the next less likely.
 pub(crate) fn next(app: &mut App) {
     go(app, 1);
 }
@@ -44,9 +45,10 @@ fn go(app: &mut App, by: isize) {
         return;
     }
     let here = app.document.selection().range();
+    let within = |word: &Span<f64>| here.start <= word.range.start && word.range.end <= here.end;
     let to = match ranked.iter().position(|word| word.range == here) {
         Some(at) => (at as isize + by).rem_euclid(ranked.len() as isize) as usize,
-        None => 0,
+        None => ranked.iter().position(within).unwrap_or(0),
     };
     let word = &ranked[to];
     let said = format!(

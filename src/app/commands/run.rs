@@ -216,8 +216,8 @@ pub(crate) fn record(app: &mut App) {
         return;
     }
     let name = app.document.path().and_then(|path| path.file_stem());
-    let name = name.map_or_else(|| "run".into(), |name| name.to_string_lossy());
-    app.panel = Panel::Prompt(Prompt::new(Asked::Record, format!("{name}.run.svg")));
+    let name = name.map_or_else(String::new, |name| format!("{}.", name.to_string_lossy()));
+    app.panel = Panel::Prompt(Prompt::new(Asked::Record, format!("{name}run.svg")));
 }
 
 /// Has the run written; what is wrong with the file's name.

@@ -154,3 +154,37 @@ fn a_file_is_chosen_by_letters_of_its_path() {
     desk.keys("\"tebu\" enter");
     assert!(matches!(desk.effects.last(), Some(Effect::Open(path)) if path.ends_with("src/text/buffer.rs")));
 }
+
+#[test]
+fn the_tour_has_a_place_of_its_own_and_no_file() {
+    let mut desk = Desk::new("mine[|]");
+    desk.keys("x ctrl-p \"tour\" enter");
+    assert_eq!((name(&desk).as_str(), desk.app.document().holes().len() > 6), ("tour 2/2", true));
+    assert!(desk.text().starts_with("# The tour\n") && !desk.app.document().is_dirty());
+    desk.keys("\"typed\" ctrl-s");
+    assert!(
+        matches!(desk.app.panel(), Panel::Prompt(prompt) if prompt.label() == "save as" && prompt.input.text().is_empty())
+    );
+    assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Save(_))));
+    // Asked for again it is the same one.
+    desk.keys("esc ctrl-pageup");
+    assert_eq!((name(&desk).as_str(), desk.text().as_str()), ("a.txt 1/2", "minex"));
+    desk.keys("ctrl-p \"tour\" enter");
+    assert!(name(&desk) == "tour 2/2" && desk.text().starts_with("typed"));
+    desk.keys("ctrl-w d");
+    assert_eq!(name(&desk), "a.txt ");
+}
+
+#[test]
+fn what_came_through_a_pipe_stays_when_another_document_is_opened() {
+    let mut desk = Desk::new("[|]");
+    let sent = |title, text: &str| Message::Opened(Ok(Opened { title, text: text.into(), ..Opened::default() }));
+    desk.send(sent(None, "piped"));
+    desk.keys("ctrl-p \"tour\" enter");
+    assert_eq!(name(&desk), "tour 3/3");
+    // A text of the program's own that was not touched makes room.
+    open(&mut desk, "b.txt", "two");
+    assert_eq!(name(&desk), "b.txt 3/3");
+    desk.keys("ctrl-pageup");
+    assert_eq!((name(&desk).as_str(), desk.text().as_str()), ("untitled 2/3", "piped"));
+}

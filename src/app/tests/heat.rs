@@ -95,6 +95,19 @@ fn nothing_is_asked_before_it_is_wanted_and_nothing_after() {
 }
 
 #[test]
+fn the_least_likely_word_of_a_selection_comes_first() {
+    let mut desk = Desk::new("[|]a word incomprehensibilities\n\nlonger it is\n");
+    desk.keys("alt-h").settle();
+    desk.keys("down down alt-a f7");
+    let selected = |desk: &Desk| desk.app.document().buffer().slice(desk.app.document().selection().range());
+    assert_eq!(selected(&desk), "longer");
+    desk.keys("left f7");
+    assert_eq!(selected(&desk), "incomprehensibilities", "with nothing selected it is the one of the whole text");
+    desk.keys("f7");
+    assert_eq!(selected(&desk), "longer", "and then the next less likely");
+}
+
+#[test]
 fn rows_and_words_are_marked_by_how_unlikely_they_are() {
     let mut desk = Desk::new(TEXT);
     desk.keys("alt-h").answer();

@@ -1,6 +1,6 @@
 //! The state machine of a run, with an engine that says what the test tells it to.
 
-use super::Desk;
+use super::{Desk, check};
 use crate::app::effect::Effect;
 use crate::app::infill::Stage;
 use crate::app::keymap::Context;
@@ -325,4 +325,12 @@ fn line_breaks_of_a_proposal_follow_the_document() {
     assert_eq!(desk.rows(), ["a", "x⏎", "yb"]);
     desk.keys("enter");
     assert_eq!(desk.text(), "a\r\nx\r\nyb");
+}
+
+#[test]
+fn the_caret_goes_to_the_hole_that_was_selected_with_more_around_it() {
+    check("a [b ⟦⟧ c|] d", "f5", "a b [|]⟦⟧ c d");
+    // Where nothing was selected, or just the hole, it stays.
+    check("a b ⟦⟧ c[|] d", "f5", "a b ⟦⟧ c[|] d");
+    check("a [⟦b⟧|] d", "f5", "a ⟦b⟧[|] d");
 }

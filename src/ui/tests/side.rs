@@ -1,6 +1,7 @@
 //! The bar of a run's steps, and what is open beside the text.
 
 use super::{check_screen, check_styles, scenes};
+use crate::app::message::{Message, Mouse, MouseKind};
 use crate::ui::theme::Theme;
 
 #[test]
@@ -55,6 +56,32 @@ fn branches_are_compared_word_by_word() {
         |  : 30-38 bold underlined
         |   2 a               had heard him call
         |  : 25-29 bold underlined, 34-38 bold underlined
+        ",
+    );
+}
+
+#[test]
+fn what_does_not_fit_beside_the_text_is_scrolled_to_and_counted() {
+    let mut scene = scenes::compare();
+    scene.send(Message::Resize { width: 80, height: 12 });
+    let wheel = Mouse { kind: MouseKind::ScrollDown, column: 5, row: 6, clicks: 1, shift: false };
+    scene.send(Message::Mouse(wheel));
+    check_screen(
+        scene,
+        (80, 12),
+        r"
+        | lighthouse.md                                         3:40   lacuna-135m · cpu
+        |  2 ┃ when the wind broke, and he ran down to the
+        |  3 ┃ water. Nobody aboard had seen him, so he
+        |  4   called again, louder.
+        |── marked is what differs from b ───────────────────────────────────────────────
+        |   1 a               the storm broke
+        | ▸ 2 b               had seen him
+        |   2 original        had seen the light
+        |   2 a               had heard him call
+        |────────────────────────────────────────────────────────────────────────────────
+        | ◆ proposal b · one of 2 · 8 passes · 0.4 s · seed 266696
+        | enter accept  esc reject  r again  [ previous  ] next  t branches       ? help
         ",
     );
 }
