@@ -7,8 +7,8 @@ use crate::app::effect::Effect;
 use crate::app::infill::branch::Branch;
 use crate::app::infill::{Run, Session, Stage, Told, demands, request};
 use crate::app::keymap::Context;
-use crate::app::layout::moves::Spot;
-use crate::app::{App, Model, layout};
+use crate::app::layout::moves::{Spot, place_to_watch};
+use crate::app::{App, Model};
 use crate::engine::protocol::{Command, Event, Frame, HoleId, Outcome, Request, RunOptions, Verb, listed};
 use crate::text::change::ChangeSet;
 use crate::text::history::EditKind;
@@ -30,21 +30,10 @@ impl App {
         }
         let options = RunOptions { instruction, ..self.fresh_options() };
         self.document.break_group();
-        self.document.select(Selection::caret(self.place_to_watch(&holes)));
+        self.document.select(Selection::caret(place_to_watch(self, &holes)));
         self.infill.begin(verb, holes, options);
         self.focus = Context::Run;
         self.send_start();
-    }
-
-    /// Where the caret goes when a run starts: to the first hole, where no hole is in sight, or where more than it was
-    /// selected; else it stays.
-    fn place_to_watch(&self, holes: &[HoleId]) -> usize {
-        let ranges = holes.iter().filter_map(|id| self.document.holes().get(id.0)).map(|hole| hole.range.clone());
-        let (selection, caret) = (self.document.selection(), self.document.caret());
-        let around = !selection.is_caret() && !ranges.clone().any(|range| (range.start..=range.end).contains(&caret));
-        let in_sight = || layout::screen(self).rows.iter().any(|row| row.holds_hole);
-        let first = ranges.map(|range| range.start).min();
-        first.filter(|_| around || !in_sight()).unwrap_or(caret)
     }
 
     /// Runs the task at hand once more with another seed.

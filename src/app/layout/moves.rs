@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::app::App;
 use crate::app::infill::overlay::HoleCells;
 use crate::app::layout::unit::{next_unit, prev_unit, rows, unit_at};
-use crate::app::layout::{Glyph, Look, Row, Style};
+use crate::app::layout::{Glyph, Look, Row, Style, screen};
 use crate::app::view::Top;
 use crate::engine::protocol::HoleId;
 use crate::text::holes::Hole;
@@ -147,6 +147,17 @@ pub(crate) fn spot_at(app: &App, row: &Row, column: usize) -> Spot {
             None => behind(app, glyph.pos),
         },
     }
+}
+
+/// Where the caret goes when a run starts: to the first hole, where no hole is in sight, or where more than it was
+/// selected; else it stays.
+pub(crate) fn place_to_watch(app: &App, holes: &[HoleId]) -> usize {
+    let ranges = holes.iter().filter_map(|id| app.document().holes().get(id.0)).map(|hole| hole.range.clone());
+    let (selection, caret) = (app.document().selection(), app.document().caret());
+    let around = !selection.is_caret() && !ranges.clone().any(|range| (range.start..=range.end).contains(&caret));
+    let in_sight = || screen(app).rows.iter().any(|row| row.holds_hole);
+    let first = ranges.map(|range| range.start).min();
+    first.filter(|_| around || !in_sight()).unwrap_or(caret)
 }
 
 /// Walks over the rows of the document, up and down, laying out one unit at a time.

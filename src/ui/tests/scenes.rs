@@ -254,7 +254,7 @@ pub(crate) fn help() -> Scene {
 }
 
 pub(crate) fn marks() -> Scene {
-    text().keys("f1 down*45")
+    text().keys("f1 down*46")
 }
 
 pub(crate) fn error() -> Scene {
