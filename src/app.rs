@@ -10,6 +10,7 @@
 //! Invariants: a run never changes the document before it is accepted, and accepting is one undo step; nothing here reads
 //! a clock, a file or the terminal; an event of a job that is over changes nothing.
 
+pub(crate) mod accepting;
 pub mod buffers;
 pub mod command;
 pub(crate) mod commands;
@@ -41,6 +42,7 @@ pub mod recovery;
 pub(crate) mod session;
 pub mod settings;
 pub mod side;
+pub mod sources;
 pub mod status;
 pub mod steering;
 pub mod tour;
@@ -194,6 +196,7 @@ impl App {
                     self.document.take_history(steps, applied);
                 }
             }
+            Message::SourcesFound { path, found } => commands::source::found(self, &path, found),
             Message::RecoveryFound(found) => self.panel = Panel::Question(panel::Question::Recovery(found)),
             Message::Run => commands::run::start(self),
             Message::Notice(notice) => self.say(notice),

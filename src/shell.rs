@@ -26,6 +26,7 @@ mod recovery;
 pub mod remembered;
 mod save;
 mod session;
+mod sidecar;
 mod signals;
 mod style;
 mod terminal;
@@ -44,7 +45,7 @@ use crate::app::notice::{Notice, Severity};
 use crate::app::settings::Settings;
 use crate::engine::config::state_file;
 use crate::engine::protocol::{Command, Event};
-use crate::shell::disk::Disk;
+use crate::shell::disk::{Disk, Habits};
 use crate::shell::highlight::Highlighter;
 use crate::shell::journal::{Journals, Past};
 use crate::shell::recovery::Store;
@@ -147,6 +148,8 @@ pub fn run(start: Start) -> anyhow::Result<()> {
     if let Some(path) = path.as_deref().filter(|_| opened.stamp.is_some() && start.settings.keep_recent) {
         remembered::remember_file(path);
     }
+    let known = path.clone().filter(|_| opened.stamp.is_some() && start.settings.sidecar);
+    let sources = known.and_then(|path| Some((sidecar::read(&path)?, path)));
     let unsaved = past.as_ref().and_then(|past| past.unsaved.clone());
     let recovered = match source {
         Source::BuiltIn => store.find(opened.path.as_deref(), &opened.text, SystemTime::now()),
@@ -162,8 +165,9 @@ pub fn run(start: Start) -> anyhow::Result<()> {
     let context = runtime.enter();
     let signals = Signals::listen().context("cannot listen for signals")?;
     let (replies, from_outside) = mpsc::unbounded_channel();
-    let disk = Disk::start(store, journals, start.settings.keep_recent, replies.clone())
-        .context("cannot start the thread that saves files")?;
+    let habits = Habits { keeps_recent: start.settings.keep_recent, reads_sidecars: start.settings.sidecar };
+    let disk =
+        Disk::start(store, journals, habits, replies.clone()).context("cannot start the thread that saves files")?;
     let highlighter = Highlighter::start(replies.clone()).context("cannot start the thread that knows languages")?;
     let terminal =
         Terminal::enter().map_err(|e| anyhow!("there is no terminal to draw on and to read keys from ({e})"))?;
@@ -174,6 +178,9 @@ pub fn run(start: Start) -> anyhow::Result<()> {
     let connect = start.connect;
     let ended = panic::catch_unwind(AssertUnwindSafe(|| {
         session.begin(opened);
+        if let Some((found, path)) = sources {
+            session.update(Message::SourcesFound { path, found });
+        }
         if let Some((Past { steps, applied, .. }, path)) = past.zip(path) {
             session.update(Message::HistoryFound { path, steps, applied });
         }

@@ -21,6 +21,7 @@ pub mod buffer;
 pub mod change;
 pub mod diff;
 pub mod encoding;
+pub mod fingerprint;
 pub mod history;
 pub mod holes;
 pub mod journal;

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::app::commands::motion::{self, Motion, Reach};
-use crate::app::commands::{branch, cell, edit, file, heat, hole, lines, mode, multi, run, view};
+use crate::app::commands::{branch, cell, edit, file, heat, hole, lines, mode, multi, run, source, view};
 use crate::app::{files, jumps, lab, models};
 
 /// Something the user can do.
@@ -125,10 +125,20 @@ pub const COMMANDS: &[Command] = &[
     command("seed", "Type the seed that the next run takes.", run::ask_seed),
     command("hole", "Mark the selection as a hole, put one at the caret, or unmark the one there.", hole::toggle),
     command("hole-length", "Set how many tokens the hole gets.", hole::ask_length),
-    command("demands", "Say what the text that is put in must be like.", hole::ask_demands),
+    command(
+        "demands",
+        "Say what the text of the hole must be like: length, expression, lines, characters, bans.",
+        hole::ask_demands,
+    ),
     command("hole-next", "Go to the next hole.", hole::next),
     command("hole-previous", "Go to the hole before.", hole::previous),
     command("holes-clear", "Unmark all holes.", hole::clear),
+    command("why", "Say which model wrote the text at the caret, how, and what stood there before.", source::why),
+    command(
+        "take-back",
+        "Take back what the run of the text at the caret wrote, but for what was edited.",
+        source::take_back,
+    ),
     command("heat", "Mark words that are unlikely given the text on both sides, or stop marking them.", heat::toggle),
     command(
         "heat-next",

@@ -13,4 +13,5 @@ pub(crate) mod motion;
 pub(crate) mod multi;
 pub(crate) mod replace;
 pub(crate) mod run;
+pub(crate) mod source;
 pub(crate) mod view;

@@ -8,15 +8,17 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::app::message::{FileStyle, Opened, Stamp};
+use crate::app::sources::Sources;
 use crate::engine::protocol::Constraint;
 use crate::text::buffer::{Buffer, LineEnding};
 use crate::text::change::ChangeSet;
 use crate::text::encoding::Encoding;
-use crate::text::history::{EditKind, History, Record, Snapshot, Step};
+use crate::text::history::{EditKind, History, Record, Snapshot, Step, Written};
 use crate::text::holes::{HoleLength, Holes};
 use crate::text::journal::Entry;
 use crate::text::selection::{Selection, Selections};
@@ -29,12 +31,13 @@ pub(crate) struct Change {
     origin: Option<String>,
     selection: Option<Selections>,
     holes: Option<Holes>,
+    written: Vec<(Range<usize>, Written)>,
 }
 
 impl Change {
     /// A change after which selection and holes are where the change moves them.
     pub(crate) fn new(set: ChangeSet, kind: EditKind) -> Self {
-        Self { set, kind, origin: None, selection: None, holes: None }
+        Self { set, kind, origin: None, selection: None, holes: None, written: Vec::new() }
     }
 
     /// The selection afterwards.
@@ -50,6 +53,11 @@ impl Change {
     /// The holes afterwards, where mapping them is not what is wanted.
     pub(crate) fn with_holes(self, holes: Holes) -> Self {
         Self { holes: Some(holes), ..self }
+    }
+
+    /// Which of the text afterwards is whose.
+    pub(crate) fn writing(self, written: Vec<(Range<usize>, Written)>) -> Self {
+        Self { written, ..self }
     }
 
     /// Where the text came from.
@@ -77,6 +85,7 @@ pub struct Document {
     /// What is demanded of holes, by their names; those of holes that are gone ask nothing of anybody.
     demands: BTreeMap<u64, Vec<Constraint>>,
     temporary: Vec<u64>,
+    sources: Sources,
     path: Option<PathBuf>,
     title: Option<&'static str>,
     stamp: Option<Stamp>,
@@ -102,6 +111,7 @@ impl Document {
             holes,
             demands: BTreeMap::new(),
             temporary: Vec::new(),
+            sources: Sources::default(),
             path: file.path.clone(),
             title: file.title,
             stamp: file.stamp,
@@ -258,6 +268,7 @@ impl Document {
             Some(holes) => self.holes = holes,
             None => self.holes.map(&change.set),
         }
+        self.sources.follow(&change.set, &change.written);
         self.changes.push(change.set.clone());
         let record = Record {
             forward: change.set,
@@ -279,6 +290,21 @@ impl Document {
     /// Demands this of some holes, and nothing else.
     pub(crate) fn demand(&mut self, holes: &[u64], demands: &[Constraint]) {
         self.demands.extend(holes.iter().map(|hole| (*hole, demands.to_vec())));
+    }
+
+    /// Holes that came of another are to meet what was demanded of that.
+    pub(crate) fn hand_on_demands(&mut self, from: u64, to: &[u64]) {
+        let demands = self.demands(from).to_vec();
+        self.demand(to, &demands);
+    }
+
+    /// Where text came from that was not typed.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    pub(crate) fn sources_mut(&mut self) -> &mut Sources {
+        &mut self.sources
     }
 
     /// Changes holes and nothing else, as one undo step that leaves the text as saved as it was.
@@ -315,6 +341,7 @@ impl Document {
             return None;
         }
         self.restore_holes(step.restore.holes, &step.change);
+        self.sources.restore(step.restore.written, &step.change);
         self.selection = step.restore.selection.snapped(&self.buffer);
         self.changes.push(step.change);
         Some(Walked { origin: step.origin })
@@ -341,11 +368,11 @@ impl Document {
         for id in &self.temporary {
             holes.remove(*id);
         }
-        Snapshot { selection: self.selection.clone(), holes, written: None }
+        Snapshot { selection: self.selection.clone(), holes, written: self.sources.snapshot() }
     }
 
     /// A hole for a rewrite or a refinement.
-    pub(crate) fn add_temporary(&mut self, range: std::ops::Range<usize>) -> u64 {
+    pub(crate) fn add_temporary(&mut self, range: Range<usize>) -> u64 {
         let id = self.holes.add(range, HoleLength::Auto);
         self.temporary.push(id);
         id

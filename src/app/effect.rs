@@ -86,6 +86,8 @@ pub struct SaveRequest {
     pub encoding: Encoding,
     /// Under which condition.
     pub expect: Expect,
+    /// What is to stand in the file beside it that says where its text is from; none where there is to be no such file.
+    pub sidecar: Option<String>,
 }
 
 /// A recording to be written.

@@ -7,7 +7,6 @@
 
 pub mod branch;
 pub(crate) mod demands;
-pub(crate) mod origin;
 pub mod overlay;
 pub(crate) mod request;
 pub mod scrub;

@@ -68,6 +68,13 @@ pub enum Message {
         /// How many of them are done.
         applied: usize,
     },
+    /// Beside the document's file is one that says where its text is from: that, or a sentence why it cannot be read.
+    SourcesFound {
+        /// Where the document is kept.
+        path: PathBuf,
+        /// What stands in the file.
+        found: Result<String, String>,
+    },
     /// Fill the holes, as if the key for it had been pressed.
     Run,
     /// Something outside went wrong or is worth saying (the log, the recovery file, the clipboard).

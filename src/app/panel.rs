@@ -279,7 +279,7 @@ impl Prompt {
             Asked::SaveAs => "save as",
             Asked::Line => "go to line",
             Asked::Length { .. } => "tokens in the hole (auto, 12 or 3-40)",
-            Asked::Demands { .. } => "demands (max-lines 1; match RE)",
+            Asked::Demands { .. } => "demands (3-40; /[a-z]+/)",
             Asked::Strength => "how much may change, 10 to 100 %",
             Asked::Seed => "seed of the next run",
             Asked::Record => "record as (.json to be replayed, .cast, .svg or .gif)",

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use crate::app::commands::{branch, cell, file, hole, replace, run, view};
 use crate::app::effect::Expect;
 use crate::app::help;
+use crate::app::infill::demands;
 use crate::app::key::{Key, KeyCode};
 use crate::app::layout;
 use crate::app::listing::Listing;
 use crate::app::panel::{Asked, Input, Panel, Prompt, Question};
 use crate::app::{App, lab};
-use crate::engine::protocol::{Constraint, Renoise};
+use crate::engine::protocol::Renoise;
 use crate::text::search;
 
 /// Rows that a page of help scrolls.
@@ -158,6 +159,9 @@ impl App {
             return;
         }
         match &mut prompt.asked {
+            Asked::Demands { .. } => {
+                prompt.complaint = demands::parse(prompt.input.text(), &self.document).err();
+            }
             Asked::Find { before, .. } => {
                 let (from, before) = (before.range().start, *before);
                 prompt.complaint = self.find.set(prompt.input.text(), self.document.buffer()).err();
@@ -303,10 +307,13 @@ impl App {
         None
     }
 
-    /// `max-lines 1; balanced`, or nothing.
+    /// `3-40; max-lines 1; balanced`, or nothing.
     fn take_demands(&mut self, holes: &[u64], typed: &str) -> Result<(), String> {
-        let demands = typed.split(';').map(str::trim).filter(|demand| !demand.is_empty());
-        let demands: Vec<Constraint> = demands.map(str::parse).collect::<Result<_, _>>()?;
+        let (length, demands) = demands::parse(typed, &self.document)?;
+        let others = |id: &u64| self.document.holes().get(*id).is_some_and(|hole| hole.length != length);
+        if holes.iter().any(others) {
+            self.document.edit_holes(self.outbox.now, |all| holes.iter().for_each(|id| all.set_length(*id, length)));
+        }
         self.document.demand(holes, &demands);
         Ok(())
     }

@@ -8,11 +8,9 @@ use crate::app::infill::branch::Branch;
 use crate::app::infill::{Run, Session, Stage, Told, demands, request};
 use crate::app::keymap::Context;
 use crate::app::layout::moves::{Spot, place_to_watch};
-use crate::app::status::count;
 use crate::app::{App, Model};
-use crate::engine::protocol::{Command, Event, Frame, HoleId, Outcome, Request, RunOptions, Verb};
-use crate::text::buffer::{Buffer, LineEnding};
-use crate::text::change::{Bias, ChangeSet, Edit};
+use crate::engine::protocol::{Command, Event, Frame, HoleId, Outcome, Request, RunOptions, Verb, listed};
+use crate::text::change::ChangeSet;
 use crate::text::history::EditKind;
 use crate::text::selection::Selection;
 
@@ -278,56 +276,6 @@ impl App {
         }
     }
 
-    fn accept_proposal(&mut self) {
-        let (Some(branch), Some(session)) = (self.infill.branch(), self.infill.session()) else { return };
-        let place = session.place().filter(|_| session.scrub.shown().is_some());
-        let masks = match place.and_then(|(at, _)| branch.timeline.moment(at)) {
-            Some(moment) => moment.masks.0,
-            None => branch.masks_left,
-        };
-        if masks > 0 {
-            let masks = count(masks, "position");
-            self.inform(format!(
-                "{masks} still masked here: {{timeline-end}} goes to the end, {{branch}} goes on from here."
-            ));
-            return;
-        }
-        let buffer = self.document.buffer();
-        let caret = self.document.caret();
-        let mut holes = self.document.holes().clone();
-        let (mut edits, mut marked, mut selection) = (Vec::new(), Vec::new(), None);
-        let mut shift = 0_isize;
-        for cells in self.infill.overlay() {
-            let Some(hole) = holes.remove(cells.id.0) else { continue };
-            let text = with_line_endings(&cells.text(), buffer);
-            let start = hole.range.start.saturating_add_signed(shift);
-            let end = start + text.chars().count();
-            shift += (end - start) as isize - hole.range.len() as isize;
-            if (hole.range.start..=hole.range.end).contains(&caret) {
-                selection = Some(Selection::caret(end));
-            }
-            if !self.document.is_temporary(hole.id) {
-                marked.push((start..end, hole.length));
-            }
-            edits.push(Edit { range: hole.range, text });
-        }
-        let origin = match place {
-            Some((at, of)) => format!("{} · {} step {} of {of}", branch.origin, branch.node.name, at + 1),
-            None => branch.origin.clone(),
-        };
-        let set = ChangeSet::new(buffer.len(), edits);
-        holes.map(&set);
-        for (range, length) in marked {
-            self.infill.mark_accepted(holes.add(range, length));
-        }
-        let selection = selection.unwrap_or_else(|| Selection::caret(set.map(caret, Bias::Right)));
-        self.document.break_group();
-        let change = Change::new(set, EditKind::Other).selecting(selection).with_holes(holes).from(origin);
-        self.document.edit(change, self.outbox.now);
-        self.end_session();
-        self.inform("Accepted; {undo} takes it back in one step.");
-    }
-
     /// Types before cell `k` of a hole: the text becomes the user's, and the hole is two.
     pub(crate) fn type_in_hole(&mut self, id: HoleId, k: usize, text: &str) {
         if self.infill.session().is_some_and(|session| session.scrub.shown().is_some()) {
@@ -353,16 +301,24 @@ impl App {
         }
         let alive = |side: u64| holes.get(side).map(|hole| HoleId(hole.id));
         let sides = [alive(left), alive(right)];
+        let ids: Vec<u64> = sides.iter().flatten().map(|side| side.0).collect();
         if temporary {
-            let ids: Vec<u64> = sides.iter().flatten().map(|side| side.0).collect();
             self.document.replace_temporary(id.0, &ids);
         }
+        // Of two halves nothing can be asked that was asked of the whole.
+        let demands = self.document.demands(id.0).to_vec();
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            demands.into_iter().partition(|demand| ids.len() == 1 || demand.holds_of_parts());
+        self.document.demand(&ids, &kept);
         if let Some(session) = self.infill.session_mut() {
             session.split(id, k, sides[0], sides[1]);
         }
         self.view.caret_cell = None;
         let selection = Selection::caret(at + gap);
         self.document.edit(Change::new(set, EditKind::Typing).selecting(selection).with_holes(holes), self.outbox.now);
+        if !gone.is_empty() {
+            self.inform(format!("The hole is two now, of which this is not demanded: {}.", listed(&gone)));
+        }
     }
 
     /// Puts the caret into the hole, before the first cell that is not written, and gives the keys to the text.
@@ -381,13 +337,5 @@ impl App {
         self.view.caret_cell = spot.cell;
         self.focus = Context::Text;
         self.inform("What you type here stays; {leave} gives the keys back to the run.");
-    }
-}
-
-/// The text with the line endings of the document.
-fn with_line_endings(text: &str, buffer: &Buffer) -> String {
-    match buffer.line_ending() {
-        LineEnding::CrLf => text.replace("\r\n", "\n").replace('\n', "\r\n"),
-        LineEnding::Lf => text.to_owned(),
     }
 }

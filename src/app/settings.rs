@@ -1,5 +1,5 @@
 //! What the user can set. Plain data: the shell fills it from the settings file and the command line, the app changes it
-//! by commands. [`SETTINGS`] is the table that the file's reader, `lacuna config` and its checks are made of.
+//! by commands. [`SETTING_TABLES`] are the tables that the file's reader, `lacuna config` and its checks are made of.
 
 use crate::app::keymap::{Keymap, Scheme};
 use crate::engine::protocol::RunOptions;
@@ -87,6 +87,8 @@ pub struct Settings {
     pub keep_unsaved: bool,
     /// Which files were opened is remembered.
     pub keep_recent: bool,
+    /// Where accepted text came from is written to a file beside the document's, and read from there.
+    pub sidecar: bool,
     /// Which keys there are to begin with.
     pub scheme: Scheme,
     /// What the keys do: those of the scheme, and the user's own.
@@ -130,7 +132,7 @@ enum Kind {
     },
 }
 
-/// One setting of the table `[editor]`.
+/// One setting.
 #[derive(Debug)]
 pub struct Setting {
     /// Its key.
@@ -323,6 +325,16 @@ pub const SETTINGS: &[Setting] = &[
     },
 ];
 
+/// The settings of the table `[provenance]`.
+const PROVENANCE: &[Setting] = &[Setting {
+    name: "sidecar",
+    doc: "Which model wrote which text is saved with a file as FILE.lacuna.json, and read when it is opened as it was.",
+    kind: Kind::Flag { get: |settings| settings.sidecar, set: |settings, on| settings.sidecar = on },
+}];
+
+/// The tables of settings, by their names in the file.
+pub const SETTING_TABLES: [(&str, &[Setting]); 2] = [("editor", SETTINGS), ("provenance", PROVENANCE)];
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -348,6 +360,7 @@ impl Default for Settings {
             keep_undo: true,
             keep_unsaved: true,
             keep_recent: true,
+            sidecar: false,
             scheme: Scheme::Modeless,
             keys: Keymap::of(Scheme::Modeless),
         }
@@ -373,7 +386,7 @@ mod tests {
 
     #[test]
     fn every_setting_takes_its_own_value_and_refuses_others() {
-        for setting in SETTINGS {
+        for setting in SETTING_TABLES.iter().flat_map(|(_, table)| table.iter()) {
             let mut settings = Settings::default();
             let value = setting.get(&settings);
             assert_eq!(setting.set(&mut settings, &value), Ok(()), "{}", setting.name);

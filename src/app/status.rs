@@ -2,7 +2,7 @@
 
 use crate::app::commands::run::{Target, target};
 use crate::app::heat::percent;
-use crate::app::infill::{Run, Session, Stage};
+use crate::app::infill::{Run, Session, Stage, demands};
 use crate::app::keymap::{Context, Meaning, Scheme, written};
 use crate::app::notice::Notice;
 use crate::app::{App, Model};
@@ -144,13 +144,15 @@ fn model(model: &Model) -> String {
     }
 }
 
-/// Holes that wait to be filled, and how far it is with the words that are judged.
+/// What is demanded of the hole at the caret, holes that wait to be filled, and how far it is with the words that are judged.
 fn marked(app: &App) -> String {
     let holes = match app.document().holes().len() {
         0 => None,
         n => Some(format!("{} marked", count(n, "hole"))),
     };
-    holes.into_iter().chain(app.settings().heat.then(|| heat(app))).collect::<Vec<_>>().join(" · ")
+    let here = app.document().holes().at(app.document().caret());
+    let here = here.and_then(|hole| demands::told(hole, app.document())).map(|told| format!("this hole: {told}"));
+    here.into_iter().chain(holes).chain(app.settings().heat.then(|| heat(app))).collect::<Vec<_>>().join(" · ")
 }
 
 /// How far judging the words is, and what it has cost.
@@ -188,7 +190,9 @@ fn activity(app: &App, session: &Session) -> String {
                 1 => "1 pass".to_owned(),
                 n => format!("{n} passes"),
             };
-            format!("{which} · {passes} · {:.1} s · seed {}", branch.seconds, branch.options.seed)
+            let unmet = demands::unmet(app.document(), &branch.unmet, branch.holes.len());
+            let unmet = unmet.map_or_else(String::new, |unmet| format!(" · not met: {unmet}"));
+            format!("{which}{unmet} · {passes} · {:.1} s · seed {}", branch.seconds, branch.options.seed)
         }
         (None, None) => what,
     }
@@ -340,6 +344,7 @@ fn idle_hints(app: &App) -> Vec<(Context, &'static str, &'static str)> {
     // Without text or hole there is nothing to run on.
     let runs = !app.document().buffer().is_empty() || !app.document().holes().is_empty();
     hints.extend(runs.then_some((here, "run", run)));
+    hints.extend(in_hole.then_some((here, "demands", "demands")));
     hints.extend([(here, "save", "save"), (here, "quit", "quit")]);
     hints
 }

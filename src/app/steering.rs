@@ -10,7 +10,6 @@ use std::time::Duration;
 use crate::app::commands::branch::NOT_YET;
 use crate::app::effect::Effect;
 use crate::app::infill::branch::Branch;
-use crate::app::infill::origin::origin;
 use crate::app::infill::overlay::HoleCells;
 use crate::app::infill::{Session, Stage, Told, overlay, request, timeline};
 use crate::app::settings::Motion;
@@ -195,8 +194,11 @@ impl App {
 
     /// The branch that the run going on comes to with this frame.
     pub(crate) fn branch_of_run(&mut self, frame: &Arc<Frame>) -> Option<Branch> {
-        let model = &self.model;
-        let Some(Session { run: Some(run), holes, verb, .. }) = self.infill.session_mut() else { return None };
+        let model = match &self.model {
+            Model::Ready(info) => info.name.clone(),
+            _ => String::new(),
+        };
+        let Some(Session { run: Some(run), holes, .. }) = self.infill.session_mut() else { return None };
         run.timeline.take(frame);
         let cells = overlay::of_frame(frame, holes, &[]).unwrap_or_else(|| run.cells.clone());
         let likelihood = |id: &HoleId| frame.holes.iter().find(|hole| hole.id == *id)?.mean_logprob;
@@ -204,15 +206,14 @@ impl App {
             node: run.node.clone(),
             holes: cells.into_iter().map(HoleCells::settled).collect(),
             masks_left: frame.masks_left,
-            model: match model {
-                Model::Ready(info) => info.name.clone(),
-                _ => String::new(),
-            },
-            origin: origin(*verb, model, &run.options),
+            model,
+            steps: frame.step,
+            taken: Vec::new(),
             options: run.options.clone(),
             nfe: frame.nfe,
             seconds: frame.seconds,
             likelihood: holes.iter().map(likelihood).collect(),
+            unmet: frame.unmet.clone(),
             timeline: std::mem::take(&mut run.timeline),
         })
     }

@@ -1,6 +1,7 @@
 //! Tests of the whole floor through [`App::update`], with an engine that says what the test tells it to.
 
 mod buffers;
+mod demands;
 mod editing;
 mod fuzz;
 mod heat;
@@ -13,6 +14,7 @@ mod multi;
 mod prose;
 mod random;
 mod runs;
+mod sources;
 mod steering;
 
 use std::sync::Arc;

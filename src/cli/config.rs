@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Common, print, samplers};
 use crate::app::command::COMMANDS;
-use crate::app::settings::{SETTINGS, Settings, Value};
+use crate::app::settings::{SETTING_TABLES, Settings, Value};
 use crate::engine::catalog;
 use crate::engine::config::{self, Source};
 use crate::shell::config as editor;
@@ -40,11 +40,12 @@ pub(crate) fn run(args: &ConfigArgs, common: &Common) -> anyhow::Result<()> {
         }
     }
     let default = Settings::default();
-    let changed: Vec<(&str, Value)> = SETTINGS
-        .iter()
-        .map(|setting| (setting, setting.get(&read.settings)))
-        .filter(|(setting, value)| *value != setting.get(&default))
-        .map(|(setting, value)| (setting.name, value))
+    let settings = SETTING_TABLES.iter().flat_map(|(table, settings)| settings.iter().map(move |one| (*table, one)));
+    let named = |(table, name): (&str, &str)| if table == "editor" { name.into() } else { format!("{table}.{name}") };
+    let changed: Vec<(String, Value)> = settings
+        .map(|(table, setting)| (table, setting, setting.get(&read.settings)))
+        .filter(|(_, setting, value)| *value != setting.get(&default))
+        .map(|(table, setting, value)| (named((table, setting.name)), value))
         .collect();
     if common.json {
         let changed: Vec<_> =
@@ -71,7 +72,7 @@ fn plain(value: &Value) -> serde_json::Value {
     }
 }
 
-fn report(file: &std::path::Path, changed: &[(&str, Value)], rebound: &[String]) -> String {
+fn report(file: &std::path::Path, changed: &[(String, Value)], rebound: &[String]) -> String {
     let name = file.display();
     if !file.exists() {
         return format!(

@@ -88,19 +88,23 @@ impl Demands {
         all.extend(self.need.iter().cloned().map(Constraint::With));
         all.extend(self.balanced.then_some(Constraint::Balanced));
         if let Some(language) = &self.must_parse {
-            let name = file.map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
-            let known = match language.as_str() {
-                "auto" => parse::language_of_file(&name),
-                language => parse::languages().find(|known| *known == language),
-            };
-            let known = known.ok_or_else(|| {
-                let languages = parse::languages().collect::<Vec<_>>().join(", ");
-                Usage(format!("--must-parse {language}: name one of {languages}, or auto with a --file of one of them"))
-            })?;
-            all.push(Constraint::Parses(known.to_owned()));
+            all.push(Constraint::Parses(known_language(language, file)?));
         }
         Ok(all)
     }
+}
+
+/// The language of that name, or for `auto` that of the file.
+fn known_language(name: &str, file: Option<&Path>) -> anyhow::Result<String> {
+    let known = match name {
+        "auto" => file.and_then(|file| parse::language_of_file(&file.to_string_lossy())),
+        name => parse::languages().find(|known| *known == name),
+    };
+    let known = known.ok_or_else(|| {
+        let languages = parse::languages().collect::<Vec<_>>().join(", ");
+        Usage(format!("must-parse {name}: name one of {languages}, or auto with a --file of one of them"))
+    })?;
+    Ok(known.to_owned())
 }
 
 fn parse_range(text: &str) -> Result<Range<usize>, String> {
@@ -193,13 +197,18 @@ fn parts(args: &FillArgs, text: &str) -> anyhow::Result<(Vec<Part>, Verb)> {
         bail!("there is no hole in the text; write [MASK] where something is to be filled in");
     }
     let part = |(index, segment)| match segment {
-        Segment::Text(text) => Part::Text(text),
-        Segment::Hole(Marker { length, pattern }) => {
-            let constraints = pattern.map(Constraint::Match).into_iter().collect();
-            Part::Hole(HolePart { constraints, ..HolePart::new(HoleId(index as u64), "", length) })
+        Segment::Text(text) => Ok(Part::Text(text)),
+        Segment::Hole(Marker { length, demands }) => {
+            let known = |demand| match demand {
+                Constraint::Parses(language) => known_language(&language, args.source.file()).map(Constraint::Parses),
+                demand => Ok(demand),
+            };
+            let constraints = demands.into_iter().map(known).collect::<anyhow::Result<_>>()?;
+            Ok(Part::Hole(HolePart { constraints, ..HolePart::new(HoleId(index as u64), "", length) }))
         }
     };
-    Ok((segments.into_iter().enumerate().map(part).collect(), Verb::Fill))
+    let parts = segments.into_iter().enumerate().map(part).collect::<anyhow::Result<_>>()?;
+    Ok((parts, Verb::Fill))
 }
 
 /// The whole text with the holes filled, and where each is in it.

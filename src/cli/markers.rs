@@ -1,9 +1,9 @@
-//! Holes written in text: `[MASK]`, `[MASK:12]`, `[MASK:3-40]`; `\[MASK]` is those characters themselves. A hole that must
-//! match a regular expression has it between slashes: `[MASK /[0-9]{4}/]`, `[MASK:1-4 /[A-Z]\w*/]`.
+//! Holes written in text: `[MASK]`, `[MASK:12]`, `[MASK:3-40]`; `\[MASK]` is those characters themselves. What is demanded
+//! of one hole stands behind that, as the editor takes it: `[MASK /[0-9]{4}/]`, `[MASK:1-4 /[A-Z]\w*/; ban The]`.
 
 use regex::Regex;
 
-use crate::engine::protocol::Length;
+use crate::engine::protocol::{Constraint, Length};
 
 /// A stretch of a text with holes.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +19,8 @@ pub enum Segment {
 pub struct Marker {
     /// How many tokens it gets.
     pub length: Length,
-    /// What its text must match.
-    pub pattern: Option<String>,
+    /// What its text must be like.
+    pub demands: Vec<Constraint>,
 }
 
 /// Splits a text at its holes.
@@ -33,7 +33,7 @@ pub fn parse(text: &str) -> Result<Vec<Segment>, String> {
     let mut rest = text;
     while let Some(at) = rest.find("[MASK") {
         let marker = &rest[at..];
-        let Some((end, length, pattern)) = parse_marker(marker) else {
+        let Some((end, read)) = parse_marker(marker) else {
             kept.push_str(&rest[..at + 5]);
             rest = &rest[at + 5..];
             continue;
@@ -43,11 +43,11 @@ pub fn parse(text: &str) -> Result<Vec<Segment>, String> {
             kept.push_str(&marker[..end]);
         } else {
             kept.push_str(&rest[..at]);
-            let length = length.map_err(|why| format!("{}: {why}", &marker[..end]))?;
+            let hole = read.map_err(|why| format!("{}: {why}", &marker[..end]))?;
             if !kept.is_empty() {
                 segments.push(Segment::Text(std::mem::take(&mut kept)));
             }
-            segments.push(Segment::Hole(Marker { length, pattern }));
+            segments.push(Segment::Hole(hole));
         }
         rest = &marker[end..];
     }
@@ -58,18 +58,36 @@ pub fn parse(text: &str) -> Result<Vec<Segment>, String> {
     Ok(segments)
 }
 
-/// A marker's end, its length and its expression; `None` when it is no marker at all.
-fn parse_marker(marker: &str) -> Option<(usize, Result<Length, String>, Option<String>)> {
-    let end = marker.find(']')?;
-    if let Some(length) = parse_length(&marker[5..end]) {
-        return Some((end + 1, length, None));
+/// A marker's end and what it says; `None` when it is no marker at all.
+fn parse_marker(marker: &str) -> Option<(usize, Result<Marker, String>)> {
+    const DEMANDS: [&str; 8] = ["match", "charset", "max-lines", "indented", "balanced", "ban", "need", "must-parse"];
+    let inner = &marker[5..];
+    let head = inner.find([' ', ']'])?;
+    let length = parse_length(&inner[..head])?;
+    let mut at = head;
+    let mut demands = Vec::new();
+    while !inner[at..].starts_with(']') {
+        at += 1 + inner[at + 1..].len() - inner[at + 1..].trim_start_matches(' ').len();
+        let rest = &inner[at..];
+        let end = match rest.strip_prefix('/') {
+            // An expression may hold brackets and slashes, but not the two that end it.
+            Some(_) => {
+                let ends = |at: &usize| rest[at + 1..].trim_start_matches(' ').starts_with([']', ';']);
+                let slash = rest.match_indices('/').map(|(at, _)| at).skip(1).find(ends)?;
+                slash + 1 + rest[slash + 1..].find([']', ';'])?
+            }
+            None => rest.find([']', ';'])?,
+        };
+        let piece = rest[..end].trim();
+        let is_demand = piece.starts_with('/') || DEMANDS.contains(&piece.split(' ').next().unwrap_or_default());
+        if piece == "//" || piece.contains('\n') || demands.is_empty() && !is_demand {
+            return None;
+        }
+        demands.push(piece.parse());
+        at += end;
     }
-    let (length, rest) = marker[5..].split_once(" /")?;
-    let length = parse_length(length)?;
-    // The expression may hold brackets and slashes, but not the two that end it.
-    let pattern = rest.split_once("/]")?.0;
-    let end = 5 + marker[5..].find(" /")? + 2 + pattern.len() + 2;
-    (!pattern.is_empty() && !pattern.contains('\n')).then(|| (end, length, Some(pattern.to_owned())))
+    let demands: Result<Vec<Constraint>, String> = demands.into_iter().collect();
+    Some((5 + at + 1, length.and_then(|length| Ok(Marker { length, demands: demands? }))))
 }
 
 /// What stands between `[MASK` and `]`; `None` when that is no marker at all.
@@ -135,7 +153,10 @@ mod tests {
                         Length::Fixed(length) => length.to_string(),
                         Length::Range(from, to) => format!("{from}..{to}"),
                     };
-                    format!("<{length}{}>", marker.pattern.as_deref().map(|p| format!(" {p}")).unwrap_or_default())
+                    format!(
+                        "<{length}{}>",
+                        marker.demands.iter().map(|demand| format!(" {demand}")).collect::<String>()
+                    )
                 }
             };
             segments.iter().map(draw).collect::<String>()
@@ -151,8 +172,12 @@ mod tests {
 
     #[test]
     fn an_expression_stands_between_slashes() {
-        check("in [MASK:4 /[0-9]{4}/], [MASK /a/b]/]", "in <4 [0-9]{4}>, <auto a/b]>");
+        check("in [MASK:4 /[0-9]{4}/], [MASK /a/b]/]", "in <4 match [0-9]{4}>, <auto match a/b]>");
         check(r"\[MASK /x/] [MASK //] [MASK:0 /x] [MASK /a", "[MASK /x/] [MASK //] [MASK:0 /x] [MASK /a");
+        check("[MASK:3-9 /a;b/; max-lines 1;ban x y]!", "<3..9 match a;b max-lines 1 ban x y>!");
+        check("[MASK balanced] [MASK balance] [MASK: indented]", "<auto balanced> [MASK balance] [MASK: indented]");
+        check("[MASK max-lines x]", "error [MASK max-lines x]: max-lines takes a number, as in max-lines 1");
+        check("[MASK balanced; ma]", "error [MASK balanced; ma]: Go on to match RE, or max-lines N.");
         check("[MASK:0 /x/]", "error [MASK:0 /x/]: a hole has at least 1 token");
     }
 

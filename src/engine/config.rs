@@ -1,7 +1,7 @@
 //! The user's settings: one file, `config.toml` in the config folder, and the one reader of such files.
 //!
 //! Each floor reads the tables that are its own: the catalogue `[models]`, the command line `[samplers]`, the editor
-//! `[editor]`, `[keys]` and `[themes]`. What they share is here: where the file is, which tables there are, and how a mistake
+//! `[editor]`, `[provenance]`, `[keys]` and `[themes]`. What they share is here: where the file is, which tables there are, and how a mistake
 //! is told, as `file:line: ` and one sentence that names the nearest known word.
 
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ use toml::de::{DeTable, DeValue};
 use crate::diffusion::spec::nearest;
 
 /// The tables of the settings file.
-pub const TABLES: [&str; 5] = ["editor", "keys", "themes", "samplers", "models"];
+pub const TABLES: [&str; 6] = ["editor", "provenance", "keys", "themes", "samplers", "models"];
 
 /// A file of the config folder, if the system has such a place.
 pub fn file(name: &str) -> Option<PathBuf> {

@@ -19,7 +19,8 @@ pub use self::likelihood::{ScoreId, ScoreRequest, Scored, WordScore};
 pub use self::model::{ModelEntry, ModelInfo};
 pub use self::options::{Renoise, RunOptions};
 pub use self::steer::{Act, Alternative, Branch, Judgement, KEPT_BYTES, KEPT_JOBS, Place, Question, Token};
-pub use crate::diffusion::constraint::rules::Constraint;
+pub use crate::diffusion::constraint::rules::{Constraint, contradiction, listed, pieces};
+pub use crate::engine::parse::{language_of_file, languages};
 
 /// Names one run of the engine. Events that carry another id than the current one are ignored by `app`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,4 +1,4 @@
-//! The editor's part of the settings file: the tables `[editor]` and `[keys]`, read into [`Settings`] and printed from them.
+//! The editor's part of the settings file: the tables of settings, and `[keys]`, read into [`Settings`] and printed from them.
 //!
 //! A mistake costs the line that it is on and no more: the rest holds, and the editor starts.
 
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use crate::app::highlight::TONES;
 use crate::app::keymap::{BindError, CONTEXTS, Context, KEYS, MODAL, command_names};
-use crate::app::settings::{SETTINGS, Settings, Value};
+use crate::app::settings::{SETTING_TABLES, Setting, Settings, Value};
 use crate::engine::config::{self, Item, Source, TABLES};
 use crate::ui::theme::tones::parse_style;
 use crate::ui::theme::{OWN_PARTS, THEMES};
@@ -44,10 +44,13 @@ pub fn read(source: Source<'_>) -> Read {
             Vec::new()
         })
     };
-    let [editor, keys, themes] = ["editor", "keys", "themes"].map(&mut items);
-    for item in editor {
-        let set = set(item, &mut read.settings);
-        read.mistakes.extend(set.err());
+    let tables = SETTING_TABLES.map(|(name, table)| (items(name), table));
+    let [keys, themes] = ["keys", "themes"].map(&mut items);
+    for (items, table) in tables {
+        for item in items {
+            let set = set(item, table, &mut read.settings);
+            read.mistakes.extend(set.err());
+        }
     }
     for item in keys {
         let bound = bind_all(item, &mut read);
@@ -90,9 +93,9 @@ fn theme_parts(theme: Item<'_, '_>, mistakes: &mut Vec<String>) -> Result<Vec<(S
     Ok(parts)
 }
 
-fn set(item: Item<'_, '_>, settings: &mut Settings) -> Result<(), String> {
-    let Some(setting) = SETTINGS.iter().find(|setting| setting.name == item.name()) else {
-        return Err(item.unknown("setting", SETTINGS.iter().map(|setting| setting.name)));
+fn set(item: Item<'_, '_>, table: &[Setting], settings: &mut Settings) -> Result<(), String> {
+    let Some(setting) = table.iter().find(|setting| setting.name == item.name()) else {
+        return Err(item.unknown("setting", table.iter().map(|setting| setting.name)));
     };
     let number = || item.integer().map(Value::Number);
     let value = match item.flag() {
@@ -142,16 +145,19 @@ fn bind(item: Item<'_, '_>, context: Context, read: &mut Read, seen: &mut Vec<(S
 pub fn default_file() -> String {
     let settings = Settings::default();
     let mut out = String::from(
-        "# Settings of Lacuna. Each line stands for what holds without it: take the # away to change it.\n\n[editor]\n",
+        "# Settings of Lacuna. Each line stands for what holds without it: take the # away to change it.\n",
     );
-    for setting in SETTINGS {
-        let value = match setting.get(&settings) {
-            Value::Flag(flag) => flag.to_string(),
-            Value::Number(number) => number.to_string(),
-            Value::Text(text) => format!("{text:?}"),
-        };
+    for (name, table) in SETTING_TABLES {
         // Writing to a string cannot fail.
-        let _ = write!(out, "\n# {}\n# It is {}.\n#{} = {value}\n", setting.doc, setting.takes(), setting.name);
+        let _ = write!(out, "\n[{name}]\n");
+        for setting in table {
+            let value = match setting.get(&settings) {
+                Value::Flag(flag) => flag.to_string(),
+                Value::Number(number) => number.to_string(),
+                Value::Text(text) => format!("{text:?}"),
+            };
+            let _ = write!(out, "\n# {}\n# It is {}.\n#{} = {value}\n", setting.doc, setting.takes(), setting.name);
+        }
     }
     out += "\n# Keys: one or several with blanks between, and a command (`lacuna config --commands` lists them), or \"none\".\n";
     let places = [

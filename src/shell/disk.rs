@@ -18,7 +18,7 @@ use crate::shell::FileArg;
 use crate::shell::journal::{Journals, Past};
 use crate::shell::recovery::Store;
 use crate::shell::session::Reply;
-use crate::shell::{files, remembered, save};
+use crate::shell::{files, remembered, save, sidecar};
 use crate::text::buffer::Buffer;
 use crate::text::journal::Entry;
 
@@ -43,6 +43,15 @@ pub(crate) enum Job {
     Compare { path: PathBuf, stamp: Stamp },
 }
 
+/// What the user wants done with files besides.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Habits {
+    /// Files that were opened are remembered.
+    pub(crate) keeps_recent: bool,
+    /// Files that say where text is from are looked for.
+    pub(crate) reads_sidecars: bool,
+}
+
 /// The thread.
 pub(crate) struct Disk {
     jobs: Option<Sender<Job>>,
@@ -54,11 +63,11 @@ impl Disk {
     pub(crate) fn start(
         store: Store,
         journals: Journals,
-        keeps_recent: bool,
+        habits: Habits,
         replies: UnboundedSender<Reply>,
     ) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel();
-        let mut worker = Worker { store, journals, keeps_recent, replies, complained: false, told: None };
+        let mut worker = Worker { store, journals, habits, replies, complained: false, told: None };
         let thread = thread::Builder::new().name("disk".to_owned()).spawn(move || worker.run(&queue))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
@@ -84,8 +93,7 @@ impl Disk {
 struct Worker {
     store: Store,
     journals: Journals,
-    /// Files that were opened are remembered.
-    keeps_recent: bool,
+    habits: Habits,
     replies: UnboundedSender<Reply>,
     /// The user was told that recovery files cannot be written.
     complained: bool,
@@ -122,7 +130,12 @@ impl Worker {
                     let marked = self.journals.saved(&request.path, &request.contents);
                     self.complain(marked.err().map(|error| unjournalled(&error)));
                 }
+                let beside = request.sidecar.as_ref().filter(|_| saved.is_ok());
+                let failed = beside.and_then(|json| sidecar::write(&request.path, json).err());
                 self.reply(Message::Saved { document: request.document, result: saved });
+                if let Some(why) = failed {
+                    self.reply(Message::Notice(Notice::new(Severity::Warning, why)));
+                }
             }
             Job::WriteRecovery { document, path, contents } => {
                 let written = self.store.write((document, path.as_deref()), &contents, SystemTime::now());
@@ -159,12 +172,16 @@ impl Worker {
         match files::open(path, at) {
             Ok(opened) => {
                 let known = opened.path.as_deref().filter(|_| opened.stamp.is_some());
-                if let Some(path) = known.filter(|_| self.keeps_recent) {
+                if let Some(path) = known.filter(|_| self.habits.keeps_recent) {
                     remembered::remember_file(path);
                 }
                 let past = known.and_then(|path| self.journals.open(path, &opened.text));
+                let sources = known.filter(|_| self.habits.reads_sidecars).and_then(sidecar::read);
                 let recovered = self.store.find(opened.path.as_deref(), &opened.text, SystemTime::now());
                 self.reply(Message::Opened(Ok(opened)));
+                if let Some(found) = sources {
+                    self.reply(Message::SourcesFound { path: path.to_owned(), found });
+                }
                 let mut unsaved = None;
                 if let Some(past) = past {
                     let Past { steps, applied, unsaved: text } = past;
@@ -240,7 +257,7 @@ mod tests {
         let recovery = folder.path().join("recovery");
         fs::create_dir(&recovery).unwrap();
         let (replies, answers) = unbounded_channel();
-        (Disk::start(Store::at(&recovery), Journals::default(), false, replies).unwrap(), answers, folder)
+        (Disk::start(Store::at(&recovery), Journals::default(), Habits::default(), replies).unwrap(), answers, folder)
     }
 
     fn next(answers: &mut UnboundedReceiver<Reply>) -> Message {
@@ -262,6 +279,7 @@ mod tests {
             contents,
             encoding: crate::text::encoding::Encoding::Utf8,
             expect: Expect::Nothing,
+            sidecar: None,
         }));
         disk.send(Job::RemoveRecovery { document: 1, path: Some(path.clone()) });
         disk.send(Job::Open(path.clone()));

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::shell::recovery;
 use crate::text::buffer::Buffer;
 use crate::text::change::{ChangeSet, Edit};
+use crate::text::fingerprint;
 use crate::text::history::{EditKind, Record, Snapshot};
 use crate::text::holes::{HoleLength, Holes};
 use crate::text::journal::{Entry, Replay};
@@ -197,7 +198,7 @@ fn read_all(file: &mut File) -> io::Result<Vec<u8>> {
 
 fn append(open: &mut Open, line: &Line) -> io::Result<()> {
     let json = serde_json::to_string(line)?;
-    let line = format!("{:016x} {json}\n", recovery::hash(json.as_bytes()));
+    let line = format!("{:016x} {json}\n", fingerprint::on(fingerprint::START, json.as_bytes()));
     open.file.write_all(line.as_bytes())?;
     open.len += line.len() as u64;
     Ok(())
@@ -217,7 +218,7 @@ fn lines_of(bytes: &[u8]) -> (Vec<Line>, usize) {
 fn line_of(piece: &[u8]) -> Option<Line> {
     let text = std::str::from_utf8(piece.strip_suffix(b"\n")?).ok()?;
     let (sum, json) = text.split_once(' ')?;
-    let right = u64::from_str_radix(sum, 16).ok()? == recovery::hash(json.as_bytes());
+    let right = u64::from_str_radix(sum, 16).ok()? == fingerprint::on(fingerprint::START, json.as_bytes());
     if right { serde_json::from_str(json).ok() } else { None }
 }
 
@@ -284,9 +285,9 @@ fn compact(open: &mut Open, past: &Past, mark: Mark) -> io::Result<()> {
 }
 
 fn mark_of<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> Mark {
-    let (mut hash, mut len) = (recovery::HASH_START, 0);
+    let (mut hash, mut len) = (fingerprint::START, 0);
     for chunk in chunks {
-        hash = recovery::hash_on(hash, chunk);
+        hash = fingerprint::on(hash, chunk);
         len += chunk.len() as u64;
     }
     Mark { hash, len }

@@ -17,6 +17,7 @@ use crate::app::message::Recovered;
 use crate::engine::config::state_file;
 use crate::shell::save;
 use crate::text::buffer::Buffer;
+use crate::text::fingerprint;
 
 const EXTENSION: &str = ".recovery";
 
@@ -244,7 +245,7 @@ pub(crate) fn key(path: Option<&Path>) -> String {
     let plain = |c: char| if c.is_alphanumeric() || c == '-' || c == '.' { c } else { '_' };
     // Bytes, not characters, are limited by file systems, and a character has up to four.
     let readable: String = name.chars().take(READABLE).map(plain).collect();
-    format!("{readable}-{:016x}", hash(path.as_os_str().as_encoded_bytes()))
+    format!("{readable}-{:016x}", fingerprint::on(fingerprint::START, path.as_os_str().as_encoded_bytes()))
 }
 
 /// The file itself, however it was reached.
@@ -256,19 +257,6 @@ fn absolute(path: &Path) -> PathBuf {
         (Some(folder), Some(name)) => folder.join(name),
         _ => path,
     }
-}
-
-/// FNV-1a: the name must be the same in every build, which the standard library's hasher does not promise.
-pub(crate) fn hash(bytes: &[u8]) -> u64 {
-    hash_on(HASH_START, bytes)
-}
-
-/// The hash of nothing.
-pub(crate) const HASH_START: u64 = 0xcbf2_9ce4_8422_2325;
-
-/// The hash of what was hashed and these bytes.
-pub(crate) fn hash_on(hash: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(hash, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn seconds(time: SystemTime) -> u64 {

@@ -1,5 +1,7 @@
 //! Word by word, what of one text another does not have.
 
+use std::ops::Range;
+
 use similar::{Algorithm, DiffTag, capture_diff_slices};
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -13,6 +15,45 @@ pub struct Piece {
     pub text: String,
     /// They are not in the other text at this place.
     pub differs: bool,
+}
+
+/// Where two texts differ, word by word, in order: characters of the one and of the other that stand there instead. A place
+/// where the other has nothing takes a character in that both have, if there is one.
+pub fn changes(old: &str, new: &str) -> Vec<(Range<usize>, Range<usize>)> {
+    let words = |text| UnicodeSegmentation::split_word_bounds(text).collect::<Vec<&str>>();
+    let (old_words, new_words) = (words(old), words(new));
+    let length = |words: &[&str]| words.iter().map(|word| word.chars().count()).sum::<usize>();
+    let (mut before, mut after) = (0, 0);
+    let mut changes: Vec<(Range<usize>, Range<usize>)> = Vec::new();
+    for op in capture_diff_slices(Algorithm::Patience, &old_words, &new_words) {
+        let (tag, gone, come) = op.as_tag_tuple();
+        let (from, to) = ((before, after), (before + length(&old_words[gone]), after + length(&new_words[come])));
+        (before, after) = to;
+        if tag == DiffTag::Equal {
+            continue;
+        }
+        match changes.last_mut() {
+            Some((old, new)) if (old.end, new.end) == from => (old.end, new.end) = to,
+            _ => changes.push((from.0..to.0, from.1..to.1)),
+        }
+    }
+    let end = new.chars().count();
+    for (old, new) in changes.iter_mut().filter(|(_, new)| new.is_empty()) {
+        if new.end < end {
+            (old.end, new.end) = (old.end + 1, new.end + 1);
+        } else if new.start > 0 {
+            (old.start, new.start) = (old.start - 1, new.start - 1);
+        }
+    }
+    // Two places may have taken the same character.
+    changes.dedup_by(|next, last| {
+        let overlap = next.1.start < last.1.end;
+        if overlap {
+            (last.0.end, last.1.end) = (next.0.end, next.1.end);
+        }
+        overlap
+    });
+    changes
 }
 
 /// The words of `text` in order, those marked that `other` does not have there. [`MISSING`] is put where `other` has more.
@@ -56,6 +97,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn putting_back_what_changed_gives_the_old_text(a in "[ab é]{0,12}", b in "[ab é]{0,12}") {
+            let old: Vec<char> = a.chars().collect();
+            let mut text: Vec<char> = b.chars().collect();
+            let changes = changes(&a, &b);
+            prop_assert!(changes.windows(2).all(|two| two[0].1.end <= two[1].1.start), "{changes:?}");
+            prop_assert!(b.is_empty() || changes.iter().all(|(_, new)| !new.is_empty()), "{changes:?}");
+            for (before, after) in changes.into_iter().rev() {
+                text.splice(after, old[before].iter().copied());
+            }
+            prop_assert_eq!(text, old);
+        }
+
         #[test]
         fn nothing_of_the_text_is_lost_and_what_is_not_marked_is_in_both(a in "[ab ]{0,12}", b in "[ab ]{0,12}") {
             let pieces = against(&a, &b);

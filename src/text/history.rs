@@ -23,7 +23,8 @@ pub struct Snapshot {
     pub selection: Selections,
     /// The holes at that moment. Put them back with [`Holes::restore`], which keeps identities unique.
     pub holes: Holes,
-    /// What was not typed at that moment, where carrying it through the change of the step does not bring that back.
+    /// Which text was not typed by the user; none where nothing is known, and then what is known is carried through the
+    /// change of the step.
     pub written: Option<Spans<Written>>,
 }
 
@@ -32,8 +33,8 @@ pub struct Snapshot {
 pub struct Written {
     /// The number of its source, which the floor above knows.
     pub source: u64,
-    /// The source left it as it was.
-    pub kept: bool,
+    /// Something was typed into it or taken out of it since.
+    pub edited: bool,
 }
 
 /// What sort of edit a record is: only runs of one sort become one step.
@@ -148,7 +149,14 @@ impl History {
     /// It joins the last step if both are typing or both are deleting, it goes on where that ended and with the selection
     /// left there, not more than [`GROUP_PAUSE`] passed, and neither undo, redo, saving nor [`History::break_group`]
     /// came between. Cost: the size of the step it joins.
-    pub fn commit(&mut self, record: Record) {
+    pub fn commit(&mut self, mut record: Record) {
+        let written = [&mut record.before.written, &mut record.after.written];
+        if written.iter().any(|written| written.is_some()) {
+            // Nothing is known of the other side of the step: that is known, too.
+            for written in written {
+                written.get_or_insert_default();
+            }
+        }
         self.revisions.truncate(self.applied);
         let joins = self.joins(&record);
         self.open = growing_end(&record);

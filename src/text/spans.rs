@@ -107,12 +107,18 @@ impl<T: Clone> Spans<T> {
         self.list.retain(keep);
     }
 
-    /// Whether a change takes a character away from a span or divides one, so that its inverse does not bring all back.
-    pub fn are_hurt_by(&self, change: &ChangeSet) -> bool {
-        change.edits().iter().any(|edit| {
+    /// Says something else of every span, each by itself.
+    pub fn update(&mut self, change: impl FnMut(&mut T)) {
+        self.list.iter_mut().map(|span| &mut span.value).for_each(change);
+    }
+
+    /// The spans from which a change takes a character away or that it divides, so that its inverse does not bring all
+    /// back.
+    pub fn hurt_by(&self, change: &ChangeSet) -> impl Iterator<Item = &Span<T>> {
+        change.edits().iter().flat_map(|edit| {
             let Range { start, end } = edit.range;
             let spans = if start < end { self.in_range(start..end) } else { self.in_range(start..start + 1) };
-            spans.iter().any(|span| start < end || span.range.start < start)
+            spans.iter().filter(move |span| start < end || span.range.start < start)
         })
     }
 
@@ -225,7 +231,7 @@ mod tests {
             let mut mapped = known.clone();
             mapped.map(&change);
             mapped.map(&inverse);
-            prop_assert!(known.are_hurt_by(&change) || mapped == known);
+            prop_assert!(known.hurt_by(&change).next().is_some() || mapped == known);
         }
 
         /// The oracle carries a letter for each character.

@@ -206,7 +206,7 @@ fn the_palette_lists_names_keys_and_sentences() {
         |  6   No answer.
         |  7
         |..
-        |── 2 of 8 commands ─────────────────────────────────────────────────────────────
+        |── 2 of 9 commands ─────────────────────────────────────────────────────────────
         |   hole              alt-m  Mark the selection as a hole, put one at the caret…
         | ▸ hole-length       alt-l  Set how many tokens the hole gets.
         |   hole-next         alt-j  Go to the next hole.
@@ -215,6 +215,7 @@ fn the_palette_lists_names_keys_and_sentences() {
         |   branch-take-hole  x      Take this hole from another branch; a mix of both…
         |   run               f5     Fill the holes, rewrite the selection, or refine t…
         |   run-type          i      Put the caret into the hole and type there.
+        |   demands           alt-e  Say what the text of the hole must be like: length…
         | command  hole
         | enter do it   esc leave   up down choose
         ",
@@ -282,7 +283,7 @@ fn the_palette_in_a_small_window() {
         (40, 10),
         r"
         | lighthouse.md  2:6   lacuna-135m · cpu
-        |── 2 of 8 commands ─────────────────────
+        |── 2 of 9 commands ─────────────────────
         |   hole              alt-m
         | ▸ hole-length       alt-l
         |   hole-next         alt-j

@@ -4,13 +4,13 @@ use crate::support::project;
 use crate::terminal::{Place, Session, until};
 
 /// What the header says once runs can start.
-const READY: &str = "lacuna-135m · cpu";
+pub(crate) const READY: &str = "lacuna-135m · cpu";
 
 /// One sentence, with a word in it to be made a hole that no model would write there.
-const SENTENCE: &str = "The capital of France is Qwxyz, a city on the river Seine.\n";
+pub(crate) const SENTENCE: &str = "The capital of France is Qwxyz, a city on the river Seine.\n";
 
 /// Opens a text and makes a hole of `tokens` tokens of its word `Qwxyz`.
-fn with_a_hole(place: &Place, name: &str, tokens: &str) -> Session {
+pub(crate) fn with_a_hole(place: &Place, name: &str, tokens: &str) -> Session {
     place.write(name, SENTENCE);
     let mut session = place.lacuna(&[name]);
     session.wait_for(READY);

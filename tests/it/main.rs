@@ -12,6 +12,7 @@ mod checkpoints;
 mod cli;
 /// The editor as a person has it: the real binary in a pseudo-terminal.
 #[cfg(unix)]
+mod demands;
 mod editor;
 /// The engine with the default model: commands in, events out.
 mod engine;
@@ -52,6 +53,7 @@ mod rows;
 /// The settings file.
 #[cfg(unix)]
 mod settings;
+mod sources;
 mod steering;
 /// What every module here needs.
 mod support;

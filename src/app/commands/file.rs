@@ -45,7 +45,9 @@ pub(crate) fn request_save(app: &mut App, path: PathBuf, expect: Expect) {
     // The journal has what was done before it is told that this was saved.
     app.write_journal(Some(&path).filter(|path| app.document.path() != Some(path)));
     let (contents, encoding) = (app.document.buffer().clone(), app.document.encoding());
-    app.emit(Effect::Save(SaveRequest { document: app.document.id(), path, contents, encoding, expect }));
+    let sources = Some(app.document.sources()).filter(|sources| app.settings.sidecar && sources.wants_file());
+    let sidecar = sources.map(|sources| sources.to_json(&contents));
+    app.emit(Effect::Save(SaveRequest { document: app.document.id(), path, contents, encoding, expect, sidecar }));
 }
 
 /// What is to be done to a text before it is saved, as one undo step: blanks at the ends of lines, a last line break. What

@@ -1,6 +1,7 @@
 //! Commands that mark holes.
 
 use crate::app::App;
+use crate::app::infill::demands;
 use crate::app::panel::{Asked, Panel, Prompt};
 use crate::text::holes::{Hole, HoleLength, Holes};
 use crate::text::selection::Selection;
@@ -93,8 +94,8 @@ pub(crate) fn ask_length(app: &mut App) {
 /// Asks what the text of holes must be like.
 pub(crate) fn ask_demands(app: &mut App) {
     let Some((first, holes)) = meant(app) else { return };
-    let said: Vec<String> = app.document.demands(first.id).iter().map(ToString::to_string).collect();
-    app.panel = Panel::Prompt(Prompt::new(Asked::Demands { holes }, said.join("; ")));
+    let said = demands::written(&first, &app.document);
+    app.panel = Panel::Prompt(Prompt::new(Asked::Demands { holes }, said));
 }
 
 /// A length as it is typed.

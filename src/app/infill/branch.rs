@@ -6,7 +6,8 @@
 use super::Session;
 use super::overlay::HoleCells;
 use super::timeline::Timeline;
-use crate::engine::protocol::RunOptions;
+use crate::app::sources::Provenance;
+use crate::engine::protocol::{HoleId, RunOptions};
 
 /// As many branches are kept for one set of holes; the oldest goes first.
 pub const MAX_BRANCHES: usize = 16;
@@ -39,14 +40,18 @@ pub struct Branch {
     pub options: RunOptions,
     /// The model that made it.
     pub model: String,
-    /// The tag of the undo step, such as `fill · lacuna-135m · eb · seed 4821`.
-    pub origin: String,
+    /// The steps it took.
+    pub steps: usize,
+    /// Holes that were taken from other branches, and how those were made.
+    pub taken: Vec<(HoleId, Provenance)>,
     /// Forward passes it took.
     pub nfe: usize,
     /// Seconds of computing it took.
     pub seconds: f64,
     /// The natural log-probability of each hole's tokens when they were written, on average.
     pub likelihood: Vec<Option<f64>>,
+    /// Which demands its holes do not meet.
+    pub unmet: Vec<(HoleId, String)>,
     /// Its steps.
     pub timeline: Timeline,
 }
@@ -64,17 +69,21 @@ impl Session {
     pub(crate) fn mix(&mut self, hole: usize, other: usize) {
         let (Some(own), Some(other)) = (self.branches.get(self.current), self.branches.get(other)) else { return };
         let mut mixed = own.clone();
-        let id = self.holes.get(hole).copied();
-        let taken = other.holes.iter().find(|cells| Some(cells.id) == id).cloned();
-        let (Some(taken), Some(place)) = (taken, mixed.holes.iter_mut().find(|cells| Some(cells.id) == id)) else {
+        let Some(id) = self.holes.get(hole).copied() else { return };
+        let taken = other.holes.iter().find(|cells| cells.id == id).cloned();
+        let (Some(taken), Some(place)) = (taken, mixed.holes.iter_mut().find(|cells| cells.id == id)) else {
             return;
         };
         *place = taken;
+        let from_third = other.taken.iter().find(|(taken, _)| *taken == id).map(|(_, made)| made.clone());
+        mixed.taken.retain(|(taken, _)| *taken != id);
+        mixed.taken.push((id, from_third.unwrap_or_else(|| self.provenance(other, other.steps))));
+        mixed.unmet.retain(|(hole, _)| *hole != id);
+        mixed.unmet.extend(other.unmet.iter().filter(|(hole, _)| *hole == id).cloned());
         let likelihood = other.likelihood.get(hole).copied().flatten();
         if let Some(slot) = mixed.likelihood.get_mut(hole) {
             *slot = likelihood;
         }
-        mixed.origin = format!("{} · hole {} of {}", own.origin, hole + 1, other.node.name);
         let (from, step) = (own.node.id, own.timeline.last().map_or(0, |last| last.step));
         mixed.timeline = Timeline::default();
         let still = |cells: &HoleCells| cells.cells.iter().filter(|cell| !cell.state.is_written()).count();
@@ -130,10 +139,12 @@ mod tests {
             masks_left: 0,
             options: RunOptions::default(),
             model: String::new(),
-            origin: String::new(),
+            steps: 0,
+            taken: Vec::new(),
             nfe: 0,
             seconds: 0.0,
             likelihood: Vec::new(),
+            unmet: Vec::new(),
             timeline: Timeline::default(),
         }
     }

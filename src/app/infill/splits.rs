@@ -42,6 +42,10 @@ impl Session {
         }
         for branch in &mut self.branches {
             overlay::split(&mut branch.holes, id, (cell, shown.unwrap_or(cell)), [left, right]);
+            // The halves are from where the whole is from.
+            if let Some((_, made)) = branch.taken.iter().find(|(taken, _)| *taken == id).cloned() {
+                branch.taken.extend(left.into_iter().chain(right).map(|side| (side, made.clone())));
+            }
         }
     }
 

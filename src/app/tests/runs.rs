@@ -1,15 +1,12 @@
 //! The state machine of a run, with an engine that says what the test tells it to.
 
-use std::sync::Arc;
-
 use super::{Desk, check};
-use crate::app::commands::hole;
 use crate::app::effect::Effect;
 use crate::app::infill::Stage;
 use crate::app::keymap::Context;
 use crate::app::message::Message;
 use crate::app::panel::{Panel, Question};
-use crate::engine::protocol::{Command, Constraint, Event, Frame, ModelInfo, Outcome, Part, Resume, Verb};
+use crate::engine::protocol::{Command, Event, ModelInfo, Outcome, Part, Resume, Verb};
 
 fn texts(parts: &[Part]) -> Vec<String> {
     let part = |part: &Part| match part {
@@ -45,43 +42,6 @@ fn frames_are_shown_over_the_text_and_never_in_it() {
     assert_eq!(desk.rows(), ["one red fox░░░ two"]);
     desk.keys("ctrl-s");
     assert!(matches!(desk.effects.last(), Some(Effect::Save(request)) if request.contents.text() == "one xx two"));
-}
-
-#[test]
-fn what_is_demanded_of_holes_goes_along_and_the_proposal_says_what_was_met() {
-    let mut desk = Desk::new("one ⟦x⟧ two ⟦⟧[|] three");
-    // At the second hole: it alone is meant.
-    hole::ask_demands(&mut desk.app);
-    desk.send(Message::Paste("max-lines one".into()));
-    desk.keys("enter");
-    assert!(
-        matches!(desk.app.panel(), Panel::Prompt(prompt) if prompt.complaint.as_deref().is_some_and(|why| why.contains("number")))
-    );
-    desk.keys("ctrl-u");
-    desk.send(Message::Paste("max-lines 1; need y".into()));
-    desk.keys("enter f5");
-    let demanded: Vec<Vec<Constraint>> = desk
-        .request()
-        .parts
-        .into_iter()
-        .filter_map(|part| match part {
-            Part::Hole(hole) => Some(hole.constraints),
-            Part::Text(_) => None,
-        })
-        .collect();
-    assert_eq!(demanded, [vec![], vec![Constraint::MostLines(1), Constraint::With("y".into())]]);
-    let (job, second) = (desk.job(), desk.engine_holes()[1]);
-    let frame = desk.frame_of(&["+red", "+end"]);
-    let unmet = Frame { unmet: vec![(second, "need y".into())], ..(*frame).clone() };
-    let ended = |frame| Message::Engine(Event::Ended { job, outcome: Outcome::Finished(Arc::new(frame)) });
-    desk.send(ended(unmet));
-    assert_eq!(desk.notice(), "Not met: need y (hole 2); r tries another seed.");
-    desk.keys("esc f5").finish(&["+red", "+why"]);
-    assert_eq!(desk.notice(), "Every demand is met.");
-    // Asked again, what was said stands there.
-    desk.keys("esc");
-    hole::ask_demands(&mut desk.app);
-    assert!(matches!(desk.app.panel(), Panel::Prompt(prompt) if prompt.input.text() == "max-lines 1; need y"));
 }
 
 #[test]

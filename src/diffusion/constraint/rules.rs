@@ -30,6 +30,11 @@ pub enum Constraint {
 }
 
 impl Constraint {
+    /// Whether what it asks of a text it asks of each part of that.
+    pub fn holds_of_parts(&self) -> bool {
+        !matches!(self, Self::Match(_) | Self::With(_))
+    }
+
     /// The texts that meet it, `indent` being the blanks at the start of the hole's line; none where no automaton can say.
     ///
     /// # Errors
@@ -66,12 +71,68 @@ impl std::fmt::Display for Constraint {
     }
 }
 
-/// A demand as it is printed.
+/// How each is written.
+const WRITTEN: [&str; 8] =
+    ["match RE", "charset a-z", "max-lines N", "indented", "balanced", "ban TEXT", "need TEXT", "must-parse LANG"];
+
+/// What is said of a word that is no demand, or not yet.
+fn expected(name: &str) -> String {
+    let begun: Vec<&str> =
+        WRITTEN.into_iter().filter(|written| !name.is_empty() && written.starts_with(name)).collect();
+    if begun.is_empty() {
+        return format!("Demands are a length such as 3-40, /RE/, {}.", WRITTEN.join(", "));
+    }
+    format!("Go on to {}.", begun.join(", or "))
+}
+
+/// The demands of a list, with semicolons between them; one inside an expression between slashes is part of that.
+pub fn pieces(text: &str) -> Vec<&str> {
+    let (mut pieces, mut rest) = (Vec::new(), text.trim_start());
+    while !rest.is_empty() {
+        let end = if rest.starts_with('/') {
+            let ends = |at: &usize| rest[at + 1..].trim_start().chars().next().is_none_or(|c| c == ';');
+            let slash = rest.match_indices('/').map(|(at, _)| at).skip(1).find(ends);
+            slash.map_or(rest.len(), |at| at + 1 + rest[at + 1..].find(';').unwrap_or(rest.len() - at - 1))
+        } else {
+            rest.find(';').unwrap_or(rest.len())
+        };
+        pieces.push(rest[..end].trim());
+        rest = rest[end..].strip_prefix(';').unwrap_or_default().trim_start();
+    }
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
+}
+
+/// Demands as a list that [`pieces`] takes apart again.
+pub fn listed(constraints: &[Constraint]) -> String {
+    let written = |constraint: &Constraint| match constraint {
+        Constraint::Match(pattern) if pattern.contains(';') => format!("/{pattern}/"),
+        constraint => constraint.to_string(),
+    };
+    constraints.iter().map(written).collect::<Vec<_>>().join("; ")
+}
+
+/// Why these cannot be met together, as a sentence; none where they can, as far as an automaton can say.
+pub fn contradiction(constraints: &[Constraint]) -> Option<String> {
+    match together(constraints, "") {
+        Ok(_) => None,
+        Err(ConstraintError::Empty) => Some("No text can meet all of these together.".into()),
+        Err(error) => Some(format!("This cannot be asked for: {error}.")),
+    }
+}
+
+/// A demand as it is printed; `/RE/` is `match RE`.
 impl std::str::FromStr for Constraint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+        let text = text.trim();
+        if let Some(begun) = text.strip_prefix('/') {
+            let pattern = begun.strip_suffix('/').filter(|pattern| !pattern.is_empty());
+            let pattern = pattern.ok_or("An expression stands between two slashes, as in /[0-9]{4}/.")?;
+            return format!("match {pattern}").parse();
+        }
+        let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
         let (rest, owned) = (rest.trim(), rest.trim().to_owned());
         let constraint = match name {
             "match" => Self::Match(owned),
@@ -82,13 +143,7 @@ impl std::str::FromStr for Constraint {
             "need" => Self::With(owned),
             "balanced" => Self::Balanced,
             "must-parse" => Self::Parses(owned),
-            _ => {
-                return Err(
-                    "Demands are match RE, charset a-z, max-lines N, indented, balanced, ban TEXT, need TEXT, \
-                            must-parse LANG."
-                        .into(),
-                );
-            }
+            _ => return Err(expected(name)),
         };
         let alone = matches!(constraint, Self::Indented | Self::Balanced);
         match (alone, rest.is_empty()) {
@@ -191,10 +246,30 @@ mod tests {
             ("balanced please", "Nothing comes after balanced"),
             ("max-lines many", "takes a number"),
             ("match [", "["),
+            ("/[/", "["),
+            ("/", "between two slashes"),
+            ("/a", "between two slashes"),
+            ("ma", "Go on to match RE, or max-lines N."),
+            ("max-line", "Go on to max-lines N."),
         ] {
             let error = text.parse::<Constraint>().unwrap_err();
             assert!(error.contains(why), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_list_is_taken_apart_at_semicolons_that_are_in_no_expression() {
+        assert_eq!(pieces(" 3-40;/a;b/ ; max-lines 1; ;need / "), ["3-40", "/a;b/", "max-lines 1", "need /"]);
+        assert_eq!(pieces("/a/b/; x"), ["/a/b/", "x"]);
+        assert_eq!(pieces("/a;b"), ["/a;b"]);
+        assert_eq!(pieces(" ; "), [""; 0]);
+        let all = [Constraint::Match("a;b/c".into()), Constraint::Match("x".into()), Constraint::MostLines(1)];
+        assert_eq!(listed(&all), "/a;b/c/; match x; max-lines 1");
+        let read: Vec<Constraint> = pieces(&listed(&all)).into_iter().map(|piece| piece.parse().unwrap()).collect();
+        assert_eq!(read, all);
+        assert_eq!(contradiction(&all[1..]), None);
+        let both = [Constraint::Match("x".into()), Constraint::With("y".into())];
+        assert_eq!(contradiction(&both).as_deref(), Some("No text can meet all of these together."));
     }
 
     #[test]

@@ -34,6 +34,7 @@ impl Place {
             contents: Buffer::from_text(text),
             encoding: Encoding::Utf8,
             expect,
+            sidecar: None,
         };
         save(&request, Some(self.safety.path()))
     }
@@ -75,13 +76,20 @@ fn encodings_are_written_as_they_were_read_and_what_they_lack_is_told() {
             contents,
             encoding: opened.encoding,
             expect: Expect::Anything,
+            sidecar: None,
         };
         save(&request, None).unwrap();
         assert_eq!(fs::read(&path).unwrap(), bytes);
     }
     let contents = Buffer::from_text("a\n字");
-    let request =
-        SaveRequest { document: 1, path, contents, encoding: Encoding::Windows1252, expect: Expect::Anything };
+    let request = SaveRequest {
+        document: 1,
+        path,
+        contents,
+        encoding: Encoding::Windows1252,
+        expect: Expect::Anything,
+        sidecar: None,
+    };
     let why = why(save(&request, None));
     assert!(why.contains("Windows-1252") && why.contains("'字'") && why.contains("line 2"), "{why}");
 }
@@ -186,6 +194,7 @@ fn without_a_safe_copy_nothing_is_overwritten() {
         contents: Buffer::from_text("new"),
         encoding: Encoding::Utf8,
         expect: Expect::Anything,
+        sidecar: None,
     };
     assert!(why(save(&request, None)).contains("no folder for a copy"));
     assert_eq!(fs::read_to_string(&one).unwrap(), "old");
