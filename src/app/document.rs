@@ -6,65 +6,25 @@
 //! A *temporary* hole belongs to a rewrite or refinement and lives as long as that: it is mapped like the others but
 //! never enters the history.
 
+mod change;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(crate) use self::change::Change;
 use crate::app::message::{FileStyle, Opened, Stamp};
 use crate::app::sources::Sources;
 use crate::engine::protocol::Constraint;
 use crate::text::buffer::{Buffer, LineEnding};
 use crate::text::change::ChangeSet;
 use crate::text::encoding::Encoding;
-use crate::text::history::{EditKind, History, Record, Snapshot, Step, Written};
+use crate::text::history::{EditKind, History, Record, Snapshot, Step};
 use crate::text::holes::{HoleLength, Holes};
 use crate::text::journal::Entry;
 use crate::text::selection::{Selection, Selections};
-
-/// A change to the text with everything the history wants to know.
-#[derive(Debug, Clone)]
-pub(crate) struct Change {
-    set: ChangeSet,
-    kind: EditKind,
-    origin: Option<String>,
-    selection: Option<Selections>,
-    holes: Option<Holes>,
-    written: Vec<(Range<usize>, Written)>,
-}
-
-impl Change {
-    /// A change after which selection and holes are where the change moves them.
-    pub(crate) fn new(set: ChangeSet, kind: EditKind) -> Self {
-        Self { set, kind, origin: None, selection: None, holes: None, written: Vec::new() }
-    }
-
-    /// The selection afterwards.
-    pub(crate) fn selecting(self, selection: Selection) -> Self {
-        self.selecting_all(selection.into())
-    }
-
-    /// The selections afterwards.
-    pub(crate) fn selecting_all(self, selections: Selections) -> Self {
-        Self { selection: Some(selections), ..self }
-    }
-
-    /// The holes afterwards, where mapping them is not what is wanted.
-    pub(crate) fn with_holes(self, holes: Holes) -> Self {
-        Self { holes: Some(holes), ..self }
-    }
-
-    /// Which of the text afterwards is whose.
-    pub(crate) fn writing(self, written: Vec<(Range<usize>, Written)>) -> Self {
-        Self { written, ..self }
-    }
-
-    /// Where the text came from.
-    pub(crate) fn from(self, origin: String) -> Self {
-        Self { origin: Some(origin), ..self }
-    }
-}
 
 /// A step that was undone or redone.
 #[derive(Debug, Clone, PartialEq, Eq)]
