@@ -39,7 +39,7 @@ fn proposal(session: &Session) {
 #[track_caller]
 fn accept(session: &mut Session) {
     session.keys("enter");
-    session.wait_for("Accepted; ctrl-z takes it back in one step.");
+    session.wait_for("Accepted; ctrl-z");
 }
 
 /// What stands between two texts on the screen, on one row.
