@@ -127,7 +127,7 @@ fn fill_with(session: &mut Session, family: &Family) {
     }
     session.wait_for("◆ proposal");
     session.keys("enter");
-    session.wait_for("Accepted; ctrl-z takes it back in one step.");
+    session.wait_for("Accepted; ctrl-z takes it back in one step");
     let screen = session.screen();
     let text = screen.lines().find(|line| line.contains("the ")).unwrap_or_else(|| panic!("{name}:\n{screen}"));
     assert!(text.contains(" man and the sea") && !text.contains("zzz"), "{name}:\n{screen}");
