@@ -1,7 +1,8 @@
 //! From a key to the screen: the program itself in a pseudo-terminal, typed into at a steady pace.
 //!
 //! Each key is a letter that stands nowhere else, so that its bytes come out of the terminal when, and only when, it has
-//! been drawn. First with nothing else going on, then while a hole of [`HOLE`] tokens denoises.
+//! been drawn. First with nothing else going on, then while a hole of [`HOLE`] tokens denoises, then with the numbers of a
+//! word open beside the text as well.
 
 use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, channel};
@@ -14,7 +15,9 @@ use serde_json::{Value, json};
 use super::Common;
 
 /// Tokens of the hole that denoises meanwhile: enough passes to outlast the typing.
-const HOLE: usize = 200;
+const HOLE: usize = 512;
+/// No more keys in each state: there are only so many letters.
+const MOST: usize = 85;
 /// Between two keys: a fast typist.
 const PACE: Duration = Duration::from_millis(30);
 /// After so long without what was waited for, something is wrong.
@@ -26,17 +29,19 @@ const LETTERS: std::ops::RangeInclusive<char> = '\u{410}'..='\u{52f}';
 pub(super) struct Keys {
     idle: Vec<f64>,
     running: Vec<f64>,
+    inspecting: Vec<f64>,
 }
 
 impl Keys {
     pub(super) fn json(&self) -> Value {
         let figures = |sorted: &[f64]| json!({ "keys": sorted.len(), "median_ms": 1e3 * quantile(sorted, 0.5), "p99_ms": 1e3 * quantile(sorted, 0.99) });
-        json!({ "idle": figures(&self.idle), "during_a_run": figures(&self.running) })
+        json!({ "idle": figures(&self.idle), "during_a_run": figures(&self.running), "with_a_panel": figures(&self.inspecting) })
     }
 
     pub(super) fn table(&self) -> String {
         let mut out = format!("\n{:<24}{:>10}{:>10}\n", "key to screen", "median", "p99");
-        for (name, sorted) in [("idle", &self.idle), ("during a run", &self.running)] {
+        let rows = [("idle", &self.idle), ("during a run", &self.running), ("and a panel open", &self.inspecting)];
+        for (name, sorted) in rows {
             out +=
                 &format!("{name:<24}{:>8.1}ms{:>8.1}ms\n", 1e3 * quantile(sorted, 0.5), 1e3 * quantile(sorted, 0.99));
         }
@@ -55,7 +60,7 @@ pub(super) fn time(common: &Common, keys: usize) -> anyhow::Result<Keys> {
     let mut terminal = Terminal::open(common, folder.path())?;
     terminal.wait_for(" · ").context("the editor's model did not load")?;
     let mut letters = LETTERS.filter(|letter| letter.is_alphabetic());
-    let idle = terminal.type_letters(&mut letters, keys.min(130))?;
+    let idle = terminal.type_letters(&mut letters, keys.min(MOST))?;
     // A hole at the end, of many tokens, filled while the caret is back at the start.
     // Sentences come out in pieces, as only changed cells are drawn; single words come whole.
     terminal.press(b"\x1b[1;5F\x1bm")?;
@@ -68,9 +73,14 @@ pub(super) fn time(common: &Common, keys: usize) -> anyhow::Result<Keys> {
     terminal.wait_for("░")?;
     terminal.press(b"\x1b[17~\x1b[1;5H")?;
     std::thread::sleep(Duration::from_millis(300));
-    let running = terminal.type_letters(&mut letters, keys.min(130))?;
+    let running = terminal.type_letters(&mut letters, keys.min(MOST))?;
+    terminal.press(b"\x1b[17~v")?;
+    terminal.wait_for("──")?;
+    terminal.press(b"\x1b[17~\x1b[1;5H")?;
+    std::thread::sleep(Duration::from_millis(300));
+    let inspecting = terminal.type_letters(&mut letters, keys.min(MOST))?;
     terminal.end();
-    Ok(Keys { idle, running })
+    Ok(Keys { idle, running, inspecting })
 }
 
 /// The program in a terminal, and what comes out of it with the time it came.
