@@ -110,6 +110,9 @@ mod tests {
             "refine",
             "heat",
             "heat-next",
+            "demands",
+            "why",
+            "take-back",
             "undo",
             "palette",
         ] {

@@ -234,6 +234,8 @@ fn the_tour_does_what_it_says() {
     session.wait_for("run.svg");
     crate::terminal::until("the film", || place.file("run.svg").exists());
     accept(&mut session);
+    session.keys("alt-y");
+    session.wait_for("Fill by lacuna-135m: sampler eb");
 
     // 10. Your own holes: the word is found by a search here, where a reader goes to it.
     session.keys("ctrl-f");
@@ -248,7 +250,12 @@ fn the_tour_does_what_it_says() {
     session.keys("alt-l");
     session.wait_for("tokens in the hole");
     session.type_text("3");
-    session.keys("enter f5");
+    session.keys("enter alt-e");
+    session.wait_for("demands");
+    session.type_text("3; ban road");
+    session.keys("enter");
+    session.wait_for("3 tokens; ban road");
+    session.keys("f5");
     session.wait_for("## 10. Your own holes");
     proposal(&session);
     session.keys("esc");
