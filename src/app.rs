@@ -82,6 +82,17 @@ pub enum Model {
     Unavailable(String),
 }
 
+impl Model {
+    /// Its name; empty where there is none or it is not known yet.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Loading(name) => name,
+            Self::Ready(info) => &info.name,
+            Self::Unavailable(_) => "",
+        }
+    }
+}
+
 /// The state of the program. See the module's text.
 #[derive(Debug)]
 pub struct App {

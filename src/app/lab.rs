@@ -8,8 +8,10 @@ use std::collections::VecDeque;
 
 use crate::app::commands::run;
 use crate::app::infill::branch::{Branch, Node};
+use crate::app::infill::overlay::HoleCells;
 use crate::app::infill::timeline::Moment;
 use crate::app::infill::{Session, Stage};
+use crate::app::notice::Severity;
 use crate::app::panel::{Asked, Panel, Prompt};
 use crate::app::side::Side;
 use crate::app::{App, Model};
@@ -38,7 +40,7 @@ pub(crate) struct Lab {
 
 /// A branch, or the run that goes on, as a column shows it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Column {
+pub struct Column<'a> {
     /// Its name.
     pub name: String,
     /// The sampler.
@@ -56,7 +58,7 @@ pub struct Column {
     /// The natural log-probability of what is written then, each token when it was written, on average.
     pub likelihood: Option<f64>,
     /// The cells then, hole by hole.
-    pub holes: Vec<Vec<Cell>>,
+    pub holes: Vec<Vec<&'a Cell>>,
 }
 
 /// A column has at least so many columns of the terminal.
@@ -75,7 +77,7 @@ pub struct Placed {
 
 impl Placed {
     /// Divides so many columns of the terminal.
-    pub fn new(columns: &[Column], width: u16) -> Self {
+    pub fn new(columns: &[Column<'_>], width: u16) -> Self {
         let count = columns.len().min(usize::from((width / LEAST).max(1))).max(1);
         let shown = columns.iter().position(|column| column.is_shown).unwrap_or(0);
         Self { first: (shown + 1).saturating_sub(count), count, width: width / count as u16 }
@@ -102,7 +104,7 @@ pub(crate) fn ask(app: &mut App) {
 /// Shows the branches in columns, or hides them.
 pub(crate) fn columns(app: &mut App) {
     if run::has_session(app) {
-        app.side = if app.side == Side::Lab { Side::None } else { Side::Lab };
+        app.side.toggle(Side::Lab);
     }
 }
 
@@ -177,7 +179,8 @@ impl App {
         let Some(lab) = session.lab.take() else { return };
         if session.branches.is_empty() {
             self.end_session();
-        } else {
+        } else if self.notice.as_ref().is_none_or(|notice| notice.severity != Severity::Error) {
+            // Why the last one could not run is worth more.
             self.inform("Here they are: {run-pause} plays them on one timeline, {branch-next} goes to the next.");
         }
         self.go_to_model(lab.home);
@@ -191,7 +194,14 @@ impl App {
         }
     }
 
-    /// Drops the run of a contender that cannot go on. Whether there was one; [`App::next_contender`] is then due.
+    /// Goes on with a comparison whose last contender was dropped.
+    pub(crate) fn go_on_comparing(&mut self) {
+        if self.compares() && self.infill.run().is_none() {
+            self.next_contender();
+        }
+    }
+
+    /// Drops the run of a contender that cannot go on. Whether there was one; [`App::go_on_comparing`] is then due.
     pub(crate) fn drop_contender(&mut self) -> bool {
         let Some(session) = self.infill.session_mut().filter(|session| session.lab.is_some()) else { return false };
         session.drop_run();
@@ -199,12 +209,7 @@ impl App {
     }
 
     fn go_to_model(&mut self, name: String) {
-        let is_there = match &self.model {
-            Model::Ready(info) => info.name == name,
-            Model::Loading(loading) => *loading == name,
-            Model::Unavailable(_) => false,
-        };
-        if !is_there {
+        if self.model.name() != name {
             self.load_for_now(name);
         }
     }
@@ -224,11 +229,11 @@ impl App {
     }
 
     /// The branches, in the order of the tree, and the run, at the step on the screen.
-    pub fn lab_columns(&self) -> Vec<Column> {
+    pub fn lab_columns(&self) -> Vec<Column<'_>> {
         let Some(session) = self.infill().session() else { return Vec::new() };
         let passes = passes_shown(session);
         let shown = session.node().map(|node| node.id);
-        let mut columns: Vec<Column> = session
+        let mut columns: Vec<Column<'_>> = session
             .walk()
             .into_iter()
             .filter_map(|(at, _)| session.branches.get(at))
@@ -240,17 +245,12 @@ impl App {
             .collect();
         if let Some(run) = &session.run {
             let place = session.place().and_then(|(at, _)| run.timeline.moment(at));
-            let cells = run.cells.iter().map(|hole| hole.cells.clone()).collect();
-            let name = match &self.model {
-                Model::Ready(info) => info.name.clone(),
-                Model::Loading(name) => name.clone(),
-                Model::Unavailable(_) => String::new(),
-            };
-            let holes = place.filter(|_| session.scrub.shown().is_some()).map_or(cells, cells_of);
+            let holes =
+                place.filter(|_| session.scrub.shown().is_some()).map_or_else(|| cells_over(&run.cells), cells_of);
             columns.push(Column {
                 name: run.node.name.clone(),
                 sampler: run.options.sampler.clone(),
-                model: Some(name),
+                model: Some(self.model.name().to_owned()),
                 seed: Some(run.options.seed),
                 is_shown: true,
                 passes: (place.map_or(0, |moment| moment.nfe), run.frame.as_ref().map_or(0, |frame| frame.nfe)),
@@ -259,7 +259,7 @@ impl App {
                 holes,
             });
         }
-        let differ = |key: fn(&Column) -> String| columns.windows(2).any(|pair| key(&pair[0]) != key(&pair[1]));
+        let differ = |key: fn(&Column<'_>) -> String| columns.windows(2).any(|pair| key(&pair[0]) != key(&pair[1]));
         let models = differ(|column| format!("{:?}", column.model));
         let seeds = differ(|column| format!("{:?}", column.seed));
         for column in &mut columns {
@@ -290,8 +290,8 @@ fn moment_at(branch: &Branch, passes: Option<usize>, own: Option<usize>) -> Opti
     (branch.timeline.last() != Some(at)).then_some(at)
 }
 
-fn column(branch: &Branch, moment: Option<&Moment>, is_shown: bool) -> Column {
-    let holes = moment.map_or_else(|| branch.holes.iter().map(|hole| hole.cells.clone()).collect(), cells_of);
+fn column<'a>(branch: &'a Branch, moment: Option<&'a Moment>, is_shown: bool) -> Column<'a> {
+    let holes = moment.map_or_else(|| cells_over(&branch.holes), cells_of);
     let known: Vec<f64> = branch.likelihood.iter().flatten().copied().collect();
     let whole = (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64);
     Column {
@@ -307,12 +307,16 @@ fn column(branch: &Branch, moment: Option<&Moment>, is_shown: bool) -> Column {
     }
 }
 
-fn cells_of(moment: &Moment) -> Vec<Vec<Cell>> {
-    moment.holes.iter().map(|(_, cells)| cells.iter().map(|cell| cell.as_ref().clone()).collect()).collect()
+fn cells_of(moment: &Moment) -> Vec<Vec<&Cell>> {
+    moment.holes.iter().map(|(_, cells)| cells.iter().map(AsRef::as_ref).collect()).collect()
 }
 
-fn mean_log(holes: &[Vec<Cell>]) -> Option<f64> {
-    let is_own = |cell: &&Cell| matches!(cell.state, CellState::JustCommitted | CellState::Committed);
+fn cells_over(holes: &[HoleCells]) -> Vec<Vec<&Cell>> {
+    holes.iter().map(|hole| hole.cells.iter().collect()).collect()
+}
+
+fn mean_log(holes: &[Vec<&Cell>]) -> Option<f64> {
+    let is_own = |cell: &&&Cell| matches!(cell.state, CellState::JustCommitted | CellState::Committed);
     let logs: Vec<f64> = holes
         .iter()
         .flatten()

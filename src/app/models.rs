@@ -112,12 +112,12 @@ impl App {
         self.choice.chosen = None;
         if let Some(info) = kept {
             let stays = format!("{why}; {} stays", info.name);
-            let compares = self.drop_contender();
+            self.with_each(|app| {
+                app.drop_contender();
+            });
             self.model_is_ready(info);
             self.complain(stays);
-            if compares {
-                self.next_contender();
-            }
+            self.with_each(App::go_on_comparing);
             return;
         }
         self.model = Model::Unavailable(why.clone());

@@ -134,8 +134,9 @@ impl App {
             }
             (Side::Lab, _) => {
                 let columns = self.lab_columns();
-                if let Some(clicked) = columns.get(Placed::new(&columns, width).at(column)) {
-                    self.show_branch_named(&clicked.name);
+                let clicked = columns.get(Placed::new(&columns, width).at(column)).map(|column| column.name.clone());
+                if let Some(name) = clicked {
+                    self.show_branch_named(&name);
                 }
             }
             _ => {}

@@ -158,7 +158,7 @@ impl App {
                 }
                 self.complain(why);
                 if self.drop_contender() {
-                    self.next_contender();
+                    self.go_on_comparing();
                 } else {
                     self.abandon_run();
                 }

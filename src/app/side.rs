@@ -20,6 +20,11 @@ pub enum Side {
 }
 
 impl Side {
+    /// Opens it, or closes it if it is what is open.
+    pub(crate) fn toggle(&mut self, side: Self) {
+        *self = if *self == side { Self::None } else { side };
+    }
+
     pub(crate) fn inspects(self) -> bool {
         self == Self::Inspect
     }

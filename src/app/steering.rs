@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::app::App;
 use crate::app::commands::branch::NOT_YET;
 use crate::app::effect::Effect;
 use crate::app::infill::branch::Branch;
@@ -14,7 +15,6 @@ use crate::app::infill::overlay::HoleCells;
 use crate::app::infill::{Session, Stage, Told, overlay, request, timeline};
 use crate::app::settings::Motion;
 use crate::app::side::Side;
-use crate::app::{App, Model};
 use crate::engine::protocol::{Act, Command, Frame, HoleId, RunOptions};
 
 /// There is nothing to go through.
@@ -194,10 +194,7 @@ impl App {
 
     /// The branch that the run going on comes to with this frame.
     pub(crate) fn branch_of_run(&mut self, frame: &Arc<Frame>) -> Option<Branch> {
-        let model = match &self.model {
-            Model::Ready(info) => info.name.clone(),
-            _ => String::new(),
-        };
+        let model = self.model.name().to_owned();
         let Some(Session { run: Some(run), holes, .. }) = self.infill.session_mut() else { return None };
         run.timeline.take(frame);
         let cells = overlay::of_frame(frame, holes, &[]).unwrap_or_else(|| run.cells.clone());

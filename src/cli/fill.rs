@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use serde_json::{Value, json};
 
 use super::denoise::TraceFile;
@@ -32,7 +33,7 @@ pub(crate) struct FillArgs {
     #[arg(long, value_name = "0..1", requires = "range")]
     strength: Option<f64>,
     /// What a rewrite masks: the words that are least likely where they stand, single tokens by chance, or words by chance
-    #[arg(long, value_name = "WHICH", requires = "strength", value_parser = ["least-likely", "tokens", "words"])]
+    #[arg(long, value_name = "WHICH", requires = "strength", value_parser = PossibleValuesParser::new(Renoise::ALL.map(|(name, _)| name)))]
     renoise: Option<String>,
     /// The bytes to rewrite
     #[arg(long, value_name = "A..B", value_parser = parse_range)]
@@ -96,10 +97,8 @@ impl Demands {
 
 /// The language of that name, or for `auto` that of the file.
 fn known_language(name: &str, file: Option<&Path>) -> anyhow::Result<String> {
-    let known = match name {
-        "auto" => file.and_then(|file| parse::language_of_file(&file.to_string_lossy())),
-        name => parse::languages().find(|known| *known == name),
-    };
+    let file = file.map(|file| file.to_string_lossy()).unwrap_or_default();
+    let known = parse::language_named(name, &file);
     let known = known.ok_or_else(|| {
         let languages = parse::languages().collect::<Vec<_>>().join(", ");
         Usage(format!("must-parse {name}: name one of {languages}, or auto with a --file of one of them"))

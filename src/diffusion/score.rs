@@ -169,10 +169,8 @@ pub fn mean(word: &Range<usize>, log_probabilities: &[Option<f64>]) -> Option<f6
 ///
 /// Pass words of one token each for the least likely tokens.
 pub fn rewrite(words: &[Range<usize>], log_probabilities: &[Option<f64>], strength: f64) -> Vec<usize> {
-    let strength = if strength.is_nan() { 0.0 } else { strength.clamp(0.0, 1.0) };
     let ranked = weakest_first(words, log_probabilities);
-    let tokens: usize = ranked.iter().map(|&(index, _)| words[index].len()).sum();
-    let budget = (strength * tokens as f64).floor() as usize;
+    let budget = share_of(ranked.iter().map(|&(index, _)| &words[index]), strength);
     within(ranked.into_iter().map(|(index, _)| index), words, budget, strength > 0.0)
 }
 
@@ -190,14 +188,12 @@ pub fn noised_tokens(words: &[Range<usize>], strength: f64, draw: &dyn Draw) -> 
 
 /// The words to mask where whole words are noised, whichever they are, within the budget of [`rewrite`]. Ascending indices.
 pub fn noised_words(words: &[Range<usize>], strength: f64, draw: &dyn Draw) -> Vec<usize> {
-    let strength = if strength.is_nan() { 0.0 } else { strength.clamp(0.0, 1.0) };
     let rank = |(index, word): (usize, &Range<usize>)| {
         (draw.uniform(DrawKey { purpose: Purpose::Rank(u8::MAX), step: 0, position: word.start, index: 0 }), index)
     };
     let mut ranked: Vec<(f64, usize)> = words.iter().enumerate().map(rank).collect();
     ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let tokens: usize = words.iter().map(ExactSizeIterator::len).sum();
-    let budget = (strength * tokens as f64).floor() as usize;
+    let budget = share_of(words.iter(), strength);
     within(ranked.into_iter().map(|(_, index)| index), words, budget, strength > 0.0)
 }
 
@@ -205,9 +201,7 @@ pub fn noised_words(words: &[Range<usize>], strength: f64, draw: &dyn Draw) -> V
 /// at most `share` of all tokens judged, and at least one if there is one. Ascending indices into `words`.
 pub fn weakest(words: &[Range<usize>], log_probabilities: &[Option<f64>], below: f64, share: f64) -> Vec<usize> {
     let ranked = weakest_first(words, log_probabilities);
-    let tokens: usize = ranked.iter().map(|&(index, _)| words[index].len()).sum();
-    let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
-    let budget = (share * tokens as f64).floor() as usize;
+    let budget = share_of(ranked.iter().map(|&(index, _)| &words[index]), share);
     let weak = ranked.into_iter().filter(|&(_, score)| score < below.ln()).map(|(index, _)| index);
     within(weak, words, budget, true)
 }
@@ -216,6 +210,13 @@ pub fn weakest(words: &[Range<usize>], log_probabilities: &[Option<f64>], below:
 pub fn is_likelier(new: &[Option<f64>], old: &[Option<f64>]) -> bool {
     let average = |all: &[Option<f64>]| mean(&(0..all.len()), all);
     matches!((average(new), average(old)), (Some(new), Some(old)) if new > old)
+}
+
+/// A share in \[0, 1\] of the tokens of these words, rounded down; nothing where the share is no number.
+fn share_of<'w>(words: impl Iterator<Item = &'w Range<usize>>, share: f64) -> usize {
+    let tokens: usize = words.map(ExactSizeIterator::len).sum();
+    // A share that is no number comes out as 0.
+    (share.clamp(0.0, 1.0) * tokens as f64).floor() as usize
 }
 
 /// The words that were judged, the least likely first, ties by place.

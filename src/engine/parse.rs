@@ -33,8 +33,16 @@ pub fn languages() -> impl Iterator<Item = &'static str> {
     GRAMMARS.iter().map(|grammar| grammar.name)
 }
 
+/// The language of that name, or for `auto` that of the file of this name.
+pub fn language_named(name: &str, file: &str) -> Option<&'static str> {
+    match name {
+        "auto" => language_of_file(file),
+        name => languages().find(|known| *known == name),
+    }
+}
+
 /// The language of a file, by the ending of its name.
-pub fn language_of_file(name: &str) -> Option<&'static str> {
+fn language_of_file(name: &str) -> Option<&'static str> {
     let ending = name.rsplit_once('.')?.1;
     GRAMMARS.iter().find(|grammar| grammar.endings.contains(&ending)).map(|grammar| grammar.name)
 }

@@ -20,7 +20,7 @@ pub use self::model::{ModelEntry, ModelInfo};
 pub use self::options::{Renoise, RunOptions};
 pub use self::steer::{Act, Alternative, Branch, Judgement, KEPT_BYTES, KEPT_JOBS, Place, Question, Token};
 pub use crate::diffusion::constraint::rules::{Constraint, contradiction, listed, pieces};
-pub use crate::engine::parse::{language_of_file, languages};
+pub use crate::engine::parse::{language_named, languages};
 
 /// Names one run of the engine. Events that carry another id than the current one are ignored by `app`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

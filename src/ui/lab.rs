@@ -18,7 +18,7 @@ use crate::ui::theme::Theme;
 const NOISE: &str = "░░░";
 
 /// Draws as many columns as there is room for, that of the branch on the screen among them; how many are left out.
-pub(super) fn draw(columns: &[Column], guesses: bool, theme: &Theme, area: Area, buffer: &mut Buffer) -> usize {
+pub(super) fn draw(columns: &[Column<'_>], guesses: bool, theme: &Theme, area: Area, buffer: &mut Buffer) -> usize {
     let placed = Placed::new(columns, area.width);
     for (index, column) in columns.iter().skip(placed.first).take(placed.count).enumerate() {
         let x = area.x + index as u16 * placed.width;
@@ -27,7 +27,7 @@ pub(super) fn draw(columns: &[Column], guesses: bool, theme: &Theme, area: Area,
     columns.len().saturating_sub(placed.count)
 }
 
-fn draw_column(column: &Column, guesses: bool, theme: &Theme, area: Area, buffer: &mut Buffer) {
+fn draw_column(column: &Column<'_>, guesses: bool, theme: &Theme, area: Area, buffer: &mut Buffer) {
     let room = usize::from(area.width.saturating_sub(4));
     let (x, end) = (area.x + 3, area.y + area.height);
     if area.height == 0 {

@@ -88,6 +88,7 @@ fn inspect(app: &App, theme: &Theme, area: Area, buffer: &mut Buffer) {
     }
     let mut number = 0;
     let end = area.y + area.height;
+    let top = app.side_top();
     for (at, offer) in app.offers().into_iter().enumerate() {
         if y >= end {
             break;
@@ -98,7 +99,7 @@ fn inspect(app: &App, theme: &Theme, area: Area, buffer: &mut Buffer) {
             number += 1;
             if number <= 6 { number.to_string() } else { String::new() }
         };
-        if at < app.side_top() {
+        if at < top {
             continue;
         }
         let style = if offer.stands { theme.words.strong } else { theme.words.plain };

@@ -14,7 +14,7 @@ pub(crate) fn inspect(app: &mut App) {
     if !has_session(app) {
         return;
     }
-    app.side = if app.side == Side::Inspect { Side::None } else { Side::Inspect };
+    app.side.toggle(Side::Inspect);
     if app.side == Side::Inspect {
         app.focus = Context::Run;
         go_to_a_cell(app);
@@ -24,7 +24,7 @@ pub(crate) fn inspect(app: &mut App) {
 /// Opens or closes the comparison of the branches.
 pub(crate) fn compare(app: &mut App) {
     if has_session(app) {
-        app.side = if app.side == Side::Compare { Side::None } else { Side::Compare };
+        app.side.toggle(Side::Compare);
     }
 }
 

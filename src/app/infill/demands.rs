@@ -3,7 +3,7 @@
 use crate::app::commands::hole;
 use crate::app::document::Document;
 use crate::app::status::count;
-use crate::engine::protocol::{Constraint, Frame, HoleId, contradiction, language_of_file, languages, listed, pieces};
+use crate::engine::protocol::{Constraint, Frame, HoleId, contradiction, language_named, languages, listed, pieces};
 use crate::text::holes::{Hole, HoleLength};
 
 /// Demands as they are typed: `3-40; /[a-z]+/; max-lines 1`. The error is a sentence that says what was expected.
@@ -26,10 +26,7 @@ pub(crate) fn parse(typed: &str, document: &Document) -> Result<(HoleLength, Vec
 /// The language of that name, or for `auto` that of the document's file.
 fn known_language(name: &str, document: &Document) -> Result<String, String> {
     let file = document.path().map(|path| path.to_string_lossy()).unwrap_or_default();
-    let known = match name {
-        "auto" => language_of_file(&file),
-        name => languages().find(|known| *known == name),
-    };
+    let known = language_named(name, &file);
     let all = || languages().collect::<Vec<_>>().join(", ");
     known.map(str::to_owned).ok_or_else(|| format!("must-parse takes one of {}, or auto in a file of one.", all()))
 }

@@ -26,7 +26,7 @@ fn samplers(desk: &Desk) -> Vec<String> {
 /// The columns: what is written in each and after how many passes of how many.
 fn columns(desk: &Desk) -> Vec<(String, (usize, usize))> {
     let text =
-        |cells: &crate::engine::protocol::Cell| if cells.state.is_written() { cells.text.clone() } else { "-".into() };
+        |cells: &&crate::engine::protocol::Cell| if cells.state.is_written() { cells.text.clone() } else { "-".into() };
     desk.app
         .lab_columns()
         .into_iter()
@@ -102,6 +102,22 @@ fn contenders_that_cannot_run_are_told_and_passed_over() {
     desk.finish(&["+x"]);
     assert_eq!(samplers(&desk), ["eb", "ar"]);
     assert_eq!(desk.app.model(), &Model::Ready(ModelInfo { name: "tiny".into(), ..ModelInfo::default() }));
+}
+
+#[test]
+fn why_the_last_contender_cannot_run_stays_on_the_screen_also_from_another_document() {
+    let mut desk = review();
+    desk.keys("l \"eb\" space \"eb@missing\" enter ctrl-n");
+    let kept = ModelInfo { name: "tiny".into(), ..ModelInfo::default() };
+    desk.send(Message::Engine(Event::NotLoaded { why: "no such model".into(), kept: Some(kept), before: None }));
+    assert_eq!(
+        desk.last_command(),
+        &Command::Load("missing".into()),
+        "nothing runs under a model it was not meant for"
+    );
+    assert_eq!(desk.notice(), "no such model; tiny stays");
+    desk.keys("ctrl-pageup");
+    assert_eq!((samplers(&desk), desk.app.infill().stage()), (vec!["eb".to_owned()], Stage::Review));
 }
 
 #[test]

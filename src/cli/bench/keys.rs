@@ -1,8 +1,8 @@
 //! From a key to the screen: the program itself in a pseudo-terminal, typed into at a steady pace.
 //!
 //! Each key is a letter that stands nowhere else, so that its bytes come out of the terminal when, and only when, it has
-//! been drawn. First with nothing else going on, then while a hole of [`HOLE`] tokens denoises, then with the numbers of a
-//! word open beside the text as well.
+//! been drawn. First with nothing else going on, then while a hole of [`HOLE`] tokens denoises, then with the panel of a
+//! word's numbers open as well; the caret is in the text, at no word of the run.
 
 use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, channel};
