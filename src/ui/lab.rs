@@ -46,7 +46,7 @@ fn draw_column(column: &Column<'_>, guesses: bool, theme: &Theme, area: Area, bu
     // Where there is little room, the words go before the numbers.
     let below = numbers.len().min(usize::from(area.height.saturating_sub(2)));
     let bottom = end - below as u16;
-    for (line, y) in numbers.iter().zip(bottom..) {
+    for (line, y) in numbers.iter().zip(bottom..end) {
         pen::put(buffer, (x, y), line, room, theme.words.quiet);
     }
     let mut y = area.y + 1;

@@ -3,6 +3,7 @@
 mod heat;
 pub(super) mod scenes;
 mod side;
+mod workbench;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

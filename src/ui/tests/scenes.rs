@@ -135,6 +135,14 @@ impl Scene {
         self
     }
 
+    /// The run ends without having met a demand on its second hole.
+    pub(crate) fn finish_without(mut self, demand: &str, holes: &[&str]) -> Self {
+        let frame = Frame { unmet: vec![(self.holes[1], demand.into())], ..(*self.frame_of(holes)).clone() };
+        let outcome = Outcome::Finished(Arc::new(frame));
+        self.send(Message::Engine(Event::Ended { job: self.job, outcome }));
+        self
+    }
+
     /// Judges the words that were asked about: those named have these probabilities, the others 60 %.
     pub(crate) fn judged(mut self, unlikely: &[(&str, f64)]) -> Self {
         let request = self.asked.take().unwrap();
@@ -224,6 +232,30 @@ pub(crate) fn lab() -> Scene {
     lab.step(1, &["+the - -", "- - - -"]).finish(&["+the +_wind +_broke", "+had +_seen +_him"]).keys(",")
 }
 
+/// A prompt with something that cannot be demanded of the second hole.
+pub(crate) fn demand() -> Scene {
+    two_holes().keys("alt-e").sent(Message::Paste("3-40; /[a-z/".into()))
+}
+
+/// The caret stands in a hole of which something is demanded.
+pub(crate) fn demanded() -> Scene {
+    two_holes().keys("alt-e").sent(Message::Paste("3-40; /[a-z ]+/; need sea".into())).keys("enter")
+}
+
+pub(crate) fn unmet() -> Scene {
+    demanded().keys("f5").finish_without("need sea", &["+the +_storm +_broke", "+had +_heard +_him +_call"])
+}
+
+/// Where the second hole's text is from.
+pub(crate) fn source() -> Scene {
+    review().keys("enter left*3 alt-y")
+}
+
+/// The name of a film is asked for.
+pub(crate) fn record() -> Scene {
+    review().keys("s")
+}
+
 /// What the model thought of the last word of the proposal.
 pub(crate) fn inspected() -> Scene {
     review().keys("v")
@@ -289,7 +321,7 @@ pub(crate) fn heat() -> Scene {
 pub(crate) type Made = fn() -> Scene;
 
 /// All of them with their names.
-pub(crate) const ALL: [(&str, Made); 23] = [
+pub(crate) const ALL: [(&str, Made); 29] = [
     ("empty", Scene::empty),
     ("text", text),
     ("selection", selection),
@@ -299,7 +331,13 @@ pub(crate) const ALL: [(&str, Made); 23] = [
     ("review", review),
     ("timeline", timeline),
     ("compare", compare),
+    ("lab", lab),
     ("inspected", inspected),
+    ("demand", demand),
+    ("demanded", demanded),
+    ("unmet", unmet),
+    ("source", source),
+    ("record", record),
     ("rewrite", rewrite),
     ("strength", || text().keys("shift-right*13 f5")),
     ("find", find),
