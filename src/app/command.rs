@@ -78,8 +78,12 @@ pub const COMMANDS: &[Command] = &[
     command("timeline-faster", "Play the steps faster.", branch::faster),
     command("run-accept", "Stop the run and keep what there is, or accept what is shown.", run::accept),
     command("run-reject", "Drop the run, or all branches; the text is as it was.", run::reject),
-    command("run-again", "Run again from the beginning with another seed; the branches so far are kept.", run::again),
-    command("branch", "Go on from the step that is shown with another seed, as a branch.", branch::here),
+    command(
+        "run-again",
+        "Run again from the beginning for another text, drawn with another seed; the branches so far are kept.",
+        run::again,
+    ),
+    command("branch", "Go on from the step that is shown, drawn with another seed, as a branch.", branch::here),
     command(
         "branch-with",
         "Go on from the step that is shown with knobs that you type, as a branch.",

@@ -36,14 +36,14 @@ impl App {
         self.send_start();
     }
 
-    /// Runs the task at hand once more with another seed.
+    /// Runs the task at hand once more for another text.
     pub(crate) fn run_again(&mut self) {
         match self.infill.stage() {
             Stage::Idle => self.inform("There is no run to repeat; {run} starts one."),
             Stage::Waiting => self.inform("The run starts as soon as the model is loaded."),
             Stage::Running | Stage::Review => {
                 let instruction = self.infill.session().and_then(Session::instruction).map(str::to_owned);
-                let options = RunOptions { instruction, ..self.fresh_options() };
+                let options = RunOptions { instruction, ..self.fresh_options() }.varied();
                 self.infill.again(options);
                 self.send_start();
             }

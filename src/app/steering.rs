@@ -225,7 +225,7 @@ impl App {
     pub(crate) fn branch_with_another_seed(&mut self) {
         if let Some(options) = self.shown_options() {
             let seed = self.infill.take_seed(self.settings.seed);
-            self.branch_here(Vec::new(), RunOptions { seed, ..options });
+            self.branch_here(Vec::new(), RunOptions { seed, ..options }.varied());
         }
     }
 

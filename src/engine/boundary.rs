@@ -129,20 +129,39 @@ fn standing(lengths: impl Iterator<Item = usize>, reach: usize) -> usize {
 
 /// What a hole's own text must be like for the sake of its place.
 ///
-/// Inside a line there is no line break, and no blank beside another; after a space there is a word.
+/// Inside a line there is no line break, and no blank beside another; after a space there is a word; before the mark that
+/// ends a clause stands no other such mark, and no blank.
 pub(crate) fn body(before: &str, after: &str, inline: bool) -> Result<Arc<Dfa>, ConstraintError> {
     let (blank_before, blank_after) = (before.ends_with(char::is_whitespace), after.starts_with(char::is_whitespace));
     const BLANK: &str = r"[^\S\r\n]";
     let pattern = match (inline, before.ends_with(' ')) {
         (true, _) => {
             let lead = if blank_before { String::new() } else { format!("{BLANK}?") };
-            let trail = if blank_after { String::new() } else { format!("{BLANK}?") };
-            format!(r"{lead}\S+(?:{BLANK}\S+)*{trail}")
+            let (last, trail) = match marks_before(after) {
+                Some(marks) => (format!(r"\S*[^\s{marks}]"), String::new()),
+                None if blank_after => (r"\S+".to_owned(), String::new()),
+                None => (r"\S+".to_owned(), format!("{BLANK}?")),
+            };
+            format!(r"{lead}(?:\S+{BLANK})*{last}{trail}")
         }
         (false, true) => r"\S(?s:.*)".to_owned(),
         (false, false) => return Ok(Arc::new(Dfa::something())),
     };
     Dfa::regex(&pattern).map(Arc::new)
+}
+
+/// The marks that do not stand right before a text, which begins with a mark that ends a clause. In code, what looks like
+/// such a mark has no blank behind it (`.iter()`), or ends what may itself end with an operator (`get()?;`); and before a
+/// comma an abbreviation keeps its dot.
+fn marks_before(text: &str) -> Option<&'static str> {
+    let mut characters = text.chars();
+    let first = characters.next()?;
+    characters.next().is_none_or(|next| !next.is_alphanumeric() && !ENDS.contains(&next)).then_some(())?;
+    match first {
+        '.' | '!' | '?' => Some(".,;:!?"),
+        ',' | ';' | ':' => Some(",;:"),
+        _ => None,
+    }
 }
 
 /// The blanks that the last line of a text begins with.

@@ -373,3 +373,16 @@ proptest! {
         prop_assert_eq!(desk.text(), if name == "a" { "aonetwothreeb" } else { "apqb" });
     }
 }
+
+#[test]
+fn what_is_tried_again_is_drawn_and_the_first_is_the_likeliest() {
+    let mut desk = run();
+    assert_eq!(desk.request().options.temperature, None);
+    desk.keys("r");
+    let again = desk.request().options.clone();
+    assert_eq!(again.temperature, Some(RunOptions::VARIED), "the likeliest words are the same for every seed");
+    desk.finish(&["+uno +dos"]).keys("R");
+    let branch = branch(&desk).options;
+    assert_eq!(branch.temperature, Some(RunOptions::VARIED));
+    assert_ne!(branch.seed, again.seed);
+}

@@ -163,3 +163,18 @@ fn the_place_of_a_hole_says_what_its_text_is_like() {
     assert!(fits("x:\n    ", "\n", false, "a\nb") && !fits("x:\n    ", "\n", false, " a"));
     assert!(fits("\n", "\n", false, "  a"));
 }
+
+#[test]
+fn no_mark_stands_before_the_mark_that_ends_a_clause() {
+    let fits = |after: &str, text: &str| body("He ", after, true).unwrap().matches(text.as_bytes());
+    for after in [".", ". Then", ".\n", "!\u{201d}", "?)"] {
+        assert!(fits(after, "left") && fits(after, "left. He came") && fits(after, "left\""), "{after}");
+        for text in ["left.", "left. Gone,", "left ", "left...", "?"] {
+            assert!(!fits(after, text), "{text}{after}");
+        }
+    }
+    // An abbreviation does, and in code some do.
+    assert!(fits(", b", "U.S."));
+    assert!(fits(", b", "get()?") && fits(";\n", "get()?") && !fits(", b", "a,") && !fits(";\n", "a;"));
+    assert!(fits(".iter()", "get()?") && fits("..", "a.") && fits(":x", "a:") && fits(" b", "a.") && fits("", "a."));
+}

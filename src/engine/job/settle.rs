@@ -10,14 +10,13 @@ use crate::diffusion::TokenId;
 use crate::diffusion::canvas::{Canvas, Edit, EditAct, Kind};
 use crate::diffusion::sampler::Sampler;
 use crate::engine::check;
+use crate::engine::protocol::RunOptions;
 use crate::model::Model;
 
 /// Single exchanges that are tried, each with one parse of the document.
 const MOST_EXCHANGES: usize = 48;
 /// Further runs that are made.
 const MOST_RUNS: usize = 3;
-/// At which temperature they draw, where the sampler would take the likeliest token again.
-const TEMPERATURE: f64 = 0.7;
 
 /// What is needed to try again.
 #[derive(Clone, Default)]
@@ -87,7 +86,7 @@ impl Job {
     pub(super) fn drawing(&self) -> (Sampler, u64) {
         let mut sampler = self.sampler.clone();
         if self.settling.runs > 0 {
-            sampler.propose.temperature = sampler.propose.temperature.max(TEMPERATURE);
+            sampler.propose.temperature = sampler.propose.temperature.max(RunOptions::VARIED);
         }
         (sampler, self.options.seed.wrapping_add(self.settling.runs as u64))
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::diffusion::spec::{self, Overrides};
+
 /// Which tokens [`super::Verb::Rewrite`] masks (`reference/decoding.md` 4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -50,6 +52,23 @@ pub struct RunOptions {
     pub exact: bool,
 }
 
+impl RunOptions {
+    /// How much is left to chance where another text is wanted than the likeliest: enough to give one.
+    pub const VARIED: f64 = 0.7;
+
+    /// The same for another text: a sampler that takes the likeliest tokens gives one text, whatever the seed, so it draws
+    /// them, unless a temperature was given.
+    #[must_use]
+    pub fn varied(self) -> Self {
+        let takes_the_likeliest = || {
+            let sampler = spec::parse_spec(&self.sampler, &Overrides::default());
+            sampler.is_ok_and(|sampler| sampler.propose.temperature == 0.0)
+        };
+        let temperature = self.temperature.or_else(|| takes_the_likeliest().then_some(Self::VARIED));
+        Self { temperature, ..self }
+    }
+}
+
 impl Default for RunOptions {
     fn default() -> Self {
         Self {
@@ -63,5 +82,22 @@ impl Default for RunOptions {
             renoise: Renoise::default(),
             exact: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_text_is_drawn_unless_the_sampler_draws_or_a_temperature_was_given() {
+        let temperature = |sampler: &str, temperature: Option<f64>| {
+            RunOptions { sampler: sampler.into(), temperature, ..RunOptions::default() }.varied().temperature
+        };
+        assert_eq!(temperature("eb", None), Some(RunOptions::VARIED));
+        assert_eq!(temperature("llada:block=8", None), Some(RunOptions::VARIED));
+        assert_eq!(temperature("eb", Some(0.0)), Some(0.0), "who says 0 means it");
+        assert_eq!(temperature("mdlm", None), None);
+        assert_eq!(temperature("no such sampler", None), None);
     }
 }
