@@ -77,7 +77,7 @@ pub(super) fn run(check: &Check<'_>, common: &Common) -> anyhow::Result<()> {
     for preset in presets() {
         let sampler = if options.exact { preset.name.to_owned() } else { format!("{}:{CACHE}", preset.name) };
         let options = RunOptions { sampler, ..options.clone() };
-        let made_of = fingerprint(&format!("{:?} {options:?} {samples:?} {}", brain.info(), preset.notation));
+        let made_of = made_of(&brain.info().name, preset, &options, &samples)?;
         let kept = kept.iter().find(|row| row.name == preset.name && row.made_of == made_of);
         let row = match kept {
             Some(row) => row.clone(),
@@ -107,6 +107,21 @@ pub(super) fn run(check: &Check<'_>, common: &Common) -> anyhow::Result<()> {
     }
     let pairs: Vec<String> = equal.iter().map(|(one, other)| format!("{one} and {other}")).collect();
     bail!("these samplers made the same edits in every hole and do not say so: {}", pairs.join(", "))
+}
+
+/// Tells what a row was made of: the model, the sampler, the holes, and the knobs that are not as usual, so that rows
+/// outlive a version with one knob more.
+fn made_of(model: &str, preset: &Preset, options: &RunOptions, samples: &[Sample]) -> anyhow::Result<u64> {
+    let fields = |options: &RunOptions| match serde_json::to_value(options) {
+        Ok(serde_json::Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err(anyhow!("the knobs of a run are no table")),
+        Err(error) => Err(error.into()),
+    };
+    let usual = fields(&RunOptions::default())?;
+    let mut knobs = fields(options)?;
+    knobs.retain(|name, value| usual.get(name) != Some(value));
+    let knobs = serde_json::Value::Object(knobs);
+    Ok(fingerprint(&format!("{model} {} {knobs} {samples:?}", preset.notation)))
 }
 
 /// Whether a preset is to be run.
