@@ -41,8 +41,13 @@ fn draw_column(column: &Column<'_>, guesses: bool, theme: &Theme, area: Area, bu
     pen::put(buffer, (x, area.y), &head, room, style);
     let (now, all) = column.passes;
     let passes = if now < all { format!("{now} of {}", count(all, "pass")) } else { count(all, "pass") };
-    let likelihood = column.likelihood.map_or_else(String::new, |log| format!(" · log p {log:.2}"));
-    let numbers = [passes, format!("{:.1} s{likelihood}", column.seconds)];
+    let mut numbers = vec![format!("{:.1} s", column.seconds)];
+    numbers.extend(column.likelihood.map(|log| format!("log p {log:.2}")));
+    let together = numbers.join(" · ");
+    if measure::display_width(&together, 1) <= room {
+        numbers = vec![together];
+    }
+    numbers.insert(0, passes);
     // Where there is little room, the words go before the numbers.
     let below = numbers.len().min(usize::from(area.height.saturating_sub(2)));
     let bottom = end - below as u16;

@@ -64,6 +64,34 @@ fn columns_of_the_lab_are_styled_as_the_text_is() {
 }
 
 #[test]
+fn numbers_that_do_not_fit_into_a_column_stand_below_each_other() {
+    check_screen(
+        scenes::lab(),
+        (40, 18),
+        r"
+        | lighthouse.md                     3:40
+        |      anyone in eleven days
+        |  2 ┃ when the░░░░░░░░░░░, and he ran
+        |      down to the
+        |  3 ┃ water. Nobody aboard ░░░░░░░░░░░░,
+        |      so he
+        |  4   called again, louder.
+        |── each after 2 passes ─────────────────
+        |   a eb              ▸ b left-to-right
+        |   the░░░░░░           the░░░░░░
+        |   had░░░░░░░░░        ░░░░░░░░░░░░
+        |
+        |   2 of 8 passes       2 of 8 passes
+        |   0.4 s               0.4 s
+        |   log p -0.11         log p -0.11
+        |─────────────────────── ━━━◉──── 2/3   ─
+        | ◆ looking at b   step 2/3
+        | , back  . forward  space play   ? help
+        ",
+    );
+}
+
+#[test]
 fn what_is_demanded_is_told_with_the_caret_in_the_hole() {
     check_screen(
         scenes::demanded(),
