@@ -35,6 +35,7 @@ pub mod message;
 pub mod models;
 pub(crate) mod mouse;
 pub mod notice;
+pub(crate) mod ondisk;
 pub mod panel;
 pub(crate) mod prompts;
 pub mod recording;
@@ -201,7 +202,8 @@ impl App {
                 self.highlights.take(answer, self.document.id(), revision);
             }
             Message::Files { recent, others } => self.take_files(recent, others),
-            Message::DiskChanged(path) => commands::file::changed_on_disk(self, &path),
+            Message::DiskChanged(path) => ondisk::changed(self, &path),
+            Message::OnDisk { document, revision, found } => ondisk::found(self, document, revision, found),
             Message::HistoryFound { path, steps, applied } => {
                 if self.document.path() == Some(&path) {
                     self.document.take_history(steps, applied);

@@ -4,13 +4,14 @@
 //! another as a whole ([`App::swap`]), so the rest of the program knows of one document only. An answer from outside that
 //! belongs to a document that waits is taken with that document swapped in for the while ([`App::with_document`]).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::app::App;
 use crate::app::document::Document;
 use crate::app::heat::Heat;
 use crate::app::infill::{Infill, Stage};
 use crate::app::keymap::Context;
+use crate::app::message::Stamp;
 use crate::app::recovery::Recovery;
 use crate::app::view::View;
 use crate::engine::protocol::{Event, JobId};
@@ -69,6 +70,12 @@ impl App {
             listed.name.to_lowercase().contains(&typed) || listed.folder.to_lowercase().contains(&typed)
         };
         self.listed().into_iter().enumerate().filter(fits).collect()
+    }
+
+    /// The files of all documents as they were read or saved last.
+    pub fn known_files(&self) -> Vec<(PathBuf, Stamp)> {
+        let documents = self.buffers.parked.iter().map(|parked| &parked.document).chain([&self.document]);
+        documents.filter_map(|document| document.path().cloned().zip(document.stamp())).collect()
     }
 
     fn swap(&mut self, at: usize) {

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::app::commands::motion::{self, Motion, Reach};
 use crate::app::commands::{branch, cell, edit, file, heat, hole, lines, mode, multi, run, source, view};
-use crate::app::{files, jumps, lab, models};
+use crate::app::{files, jumps, lab, models, ondisk};
 
 /// Something the user can do.
 #[derive(Debug)]
@@ -155,6 +155,8 @@ pub const COMMANDS: &[Command] = &[
     command("save", "Save the document.", file::save),
     command("save-as", "Save the document under another name.", file::save_as),
     command("utf-8", "Save the document as UTF-8 from now on, whatever it was read as.", file::to_utf8),
+    command("disk-diff", "Show how the file on disk differs from the document.", ondisk::differ),
+    command("disk-read", "Read the file again, as one undo step.", ondisk::take_over),
     command("open", "Open a file.", file::open),
     command("files", "Find a file of this folder, or one opened lately, by letters of its path.", files::ask),
     command("new", "Begin a new document.", file::new),

@@ -27,6 +27,17 @@ pub enum Effect {
     Highlight(HighlightRequest),
     /// Write a recording of a run, and say so.
     Record(Box<RecordRequest>),
+    /// Read the document's file beside its text and answer with [`super::Message::OnDisk`].
+    LookAtDisk {
+        /// [`crate::app::document::Document::id`].
+        document: u64,
+        /// Where the document is kept.
+        path: PathBuf,
+        /// Its text now.
+        contents: Buffer,
+        /// Whether the file's text is wanted, or only how it differs.
+        take: bool,
+    },
     /// Put this into the system clipboard.
     SetClipboard(String),
     /// Answer with [`super::Message::Clipboard`].

@@ -173,8 +173,9 @@ impl App {
         let lines = window.start.saturating_sub(MARGIN)..(window.end + MARGIN).min(buffer.line_count());
         let changed_from = if same { self.highlights.changed_from.take().unwrap_or(usize::MAX) } else { 0 };
         self.highlights.asked = Some((document, revision, lines.clone()));
-        // The program's own texts are Markdown.
-        let path = self.document.path().cloned().or_else(|| Some(format!("{}.md", self.document.title()?).into()));
+        // The program's own texts are Markdown, unless their names end otherwise.
+        let own = |title: &str| if title.contains('.') { title.into() } else { format!("{title}.md").into() };
+        let path = self.document.path().cloned().or_else(|| self.document.title().map(own));
         let contents = self.document.buffer().clone();
         self.emit(Effect::Highlight(HighlightRequest { document, path, contents, changed_from, lines }));
     }

@@ -11,6 +11,7 @@ use crate::app::key::Key;
 use crate::app::notice::Notice;
 use crate::engine::protocol::Event;
 use crate::text::buffer::LineEnding;
+use crate::text::change::Edit;
 use crate::text::encoding::Encoding;
 use crate::text::history::Record;
 use crate::text::holes::HoleLength;
@@ -57,6 +58,15 @@ pub enum Message {
     Highlighted(Highlighted),
     /// This file on disk is not the one that was opened or saved last.
     DiskChanged(PathBuf),
+    /// The answer to [`super::Effect::LookAtDisk`]; the error is a sentence.
+    OnDisk {
+        /// [`crate::app::document::Document::id`].
+        document: u64,
+        /// [`crate::text::buffer::Buffer::revision`] of the text that the file was compared with.
+        revision: u64,
+        /// What was found.
+        found: Result<OnDisk, String>,
+    },
     /// An earlier session left unsaved text.
     RecoveryFound(Recovered),
     /// What was done to the document in earlier sessions, of which so many steps lead to the text as it was read.
@@ -171,6 +181,24 @@ pub struct SavedFile {
     pub stamp: Stamp,
     /// [`crate::text::buffer::Buffer::revision`] of the contents that were written.
     pub revision: u64,
+}
+
+/// A document's file as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnDisk {
+    /// It has the document's text.
+    Same(Stamp),
+    /// The lines in which it differs, as a unified diff from the file to the document.
+    Differs(String),
+    /// How to come from the document's text to the file's.
+    Other {
+        /// By lines.
+        edits: Vec<Edit>,
+        /// The file.
+        stamp: Stamp,
+        /// How it writes its text as bytes.
+        encoding: Encoding,
+    },
 }
 
 /// Why a document was not written.

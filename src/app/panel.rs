@@ -353,7 +353,7 @@ impl Question {
             Self::Proposal(_) => &[("d", "drop it"), ("esc", "stay")],
             Self::Overwrite(_) => &[("o", "overwrite it"), ("esc", "do not save")],
             Self::ChangedOnDisk(_) => {
-                &[("o", "overwrite it"), ("r", "read it again, losing your changes"), ("esc", "do not save")]
+                &[("o", "overwrite it"), ("d", "see how it differs"), ("r", "read it again"), ("esc", "do not save")]
             }
             Self::Replace { .. } => {
                 &[("y", "replace"), ("n", "pass over"), ("a", "replace all that follow"), ("esc", "stop")]

@@ -10,7 +10,7 @@ use crate::app::key::{Key, KeyCode};
 use crate::app::layout;
 use crate::app::listing::Listing;
 use crate::app::panel::{Asked, Input, Panel, Prompt, Question};
-use crate::app::{App, lab};
+use crate::app::{App, lab, ondisk};
 use crate::engine::protocol::Renoise;
 use crate::text::search;
 
@@ -335,9 +335,9 @@ impl App {
             (Question::Overwrite(path) | Question::ChangedOnDisk(path), "o") => {
                 file::request_save(self, path, Expect::Anything);
             }
-            (Question::ChangedOnDisk(path), "r") => {
+            (Question::ChangedOnDisk(_), look @ ("d" | "r")) => {
                 self.outbox.after_save = None;
-                self.emit(crate::app::effect::Effect::Open(path));
+                if look == "d" { ondisk::differ(self) } else { ondisk::take_over(self) }
             }
             (Question::Replace { hit, with, .. }, "y") => replace::replace(self, hit, with),
             (Question::Replace { hit, .. }, "n") => replace::pass(self, &hit),

@@ -2,6 +2,7 @@
 //!
 //! Order is what makes it safe: a recovery file is removed after the save that made it needless, never before.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::time::SystemTime;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::app::effect::SaveRequest;
-use crate::app::message::{Message, Recovered, SaveError, Stamp};
+use crate::app::message::{Message, OnDisk, Recovered, SaveError, Stamp};
 use crate::app::notice::{Notice, Severity};
 use crate::shell::FileArg;
 use crate::shell::journal::{Journals, Past};
@@ -20,6 +21,7 @@ use crate::shell::recovery::Store;
 use crate::shell::session::Reply;
 use crate::shell::{files, remembered, save, sidecar};
 use crate::text::buffer::Buffer;
+use crate::text::diff;
 use crate::text::journal::Entry;
 
 /// Something to be done with files.
@@ -39,6 +41,8 @@ pub(crate) enum Job {
     RemoveRecovery { document: u64, path: Option<PathBuf> },
     /// Answered only if it fails.
     RememberModel(String),
+    /// Answered with [`Message::OnDisk`].
+    Look { document: u64, path: PathBuf, contents: Buffer, take: bool },
     /// Answered with [`Message::DiskChanged`] if the file is another, once for each other file.
     Compare { path: PathBuf, stamp: Stamp },
 }
@@ -67,7 +71,7 @@ impl Disk {
         replies: UnboundedSender<Reply>,
     ) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel();
-        let mut worker = Worker { store, journals, habits, replies, complained: false, told: None };
+        let mut worker = Worker { store, journals, habits, replies, complained: false, told: BTreeMap::new() };
         let thread = thread::Builder::new().name("disk".to_owned()).spawn(move || worker.run(&queue))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
@@ -97,8 +101,8 @@ struct Worker {
     replies: UnboundedSender<Reply>,
     /// The user was told that recovery files cannot be written.
     complained: bool,
-    /// The foreign change that the user was told of.
-    told: Option<(PathBuf, Stamp)>,
+    /// The foreign changes that the user was told of.
+    told: BTreeMap<PathBuf, Stamp>,
 }
 
 impl Worker {
@@ -155,6 +159,10 @@ impl Worker {
                 let back = path.as_deref().map_or(Ok(()), |path| self.journals.back(path));
                 self.complain(back.err().map(|error| unjournalled(&error)));
             }
+            Job::Look { document, path, contents, take } => {
+                let found = look(&files::expand_home(&path), &contents, take);
+                self.reply(Message::OnDisk { document, revision: contents.revision(), found });
+            }
             Job::Compare { path, stamp } => self.compare(&path, stamp),
         }
     }
@@ -201,14 +209,30 @@ impl Worker {
     fn compare(&mut self, path: &Path, known: Stamp) {
         // A file that is gone is simply written again.
         let Ok(metadata) = path.metadata() else { return };
-        let found = Some((path.to_owned(), files::stamp(&metadata)));
-        if found.as_ref().is_some_and(|(_, stamp)| *stamp == known) {
-            self.told = None;
-        } else if self.told != found {
-            self.told = found;
+        let found = files::stamp(&metadata);
+        if found == known {
+            self.told.remove(path);
+        } else if self.told.insert(path.to_owned(), found) != Some(found) {
             self.reply(Message::DiskChanged(path.to_owned()));
         }
     }
+}
+
+/// Reads a file beside the text that is in the editor.
+fn look(path: &Path, contents: &Buffer, take: bool) -> Result<OnDisk, String> {
+    let name = path.display();
+    let opened = files::open(path, None).map_err(|why| format!("{why}."))?;
+    let Some(stamp) = opened.stamp else {
+        return Err(format!("{name} is not there any more; saving writes it again."));
+    };
+    let (theirs, ours) = (opened.text, contents.text());
+    Ok(if theirs == ours {
+        OnDisk::Same(stamp)
+    } else if take {
+        OnDisk::Other { edits: diff::line_edits(&ours, &theirs), stamp, encoding: opened.encoding }
+    } else {
+        OnDisk::Differs(diff::unified((&format!("{name} on disk"), &theirs), (&format!("{name} here"), &ours)))
+    })
 }
 
 fn unjournalled(error: &io::Error) -> String {
@@ -229,6 +253,9 @@ fn answer_to_failure(job: &Job) -> Message {
         Job::Open(path) | Job::OpenBehind(FileArg { path, .. }) => Message::Opened(Err(why(path, "opened"))),
         Job::Save(request) => {
             Message::Saved { document: request.document, result: Err(SaveError::Failed(why(&request.path, "saved"))) }
+        }
+        Job::Look { document, path, contents, .. } => {
+            Message::OnDisk { document: *document, revision: contents.revision(), found: Err(why(path, "compared")) }
         }
         Job::RememberModel(_) => Message::Notice(Notice::new(
             Severity::Warning,

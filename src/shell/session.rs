@@ -297,6 +297,9 @@ impl Session {
                 let replies = self.replies.clone();
                 film::record(*request, move |notice| drop(replies.send(Reply::Message(Message::Notice(notice)))));
             }
+            Effect::LookAtDisk { document, path, contents, take } => {
+                self.disk.send(Job::Look { document, path, contents, take });
+            }
             Effect::SetClipboard(text) => {
                 if let Some(text) = self.clipboard.set(text) {
                     self.copy_through_terminal(&text);
@@ -354,9 +357,8 @@ impl Session {
     }
 
     fn compare_with_disk(&self) {
-        let document = self.app.document();
-        if let (Some(path), Some(stamp)) = (document.path(), document.stamp()) {
-            self.disk.send(Job::Compare { path: path.clone(), stamp });
+        for (path, stamp) in self.app.known_files() {
+            self.disk.send(Job::Compare { path, stamp });
         }
     }
 

@@ -1,9 +1,12 @@
-//! Word by word, what of one text another does not have.
+//! Word by word and line by line, what of one text another does not have.
 
 use std::ops::Range;
+use std::time::Duration;
 
-use similar::{Algorithm, DiffTag, capture_diff_slices};
+use similar::{Algorithm, DiffTag, TextDiff, capture_diff_slices};
 use unicode_segmentation::UnicodeSegmentation;
+
+use crate::text::change::Edit;
 
 /// Stands where words of the other text are missing.
 pub const MISSING: &str = "‸";
@@ -76,9 +79,41 @@ pub fn against(other: &str, text: &str) -> Vec<Piece> {
     pieces
 }
 
+/// For so long the fewest lines that differ are looked for; then more of them than need be are taken to differ.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+fn by_lines<'a>(old: &'a str, new: &'a str) -> TextDiff<'a, 'a, str> {
+    TextDiff::configure().timeout(PATIENCE).diff_lines(old, new)
+}
+
+/// The edits that make one text the other, by lines.
+pub fn line_edits(old: &str, new: &str) -> Vec<Edit> {
+    let diff = by_lines(old, new);
+    let (mut gone, mut come) = (diff.iter_old_slices(), diff.iter_new_slices());
+    let mut at = 0;
+    let mut edits = Vec::new();
+    for op in diff.ops() {
+        let (tag, old, new) = op.as_tag_tuple();
+        let start = at;
+        at += gone.by_ref().take(old.len()).map(|line| line.chars().count()).sum::<usize>();
+        let text: String = come.by_ref().take(new.len()).collect();
+        if tag != DiffTag::Equal {
+            edits.push(Edit { range: start..at, text });
+        }
+    }
+    edits
+}
+
+/// How one text became the other, as a unified diff with three lines around each change. Each comes with its name.
+pub fn unified(old: (&str, &str), new: (&str, &str)) -> String {
+    by_lines(old.1, new.1).unified_diff().header(old.0, new.0).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::buffer::Buffer;
+    use crate::text::change::ChangeSet;
     use proptest::prelude::*;
 
     fn drawn(other: &str, text: &str) -> String {
@@ -96,7 +131,23 @@ mod tests {
         assert_eq!(drawn("Häuser am See", "Häuser am Meer"), "Häuser am [Meer]");
     }
 
+    #[test]
+    fn lines_that_differ_stand_in_a_unified_diff() {
+        let told = unified(("a on disk", "one\ntwo\nthree\n"), ("a here", "one\nzwei\nthree"));
+        let lines: Vec<&str> = told.lines().collect();
+        assert_eq!(lines[..2], ["--- a on disk", "+++ a here"]);
+        assert_eq!(lines[3..7], [" one", "-two", "-three", "+zwei"]);
+        assert_eq!(unified(("a", "x"), ("b", "x")), "");
+    }
+
     proptest! {
+        #[test]
+        fn edits_by_lines_lead_to_the_other_text(a in "[abé\r\n]{0,16}", b in "[abé\r\n]{0,16}") {
+            let mut buffer = Buffer::from_text(&a);
+            buffer.apply(&ChangeSet::new(buffer.len(), line_edits(&a, &b))).unwrap();
+            prop_assert_eq!(buffer.text(), b);
+        }
+
         #[test]
         fn putting_back_what_changed_gives_the_old_text(a in "[ab é]{0,12}", b in "[ab é]{0,12}") {
             let old: Vec<char> = a.chars().collect();

@@ -120,6 +120,41 @@ fn a_file_that_changed_or_vanished_under_the_editor_costs_nothing() {
     session.quit();
 }
 
+#[test]
+fn what_another_program_wrote_is_told_shown_and_taken_over_and_undo_brings_back_what_was_here() {
+    let place = Place::new();
+    place.write("a.txt", "one\ntwo\nthree\n");
+    let mut session = place.without_model("a.txt");
+    session.wait_for("three");
+    session.type_text("zero ");
+    place.write("a.txt", "one\ndeux, they wrote\nthree\n");
+    // The terminal says that its window has the focus again.
+    session.type_text("\x1b[I");
+    session.wait_for("a.txt was changed on disk by another program");
+    session.keys("ctrl-s");
+    session.wait_for("was changed by another program since it was read");
+    session.keys("d");
+    session.wait_for("-deux, they wrote");
+    session.wait_for("+zero one");
+    session.wait_for("--- a.txt on disk");
+    session.keys("ctrl-w");
+    session.wait_until("the differences to be closed", |screen| !screen.contains("--- a.txt"));
+    session.keys("ctrl-s");
+    session.wait_for("was changed by another program since it was read");
+    session.keys("r");
+    session.wait_for("a.txt was read again");
+    session.wait_for("deux, they wrote");
+    session.wait_until("what was typed to be gone", |screen| !screen.contains("zero one"));
+    // It is what the file has: nothing is asked.
+    session.keys("ctrl-s");
+    session.wait_for("Saved a.txt");
+    session.keys("ctrl-z");
+    session.wait_for("zero one");
+    session.save("a.txt");
+    assert_eq!(place.read("a.txt"), "zero one\ntwo\nthree\n");
+    session.quit();
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_told_and_the_text_can_be_saved_elsewhere() {

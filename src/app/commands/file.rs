@@ -255,12 +255,6 @@ fn put(app: &mut App, document: Document, at: Option<(usize, usize)>) {
     go_to(app, line, column);
 }
 
-/// Another program wrote this file.
-pub(crate) fn changed_on_disk(app: &mut App, path: &std::path::Path) {
-    let name = path.display();
-    app.warn(format!("{name} was changed on disk by another program; saving will ask before it overwrites that."));
-}
-
 /// Puts the caret at a line and a column, both 1-based, or as near as there is.
 pub(crate) fn go_to(app: &mut App, line: usize, column: usize) {
     let buffer = app.document.buffer();

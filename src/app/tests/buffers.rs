@@ -2,9 +2,11 @@
 
 use super::Desk;
 use crate::app::effect::Effect;
-use crate::app::message::{Message, Opened, SaveError, SavedFile, Stamp};
+use crate::app::message::{Message, OnDisk, Opened, SaveError, SavedFile, Stamp};
 use crate::app::panel::{Panel, Question, Then};
 use crate::app::status::status;
+use crate::text::change::Edit;
+use crate::text::encoding::Encoding;
 
 fn open(desk: &mut Desk, name: &str, text: &str) {
     let opened = Opened { path: Some(name.into()), text: text.into(), ..Opened::default() };
@@ -187,4 +189,64 @@ fn what_came_through_a_pipe_stays_when_another_document_is_opened() {
     assert_eq!(name(&desk), "b.txt 3/3");
     desk.keys("ctrl-pageup");
     assert_eq!((name(&desk).as_str(), desk.text().as_str()), ("untitled 2/3", "piped"));
+}
+
+fn looked(desk: &Desk) -> (u64, u64, bool) {
+    let look = |effect: &Effect| match effect {
+        Effect::LookAtDisk { document, contents, take, .. } => Some((*document, contents.revision(), *take)),
+        _ => None,
+    };
+    desk.effects.iter().rev().find_map(look).unwrap()
+}
+
+#[test]
+fn how_the_file_differs_is_shown_beside_and_shown_anew_in_the_same_place() {
+    let mut desk = Desk::new("one[|]");
+    desk.send(Message::DiskChanged("a.txt".into()));
+    assert!(desk.notice().contains("disk-diff shows how"), "{}", desk.notice());
+    desk.keys("ctrl-s");
+    let document = desk.app.document().id();
+    desk.send(Message::Saved { document, result: Err(SaveError::ChangedOnDisk("a.txt".into())) });
+    for text in ["-two\n+one\n", "-three\n+one\n"] {
+        if !matches!(desk.app.panel(), Panel::Question(_)) {
+            desk.keys("ctrl-p \"disk-diff\" enter");
+        } else {
+            desk.keys("d");
+        }
+        let (document, revision, take) = looked(&desk);
+        assert!(!take);
+        desk.send(Message::OnDisk { document, revision, found: Ok(OnDisk::Differs(text.into())) });
+        assert_eq!((name(&desk).as_str(), desk.text().as_str()), ("differences.diff 2/2", text));
+        desk.keys("ctrl-pageup");
+        assert_eq!((name(&desk).as_str(), desk.text().as_str()), ("a.txt 1/2", "one"));
+    }
+    desk.keys("ctrl-p \"disk-diff\" enter");
+    let (document, revision, _) = looked(&desk);
+    desk.send(Message::OnDisk { document, revision, found: Err("a.txt is not there any more.".into()) });
+    assert_eq!(desk.notice(), "a.txt is not there any more.");
+}
+
+#[test]
+fn what_is_on_disk_is_taken_over_as_one_undo_step_and_holes_stay() {
+    let mut desk = Desk::new("one\ntwo\n⟦three⟧[|]\n");
+    desk.keys("ctrl-p \"disk-read\" enter \"x\"");
+    let stamp = Stamp { modified: None, len: 9 };
+    let edit = |range, text: &str| Edit { range, text: text.into() };
+    let other = |edits| Ok(OnDisk::Other { edits, stamp, encoding: Encoding::Utf8 });
+    let document = desk.app.document().id();
+    // It was edited meanwhile: what was found is of another text.
+    let before = looked(&desk);
+    desk.send(Message::OnDisk { document, revision: before.1, found: other(vec![edit(0..3, "uno")]) });
+    let (_, revision, take) = looked(&desk);
+    assert!(take && revision != before.1 && desk.text().starts_with("one"));
+    desk.send(Message::OnDisk { document, revision, found: other(vec![edit(0..4, ""), edit(4..8, "zwei\n")]) });
+    assert_eq!(desk.drawing(), "zwei\n⟦three⟧x[|]\n");
+    assert!(!desk.app.document().is_dirty(), "it is what the file has");
+    desk.keys("ctrl-z");
+    assert_eq!(desk.drawing(), "one\ntwo\n⟦three⟧x[|]\n");
+    assert!(desk.app.document().is_dirty());
+    desk.keys("ctrl-p \"disk-diff\" enter");
+    let (_, revision, _) = looked(&desk);
+    desk.send(Message::OnDisk { document, revision, found: Ok(OnDisk::Same(stamp)) });
+    assert!(!desk.app.document().is_dirty() && desk.notice().contains("is on disk what it is here"));
 }

@@ -1,0 +1,78 @@
+//! The file of a document as another program left it: told, shown as differences, taken over as one undo step.
+//!
+//! The shell reads and compares, so that a large file holds up nobody; what comes back says of which text it speaks, and is
+//! asked for again if that was edited meanwhile.
+
+use std::path::Path;
+
+use crate::app::App;
+use crate::app::document::{Change, Document};
+use crate::app::effect::Effect;
+use crate::app::message::{OnDisk, Opened};
+use crate::text::change::ChangeSet;
+use crate::text::history::EditKind;
+
+/// What the differences are called, as a text of the program's own; a diff by its end.
+pub(crate) const TITLE: &str = "differences.diff";
+
+/// Shows how the file differs from the document.
+pub(crate) fn differ(app: &mut App) {
+    look(app, false);
+}
+
+/// Makes the document's text that of the file.
+pub(crate) fn take_over(app: &mut App) {
+    look(app, true);
+}
+
+fn look(app: &mut App, take: bool) {
+    let Some(path) = app.document.path().cloned() else {
+        app.inform("The document is in no file yet; {save} saves it.");
+        return;
+    };
+    app.document.break_group();
+    let (document, contents) = (app.document.id(), app.document.buffer().clone());
+    app.emit(Effect::LookAtDisk { document, path, contents, take });
+}
+
+/// Another program wrote this file.
+pub(crate) fn changed(app: &mut App, path: &Path) {
+    let name = path.display();
+    app.warn(format!(
+        "{name} was changed on disk by another program: {{palette}} disk-diff shows how, {{palette}} disk-read takes it over."
+    ));
+}
+
+/// What the shell found, beside the document's text of this revision.
+pub(crate) fn found(app: &mut App, document: u64, revision: u64, found: Result<OnDisk, String>) {
+    app.with_document(document, |app| take(app, revision, found));
+}
+
+fn take(app: &mut App, revision: u64, found: Result<OnDisk, String>) {
+    let Some(path) = app.document.path().cloned() else { return };
+    let name = path.display();
+    let is_current = revision == app.document.buffer().revision();
+    match found {
+        Err(why) => app.complain(why),
+        Ok(OnDisk::Same(stamp)) => {
+            app.document.saved(path.clone(), stamp, revision);
+            app.inform(format!("{name} is on disk what it is here."));
+        }
+        Ok(OnDisk::Differs(text)) => {
+            if let Some(place) = app.place_of_title(TITLE) {
+                app.show_document(place);
+            }
+            app.put_document(Document::opened(&Opened { title: Some(TITLE), text, ..Opened::default() }));
+            app.inform("Lines with - are on disk, those with + are yours; {close} goes back.");
+        }
+        Ok(OnDisk::Other { .. }) if !is_current => take_over(app),
+        Ok(OnDisk::Other { edits, stamp, encoding }) => {
+            let set = ChangeSet::new(app.document.buffer().len(), edits);
+            app.document.edit(Change::new(set, EditKind::Other).from("what is on disk".to_owned()), app.outbox.now);
+            app.document.set_encoding(encoding);
+            let revision = app.document.buffer().revision();
+            app.document.saved(path.clone(), stamp, revision);
+            app.inform(format!("{name} was read again; {{undo}} brings back what was here."));
+        }
+    }
+}
