@@ -234,7 +234,7 @@ struct First {
 fn first_document(files: &[FileArg], document: InitialDocument) -> anyhow::Result<First> {
     let Some(first) = files.first() else {
         let InitialDocument { title, text, holes, name, source } = document;
-        let opened = Opened { path: name, title, text, holes, ..Opened::default() };
+        let opened = Opened { path: name, title, text: text.into(), holes, ..Opened::default() };
         return Ok(First { opened, source });
     };
     let opened = files::open(&first.path, first.at).map_err(|why| anyhow!(why))?;

@@ -65,7 +65,7 @@ impl Document {
         }
         Self {
             id: 0,
-            buffer: Buffer::from_text(&file.text),
+            buffer: file.text.clone(),
             history: History::new(),
             selection: Selections::default(),
             holes,

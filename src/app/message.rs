@@ -10,7 +10,7 @@ use crate::app::highlight::Highlighted;
 use crate::app::key::Key;
 use crate::app::notice::Notice;
 use crate::engine::protocol::Event;
-use crate::text::buffer::LineEnding;
+use crate::text::buffer::{Buffer, LineEnding};
 use crate::text::change::Edit;
 use crate::text::encoding::Encoding;
 use crate::text::history::Record;
@@ -157,7 +157,7 @@ pub struct Opened {
     /// What a text of the program's own is called.
     pub title: Option<&'static str>,
     /// Its text.
-    pub text: String,
+    pub text: Buffer,
     /// What its project says about it.
     pub style: FileStyle,
     /// How the file writes it as bytes.

@@ -62,6 +62,7 @@ fn take(app: &mut App, revision: u64, found: Result<OnDisk, String>) {
             if let Some(place) = app.place_of_title(TITLE) {
                 app.show_document(place);
             }
+            let text = text.into();
             app.put_document(Document::opened(&Opened { title: Some(TITLE), text, ..Opened::default() }));
             app.inform("Lines with - are on disk, those with + are yours; {close} goes back.");
         }

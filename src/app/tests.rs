@@ -68,7 +68,7 @@ impl Desk {
             }
         }
         let mut app = App::new(Settings { seed: 7, ..Settings::default() });
-        let opened = Opened { path: Some("a.txt".into()), text, ..Opened::default() };
+        let opened = Opened { path: Some("a.txt".into()), text: text.into(), ..Opened::default() };
         app.update(Duration::ZERO, Message::Opened(Ok(opened)));
         for range in holes {
             app.document.edit_holes(Duration::ZERO, |all| _ = all.add(range, HoleLength::Auto));

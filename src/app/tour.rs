@@ -3,6 +3,8 @@
 //! Its text, `assets/tour.md`, names keys by their commands: `{run}` is the key that is shown for that command, `{help@run}`
 //! the one that a run has for it, in the keymap in use, set apart by backticks. `{gap 3}` is a hole of 3 tokens. Lines of a paragraph are one line.
 
+use std::ops::Range;
+
 use crate::app::command::find;
 use crate::app::keymap::{CONTEXTS, Keymap};
 use crate::app::message::Opened;
@@ -15,39 +17,39 @@ const TEXT: &str = include_str!("../../assets/tour.md");
 
 /// The tour with the keys of a keymap.
 pub fn tour(keys: &Keymap) -> Opened {
-    let mut opened = Opened { title: Some(TITLE), ..Opened::default() };
+    let (mut text, mut holes) = (String::new(), Vec::new());
     for paragraph in TEXT.trim_end().split("\n\n") {
-        if !opened.text.is_empty() {
-            opened.text.push_str("\n\n");
+        if !text.is_empty() {
+            text.push_str("\n\n");
         }
-        write(&paragraph.replace('\n', " "), keys, &mut opened);
+        write(&paragraph.replace('\n', " "), keys, (&mut text, &mut holes));
     }
-    opened.text.push('\n');
-    opened
+    text.push('\n');
+    Opened { title: Some(TITLE), text: text.into(), holes, ..Opened::default() }
 }
 
 /// Writes a paragraph, with keys and holes in the place of what stands in braces. What is neither stays as it is.
-fn write(paragraph: &str, keys: &Keymap, opened: &mut Opened) {
+fn write(paragraph: &str, keys: &Keymap, (text, holes): (&mut String, &mut Vec<(Range<usize>, HoleLength)>)) {
     let mut rest = paragraph;
     while let Some((before, behind)) = rest.split_once('{') {
-        opened.text.push_str(before);
+        text.push_str(before);
         rest = behind;
         let Some((name, after)) = behind.split_once('}') else {
-            opened.text.push('{');
+            text.push('{');
             continue;
         };
         if let Some(length) = gap(name) {
-            let at = opened.text.chars().count();
-            opened.holes.push((at..at, length));
+            let at = text.chars().count();
+            holes.push((at..at, length));
         } else if let Some(key) = key(name, keys) {
-            opened.text.extend(["`", &key, "`"]);
+            text.extend(["`", &key, "`"]);
         } else {
-            opened.text.push('{');
+            text.push('{');
             continue;
         }
         rest = after;
     }
-    opened.text.push_str(rest);
+    text.push_str(rest);
 }
 
 /// `gap 3`.
@@ -76,18 +78,20 @@ mod tests {
         for scheme in [Scheme::Modeless, Scheme::Modal] {
             let keys = Keymap::of(scheme);
             let tour = tour(&keys);
-            assert!(!tour.text.contains(['{', '}']), "{}", tour.text);
+            let text = tour.text.text();
+            assert!(!text.contains(['{', '}']), "{text}");
             assert!(tour.holes.len() > 6);
-            let chars: Vec<char> = tour.text.chars().collect();
+            let chars: Vec<char> = text.chars().collect();
             assert!(tour.holes.iter().all(|(range, _)| range.is_empty() && chars[range.start - 1] == ' '));
             // A user's own key is the one that is named.
             let mut other = keys.clone();
             assert_eq!(other.bind(Context::Text, "f9", "run"), Ok(None));
-            assert!(super::tour(&other).text.contains("f9") && !tour.text.contains("f9"));
+            assert!(super::tour(&other).text.text().contains("f9") && !text.contains("f9"));
         }
-        let mut opened = Opened::default();
-        write("a {nonsense} {gap x} {run@nowhere} { b", &Keymap::of(Scheme::Modeless), &mut opened);
-        assert_eq!(opened.text, "a {nonsense} {gap x} {run@nowhere} { b", "unknown ones would be seen");
+        let mut text = String::new();
+        let (keys, holes) = (Keymap::of(Scheme::Modeless), &mut Vec::new());
+        write("a {nonsense} {gap x} {run@nowhere} { b", &keys, (&mut text, holes));
+        assert_eq!(text, "a {nonsense} {gap x} {run@nowhere} { b", "unknown ones would be seen");
     }
 
     #[test]

@@ -102,7 +102,7 @@ fn documents(files: &[String]) -> anyhow::Result<(Option<InitialDocument>, Vec<F
 /// The tour, with the keys that are in use.
 fn tour(keys: &Keymap) -> InitialDocument {
     let Opened { title, text, holes, .. } = tour::tour(keys);
-    InitialDocument { title, text, holes, name: None, source: Source::Input }
+    InitialDocument { title, text: text.text(), holes, name: None, source: Source::Input }
 }
 
 /// The welcome text with its holes, in characters.

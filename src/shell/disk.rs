@@ -225,10 +225,11 @@ fn look(path: &Path, contents: &Buffer, take: bool) -> Result<OnDisk, String> {
     let Some(stamp) = opened.stamp else {
         return Err(format!("{name} is not there any more; saving writes it again."));
     };
-    let (theirs, ours) = (opened.text, contents.text());
-    Ok(if theirs == ours {
-        OnDisk::Same(stamp)
-    } else if take {
+    if opened.text == *contents {
+        return Ok(OnDisk::Same(stamp));
+    }
+    let (theirs, ours) = (opened.text.text(), contents.text());
+    Ok(if take {
         OnDisk::Other { edits: diff::line_edits(&ours, &theirs), stamp, encoding: opened.encoding }
     } else {
         OnDisk::Differs(diff::unified((&format!("{name} on disk"), &theirs), (&format!("{name} here"), &ours)))
@@ -312,7 +313,7 @@ mod tests {
         disk.send(Job::Open(path.clone()));
         disk.finish();
         assert!(matches!(next(&mut answers), Message::Saved { document: 1, result: Ok(_) }));
-        assert!(matches!(next(&mut answers), Message::Opened(Ok(opened)) if opened.text == "text"));
+        assert!(matches!(next(&mut answers), Message::Opened(Ok(opened)) if opened.text == "text".into()));
         assert_eq!(fs::read_dir(folder.path().join("recovery")).unwrap().count(), 0);
     }
 

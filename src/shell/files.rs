@@ -12,6 +12,8 @@ use directories::BaseDirs;
 
 use crate::app::message::{Opened, Stamp};
 use crate::shell::{FileArg, style};
+use crate::text::buffer::{Buffer, Incoming};
+use crate::text::encoding::Encoding;
 pub(crate) use crate::text::encoding::decode;
 
 /// See [`FileArg::parse`].
@@ -61,8 +63,14 @@ pub(crate) fn open(path: &Path, at: Option<(usize, usize)>) -> Result<Opened, St
     if !metadata.is_file() {
         return Err(format!("{name} is a device or a pipe and not a file; a pipe can be read as standard input"));
     }
-    let (bytes, stamp) = read(path).map_err(|error| unreadable(path, &error))?;
-    let (text, encoding) = decode(bytes).map_err(|why| format!("{name} {why}"))?;
+    let (text, encoding, stamp) = match read(path).map_err(|error| unreadable(path, &error))? {
+        (Some(text), stamp) => (text, Encoding::Utf8, stamp),
+        (None, _) => {
+            let (bytes, stamp) = read_whole(path).map_err(|error| unreadable(path, &error))?;
+            let (text, encoding) = decode(bytes).map_err(|why| format!("{name} {why}"))?;
+            (text.into(), encoding, stamp)
+        }
+    };
     let known = path.to_owned();
     let (path, read_only) = (Some(path.to_owned()), is_read_only(path));
     Ok(Opened {
@@ -77,8 +85,27 @@ pub(crate) fn open(path: &Path, at: Option<(usize, usize)>) -> Result<Opened, St
     })
 }
 
-/// The stamp is taken before reading: what is written in between is then noticed when saving.
-fn read(path: &Path) -> io::Result<(Vec<u8>, Stamp)> {
+/// What is read at a time.
+const PIECE: usize = 1 << 18;
+
+/// The text of a file in UTF-8, never in memory twice; none where it is in something else. The stamp is taken before reading:
+/// what is written in between is then noticed when saving.
+fn read(path: &Path) -> io::Result<(Option<Buffer>, Stamp)> {
+    let mut file = File::open(path)?;
+    let stamp = stamp(&file.metadata()?);
+    let (mut incoming, mut piece) = (Incoming::default(), vec![0; PIECE]);
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => return Ok((incoming.finish(), stamp)),
+            Ok(length) if !incoming.push(&piece[..length]) => return Ok((None, stamp)),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn read_whole(path: &Path) -> io::Result<(Vec<u8>, Stamp)> {
     let mut file = File::open(path)?;
     let stamp = stamp(&file.metadata()?);
     let mut bytes = Vec::new();
@@ -117,7 +144,7 @@ mod tests {
             let path = folder.path().join("a.txt");
             fs::write(&path, text).unwrap();
             let opened = open(&path, Some((2, 1))).unwrap();
-            assert_eq!((opened.text.as_str(), opened.at), (text, Some((2, 1))));
+            assert_eq!((opened.text.text().as_str(), opened.at), (text, Some((2, 1))));
             assert_eq!(opened.stamp.map(|stamp| stamp.len), Some(text.len() as u64));
         }
     }
@@ -127,7 +154,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new.txt");
         let opened = open(&path, None).unwrap();
-        assert_eq!((opened.path, opened.stamp, opened.text), (Some(path.clone()), None, String::new()));
+        assert_eq!((opened.path, opened.stamp, opened.text), (Some(path.clone()), None, Buffer::new()));
         assert!(!path.exists());
     }
 

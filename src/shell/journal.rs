@@ -116,9 +116,10 @@ impl Journals {
     }
 
     /// Takes up the journal of a document that was read from disk.
-    pub(crate) fn open(&mut self, path: &Path, text: &str) -> Option<Past> {
+    pub(crate) fn open(&mut self, path: &Path, text: &Buffer) -> Option<Past> {
         self.open.remove(path);
-        let mark = (text.len() as u64 <= LONGEST).then(|| mark_of([text.as_bytes()].into_iter()));
+        let rope = text.rope();
+        let mark = (rope.len_bytes() as u64 <= LONGEST).then(|| mark_of(rope.chunks().map(str::as_bytes)));
         self.bases.insert(path.to_owned(), mark);
         let mark = mark?;
         let name = self.file_of(path)?;
@@ -223,7 +224,7 @@ fn line_of(piece: &[u8]) -> Option<Line> {
 }
 
 /// What the lines come to over the text on disk, and whether nothing was done since; `None` where they are about other texts.
-fn replay(lines: Vec<Line>, disk: Mark, text: &str) -> Option<(Past, bool)> {
+fn replay(lines: Vec<Line>, disk: Mark, text: &Buffer) -> Option<(Past, bool)> {
     let is_disk = |line: &Line| matches!(line, Line::Base(mark) | Line::Saved(mark) if *mark == disk);
     let at = lines.iter().rposition(is_disk)?;
     let mut lines = lines.into_iter();
@@ -244,7 +245,7 @@ fn replay(lines: Vec<Line>, disk: Mark, text: &str) -> Option<(Past, bool)> {
             Line::Base(_) | Line::Saved(_) => last_mark = (known.steps.clone(), known.applied),
         }
     }
-    let at_mark = Replay { text: Buffer::from_text(text), ..known };
+    let at_mark = Replay { text: text.clone(), ..known };
     let (mut now, mut untouched) = (at_mark.clone(), true);
     for line in lines {
         let next = match line {
@@ -261,7 +262,7 @@ fn replay(lines: Vec<Line>, disk: Mark, text: &str) -> Option<(Past, bool)> {
         let Some(next) = next else { break };
         now = next;
     }
-    let unsaved = Some(now.text.text()).filter(|unsaved| unsaved != text);
+    let unsaved = (now.text != *text).then(|| now.text.text());
     Some((Past { steps: at_mark.steps, applied: at_mark.applied, unsaved }, untouched))
 }
 
@@ -372,7 +373,7 @@ mod tests {
         fn new(text: &str) -> Self {
             let folder = tempfile::tempdir().unwrap();
             let mut journals = Journals::at(Some(folder.path().to_owned()));
-            assert!(journals.open(Path::new(PATH), text).is_none());
+            assert!(journals.open(Path::new(PATH), &text.into()).is_none());
             Self { folder, journals, buffer: Buffer::from_text(text), history: History::new() }
         }
 
@@ -407,7 +408,7 @@ mod tests {
         /// Another process, which finds this text on disk.
         fn reopen(&mut self, disk: &str) -> Option<Past> {
             self.journals = Journals::at(Some(self.folder.path().to_owned()));
-            self.journals.open(Path::new(PATH), disk)
+            self.journals.open(Path::new(PATH), &disk.into())
         }
     }
 
@@ -522,7 +523,7 @@ mod tests {
         assert_eq!(fs::metadata(desk.file()).unwrap().mode() & 0o777, 0o600);
         let mut other = Journals::at(Some(desk.folder.path().to_owned()));
         let text = desk.buffer.text();
-        assert!(other.open(Path::new(PATH), &text).is_none(), "it is another session's");
+        assert!(other.open(Path::new(PATH), &desk.buffer).is_none(), "it is another session's");
         assert!(fs::metadata(desk.file()).unwrap().len() > COMPACT);
         assert!(desk.reopen(&text).is_some());
         assert!(fs::metadata(desk.file()).unwrap().len() < COMPACT);

@@ -133,7 +133,7 @@ impl Store {
 
     /// The newest text that an earlier session left for this document and that differs from `current`. It is ours from
     /// then on: writing overwrites it, and no other process is offered it.
-    pub(crate) fn find(&mut self, path: Option<&Path>, current: &str, now: SystemTime) -> Option<Recovered> {
+    pub(crate) fn find(&mut self, path: Option<&Path>, current: &Buffer, now: SystemTime) -> Option<Recovered> {
         let key = key(path);
         if !self.keeps || self.held.iter().any(|held| held.key == key) {
             return None;
@@ -141,7 +141,7 @@ impl Store {
         let mut newest: Option<Left> = None;
         for file in self.files_of(&key) {
             let Some(left) = read_left(&key, file) else { continue };
-            if left.text == current {
+            if current.rope() == left.text.as_str() {
                 let _ = fs::remove_file(&left.held.file);
             } else if newest.as_ref().is_none_or(|newest| newest.header.time <= left.header.time) {
                 newest = Some(left);
@@ -325,13 +325,13 @@ mod tests {
         write(&mut dying, Some(&path), "one", NOW);
         write(&mut dying, Some(&path), "two\r\nwith {\"json\"}\n", NOW);
         assert_eq!(place.count(), 1);
-        assert_eq!(place.session().find(Some(&path), "", NOW), None, "its process lives");
+        assert_eq!(place.session().find(Some(&path), &"".into(), NOW), None, "its process lives");
         drop(dying);
 
         let mut next = place.session();
-        let found = next.find(Some(&path), "on disk", later(12)).unwrap();
+        let found = next.find(Some(&path), &"on disk".into(), later(12)).unwrap();
         assert_eq!((found.text.as_str(), found.when.as_str()), ("two\r\nwith {\"json\"}\n", "12 minutes ago"));
-        assert_eq!(place.session().find(Some(&path), "", NOW), None, "it is taken");
+        assert_eq!(place.session().find(Some(&path), &"".into(), NOW), None, "it is taken");
         next.remove((1, Some(&path)));
         assert_eq!(place.count(), 0);
     }
@@ -342,11 +342,11 @@ mod tests {
         let path = place.path("a.txt");
         write(&mut place.session(), Some(&path), "one", NOW);
         let mut next = place.session();
-        assert!(next.find(Some(&path), "", NOW).is_some());
+        assert!(next.find(Some(&path), &"".into(), NOW).is_some());
         write(&mut next, Some(&path), "two", NOW);
         assert_eq!(place.count(), 1);
         drop(next);
-        assert_eq!(text_of(place.session().find(Some(&path), "", NOW)).as_deref(), Some("two"));
+        assert_eq!(text_of(place.session().find(Some(&path), &"".into(), NOW)).as_deref(), Some("two"));
     }
 
     #[test]
@@ -354,7 +354,7 @@ mod tests {
         let place = Place::new();
         let path = place.path("a.txt");
         write(&mut place.session(), Some(&path), "same", NOW);
-        assert_eq!(place.session().find(Some(&path), "same", NOW), None);
+        assert_eq!(place.session().find(Some(&path), &"same".into(), NOW), None);
         assert_eq!(place.count(), 0);
     }
 
@@ -369,9 +369,9 @@ mod tests {
         dying.remove((1, Some(&a)));
         drop(dying);
         let mut next = place.session();
-        assert_eq!(next.find(Some(&a), "", NOW), None);
-        assert_eq!(text_of(next.find(Some(&b), "", NOW)).as_deref(), Some("b"));
-        assert_eq!(text_of(next.find(None, "", NOW)).as_deref(), Some("none"));
+        assert_eq!(next.find(Some(&a), &"".into(), NOW), None);
+        assert_eq!(text_of(next.find(Some(&b), &"".into(), NOW)).as_deref(), Some("b"));
+        assert_eq!(text_of(next.find(None, &"".into(), NOW)).as_deref(), Some("none"));
     }
 
     #[test]
@@ -383,9 +383,9 @@ mod tests {
         write(&mut one, None, "one more", later(1));
         drop((one, two));
         let mut next = place.session();
-        assert_eq!(text_of(next.find(None, "", NOW)).as_deref(), Some("two"));
+        assert_eq!(text_of(next.find(None, &"".into(), NOW)).as_deref(), Some("two"));
         next.remove((1, None));
-        assert_eq!(text_of(place.session().find(None, "", NOW)).as_deref(), Some("one more"));
+        assert_eq!(text_of(place.session().find(None, &"".into(), NOW)).as_deref(), Some("one more"));
     }
 
     #[test]
@@ -397,7 +397,7 @@ mod tests {
         assert_eq!(place.count(), 2);
         store.remove((1, None));
         drop(store);
-        assert_eq!(text_of(place.session().find(None, "", NOW)).as_deref(), Some("two"));
+        assert_eq!(text_of(place.session().find(None, &"".into(), NOW)).as_deref(), Some("two"));
     }
 
     #[test]
@@ -420,9 +420,9 @@ mod tests {
         let name = key(Some(&path));
         fs::write(place.folder.path().join(format!("{name}.1.recovery")), b"no header\n\xff").unwrap();
         fs::write(place.folder.path().join(format!("{name}.2.recovery")), b"").unwrap();
-        assert_eq!(place.session().find(Some(&path), "", NOW), None);
+        assert_eq!(place.session().find(Some(&path), &"".into(), NOW), None);
         write(&mut place.session(), Some(&path), "text", NOW);
-        assert_eq!(text_of(place.session().find(Some(&path), "", NOW)).as_deref(), Some("text"));
+        assert_eq!(text_of(place.session().find(Some(&path), &"".into(), NOW)).as_deref(), Some("text"));
     }
 
     #[test]

@@ -7,8 +7,8 @@
 use std::fmt;
 use std::ops::Range;
 
-use ropey::Rope;
 use ropey::str_utils::byte_to_char_idx;
+use ropey::{Rope, RopeBuilder};
 use unicode_segmentation::{GraphemeCursor, GraphemeIncomplete};
 
 use crate::text::change::{ChangeSet, Edit};
@@ -50,12 +50,84 @@ impl fmt::Display for LengthMismatch {
 impl std::error::Error for LengthMismatch {}
 
 /// A text and the number of changes it has seen.
+///
+/// Equal are buffers of equal text.
 #[derive(Clone, Debug, Default)]
 pub struct Buffer {
     rope: Rope,
     revision: u64,
     /// How many of the `"\n"` have a `"\r"` before them.
     crlf: usize,
+}
+
+impl PartialEq for Buffer {
+    fn eq(&self, other: &Self) -> bool {
+        self.rope == other.rope
+    }
+}
+
+impl Eq for Buffer {}
+
+impl<T: AsRef<str>> From<T> for Buffer {
+    fn from(text: T) -> Self {
+        Self::from_text(text.as_ref())
+    }
+}
+
+/// A text that comes in pieces of bytes, so that a large file is in memory only once.
+#[derive(Default)]
+pub struct Incoming {
+    rope: RopeBuilder,
+    crlf: usize,
+    /// The piece before ended in `"\r"`.
+    after_cr: bool,
+    /// A character that is not whole yet.
+    half: Vec<u8>,
+}
+
+impl Incoming {
+    /// Takes the next piece; false where what has come is no UTF-8, or has a zero byte.
+    #[must_use]
+    pub fn push(&mut self, piece: &[u8]) -> bool {
+        let mut rest = piece;
+        while let (false, Some((byte, after))) = (self.half.is_empty(), rest.split_first()) {
+            self.half.push(*byte);
+            rest = after;
+            match std::str::from_utf8(&self.half) {
+                Ok(_) => {
+                    let half = std::mem::take(&mut self.half);
+                    self.append(&String::from_utf8_lossy(&half));
+                }
+                Err(error) if error.error_len().is_some() => return false,
+                Err(_) => {}
+            }
+        }
+        let text = match std::str::from_utf8(rest) {
+            Ok(text) => text,
+            Err(error) if error.error_len().is_some() => return false,
+            Err(error) => {
+                let (whole, half) = rest.split_at(error.valid_up_to());
+                self.half = half.to_vec();
+                std::str::from_utf8(whole).unwrap_or_default()
+            }
+        };
+        self.append(text);
+        !text.contains('\0')
+    }
+
+    fn append(&mut self, text: &str) {
+        self.crlf += text.matches("\r\n").count() + usize::from(self.after_cr && text.starts_with('\n'));
+        if !text.is_empty() {
+            self.after_cr = text.ends_with('\r');
+        }
+        self.rope.append(text);
+    }
+
+    /// The text, if its last character is whole.
+    pub fn finish(self) -> Option<Buffer> {
+        let Self { rope, crlf, half, .. } = self;
+        half.is_empty().then(|| Buffer { rope: rope.finish(), revision: 0, crlf })
+    }
 }
 
 impl Buffer {
@@ -326,7 +398,29 @@ mod tests {
         })
     }
 
+    #[test]
+    fn what_is_no_text_is_refused_wherever_it_is_cut() {
+        for bytes in [&b"a\xff"[..], b"\xc3(", b"\xe2\x82", b"a\0b", b"\xff\xfea\0"] {
+            for cut in 0..=bytes.len() {
+                let mut incoming = Incoming::default();
+                let taken = incoming.push(&bytes[..cut]) && incoming.push(&bytes[cut..]);
+                assert!(!taken || incoming.finish().is_none(), "{bytes:?} cut at {cut}");
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn pieces_of_bytes_are_the_text_they_are_of(text in "[aé字👍\r\n]{0,40}", size in 1_usize..7) {
+            let mut incoming = Incoming::default();
+            for piece in text.as_bytes().chunks(size) {
+                prop_assert!(incoming.push(piece));
+            }
+            let (come, whole) = (incoming.finish().unwrap(), Buffer::from_text(&text));
+            prop_assert_eq!(come.text(), text);
+            prop_assert_eq!((come.crlf, come.line_count()), (whole.crlf, whole.line_count()));
+        }
+
         #[test]
         fn apply_then_inverse_restores_the_text((text, change) in text_and_change()) {
             let mut buffer = Buffer::from_text(&text);

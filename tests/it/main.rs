@@ -71,3 +71,4 @@ mod tour;
 /// Models of vectors behind the engine and on the command line.
 #[cfg(unix)]
 mod vectors;
+mod widths;

@@ -37,7 +37,7 @@ impl Recording {
         let path = Some(&self.name).filter(|name| !name.is_empty()).map(Into::into);
         let stamp = path.is_some().then_some(Stamp { modified: None, len: self.text.len() as u64 });
         let at = self.holes.first().map(|hole| place_of(&self.text, hole.start));
-        Opened { path, text: self.text.clone(), holes: self.marked(), at, stamp, ..Opened::default() }
+        Opened { path, text: self.text.as_str().into(), holes: self.marked(), at, stamp, ..Opened::default() }
     }
 
     /// Shows it in a window of this many columns and rows; nothing has happened yet.

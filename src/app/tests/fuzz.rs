@@ -15,10 +15,12 @@ use super::Desk;
 use super::random::check_invariants;
 use crate::app::effect::Effect;
 use crate::app::infill::Stage;
-use crate::app::message::{Message, Mouse, MouseKind, Opened, SavedFile, Stamp};
+use crate::app::message::{Message, Mouse, MouseKind, OnDisk, Opened, SavedFile, Stamp};
 use crate::app::settings::{SETTINGS, Value};
 use crate::engine::protocol::{Event, Outcome};
 use crate::text::buffer::Buffer;
+use crate::text::diff;
+use crate::text::encoding::Encoding;
 use crate::text::journal::Replay;
 use crate::ui;
 use crate::ui::theme::{Ground, Theme};
@@ -75,7 +77,7 @@ impl Fuzz {
         let path: PathBuf = format!("{}.rs", self.opened).into();
         let text = TEXT.repeat(1 + self.dice.roll(3));
         self.journals.insert(path.clone(), Replay::of(Buffer::from_text(&text)));
-        self.send(Message::Opened(Ok(Opened { path: Some(path), text, ..Opened::default() })));
+        self.send(Message::Opened(Ok(Opened { path: Some(path), text: text.into(), ..Opened::default() })));
     }
 
     fn send(&mut self, message: Message) {
@@ -133,10 +135,30 @@ impl Fuzz {
                 let job = self.desk.job();
                 Message::Engine(Event::Ended { job, outcome: Outcome::Finished(frame) })
             }
+            19 if self.dice.roll(2) == 0 => return self.answer_look(),
             19 => return self.answer_save(),
             _ => Message::Tick,
         };
         self.send(message);
+    }
+
+    /// The shell looked at a file that was last asked about.
+    fn answer_look(&mut self) {
+        let last = self.desk.effects.iter().rev().find_map(|effect| match effect {
+            Effect::LookAtDisk { document, contents, take, .. } => Some((*document, contents.clone(), *take)),
+            _ => None,
+        });
+        let Some((document, contents, take)) = last else { return };
+        let stamp = Stamp { modified: None, len: contents.len() as u64 };
+        let edits = diff::line_edits(&contents.text(), TEXT);
+        let other = if take {
+            OnDisk::Other { edits, stamp, encoding: Encoding::Utf8 }
+        } else {
+            OnDisk::Differs(diff::unified(("there", TEXT), ("here", &contents.text())))
+        };
+        let found = [Ok(other), Ok(OnDisk::Same(stamp)), Err("it is gone.".to_owned())];
+        let found = found[self.dice.roll(3)].clone();
+        self.send(Message::OnDisk { document, revision: contents.revision(), found });
     }
 
     /// The shell saved what was last asked for.

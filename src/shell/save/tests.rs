@@ -69,7 +69,7 @@ fn encodings_are_written_as_they_were_read_and_what_they_lack_is_told() {
     for bytes in [&b"caf\xe9\r\n"[..], b"\xff\xfea\0\n\0", b"\xfe\xff\0a", b"\xef\xbb\xbfa"] {
         fs::write(&path, bytes).unwrap();
         let opened = files::open(&path, None).unwrap();
-        let contents = Buffer::from_text(&opened.text);
+        let contents = opened.text.clone();
         let request = SaveRequest {
             document: 1,
             path: path.clone(),
