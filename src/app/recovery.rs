@@ -73,6 +73,8 @@ impl App {
             return;
         }
         if other.is_some() {
+            // The document keeps its file until it is saved, which may fail.
+            self.write_journal(None);
             self.document.tell_all();
         }
         if let Some(entry) = self.document.take_entry() {

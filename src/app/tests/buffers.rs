@@ -250,3 +250,16 @@ fn what_is_on_disk_is_taken_over_as_one_undo_step_and_holes_stay() {
     desk.send(Message::OnDisk { document, revision, found: Ok(OnDisk::Same(stamp)) });
     assert!(!desk.app.document().is_dirty() && desk.notice().contains("is on disk what it is here"));
 }
+
+#[test]
+fn saving_under_another_name_leaves_nothing_out_of_the_journal_of_the_file_that_it_still_has() {
+    let mut desk = Desk::new("one[|]");
+    desk.keys("x alt-s ctrl-u \"b.txt\"");
+    let enter = Message::Key("enter".parse().unwrap());
+    let effects = desk.app.update(desk.now, enter);
+    let journalled = effects.iter().filter_map(|effect| match effect {
+        Effect::WriteJournal { path, entry } => Some((path.display().to_string(), entry.from, entry.steps.len())),
+        _ => None,
+    });
+    assert_eq!(journalled.collect::<Vec<_>>(), [("a.txt".to_owned(), 0, 1), ("b.txt".to_owned(), 0, 1)]);
+}
