@@ -254,7 +254,8 @@ fn what_is_on_disk_is_taken_over_as_one_undo_step_and_holes_stay() {
 #[test]
 fn saving_under_another_name_leaves_nothing_out_of_the_journal_of_the_file_that_it_still_has() {
     let mut desk = Desk::new("one[|]");
-    desk.keys("x alt-s ctrl-u \"b.txt\"");
+    // The first letter is told at once, the second waits.
+    desk.keys("x y alt-s ctrl-u \"b.txt\"");
     let enter = Message::Key("enter".parse().unwrap());
     let effects = desk.app.update(desk.now, enter);
     let journalled = effects.iter().filter_map(|effect| match effect {
