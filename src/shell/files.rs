@@ -63,13 +63,13 @@ pub(crate) fn open(path: &Path, at: Option<(usize, usize)>) -> Result<Opened, St
     if !metadata.is_file() {
         return Err(format!("{name} is a device or a pipe and not a file; a pipe can be read as standard input"));
     }
-    let (text, encoding, stamp) = match read(path).map_err(|error| unreadable(path, &error))? {
-        (Some(text), stamp) => (text, Encoding::Utf8, stamp),
-        (None, _) => {
-            let (bytes, stamp) = read_whole(path).map_err(|error| unreadable(path, &error))?;
-            let (text, encoding) = decode(bytes).map_err(|why| format!("{name} {why}"))?;
-            (text.into(), encoding, stamp)
-        }
+    let unreadable = |error: io::Error| unreadable(path, &error);
+    let (text, encoding, stamp) = if let (Some(text), stamp) = read(path).map_err(unreadable)? {
+        (text, Encoding::Utf8, stamp)
+    } else {
+        let (bytes, stamp) = read_whole(path).map_err(unreadable)?;
+        let (text, encoding) = decode(bytes).map_err(|why| format!("{name} {why}"))?;
+        (text.into(), encoding, stamp)
     };
     let known = path.to_owned();
     let (path, read_only) = (Some(path.to_owned()), is_read_only(path));

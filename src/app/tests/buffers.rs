@@ -208,11 +208,8 @@ fn how_the_file_differs_is_shown_beside_and_shown_anew_in_the_same_place() {
     let document = desk.app.document().id();
     desk.send(Message::Saved { document, result: Err(SaveError::ChangedOnDisk("a.txt".into())) });
     for text in ["-two\n+one\n", "-three\n+one\n"] {
-        if !matches!(desk.app.panel(), Panel::Question(_)) {
-            desk.keys("ctrl-p \"disk-diff\" enter");
-        } else {
-            desk.keys("d");
-        }
+        let is_asked = matches!(desk.app.panel(), Panel::Question(_));
+        desk.keys(if is_asked { "d" } else { "ctrl-p \"disk-diff\" enter" });
         let (document, revision, take) = looked(&desk);
         assert!(!take);
         desk.send(Message::OnDisk { document, revision, found: Ok(OnDisk::Differs(text.into())) });
