@@ -355,8 +355,13 @@ impl Document {
     /// The text was written: `revision` is that of the contents.
     pub(crate) fn saved(&mut self, path: PathBuf, stamp: Stamp, revision: u64) {
         self.path = Some(path);
-        self.stamp = Some(stamp);
         self.read_only = false;
+        self.is_on_disk(stamp, revision);
+    }
+
+    /// The file has the text of this revision.
+    pub(crate) fn is_on_disk(&mut self, stamp: Stamp, revision: u64) {
+        self.stamp = Some(stamp);
         if revision == self.buffer.revision() {
             self.history.break_group();
             self.history.mark_saved();

@@ -45,35 +45,38 @@ pub(crate) fn changed(app: &mut App, path: &Path) {
 
 /// What the shell found, beside the document's text of this revision.
 pub(crate) fn found(app: &mut App, document: u64, revision: u64, found: Result<OnDisk, String>) {
-    app.with_document(document, |app| take(app, revision, found));
-}
-
-fn take(app: &mut App, revision: u64, found: Result<OnDisk, String>) {
-    let Some(path) = app.document.path().cloned() else { return };
-    let name = path.display();
-    let is_current = revision == app.document.buffer().revision();
     match found {
         Err(why) => app.complain(why),
+        // The document on the screen may be another by now; the differences are shown beside that.
+        Ok(OnDisk::Differs(text)) => show(app, text),
         Ok(OnDisk::Same(stamp)) => {
-            app.document.saved(path.clone(), stamp, revision);
-            app.inform(format!("{name} is on disk what it is here."));
+            app.with_document(document, |app| {
+                app.document.is_on_disk(stamp, revision);
+                app.inform(format!("{} is on disk what it is here.", app.document.name()));
+            });
         }
-        Ok(OnDisk::Differs(text)) => {
-            if let Some(place) = app.place_of_title(TITLE) {
-                app.show_document(place);
-            }
-            let text = text.into();
-            app.put_document(Document::opened(&Opened { title: Some(TITLE), text, ..Opened::default() }));
-            app.inform("Lines with - are on disk, those with + are yours; {close} goes back.");
-        }
-        Ok(OnDisk::Other { .. }) if !is_current => take_over(app),
         Ok(OnDisk::Other { edits, stamp, encoding }) => {
-            let set = ChangeSet::new(app.document.buffer().len(), edits);
-            app.document.edit(Change::new(set, EditKind::Other).from("what is on disk".to_owned()), app.outbox.now);
-            app.document.set_encoding(encoding);
-            let revision = app.document.buffer().revision();
-            app.document.saved(path.clone(), stamp, revision);
-            app.inform(format!("{name} was read again; {{undo}} brings back what was here."));
+            app.with_document(document, |app| {
+                if revision != app.document.buffer().revision() {
+                    take_over(app);
+                    return;
+                }
+                let set = ChangeSet::new(app.document.buffer().len(), edits);
+                let change = Change::new(set, EditKind::Other).from("what is on disk".to_owned());
+                app.document.edit(change, app.outbox.now);
+                app.document.set_encoding(encoding);
+                app.document.is_on_disk(stamp, app.document.buffer().revision());
+                app.inform(format!("{} was read again; {{undo}} brings back what was here.", app.document.name()));
+            });
         }
     }
+}
+
+fn show(app: &mut App, differences: String) {
+    if let Some(place) = app.place_of_title(TITLE) {
+        app.show_document(place);
+    }
+    let opened = Opened { title: Some(TITLE), text: differences.into(), ..Opened::default() };
+    app.put_document(Document::opened(&opened));
+    app.inform("Lines with - are on disk, those with + are yours; {close} goes back.");
 }

@@ -34,6 +34,10 @@ pub(crate) fn save_as(app: &mut App) {
 pub(crate) fn save_to(app: &mut App, path: PathBuf) {
     if app.document.path() == Some(&path) {
         save(app);
+    } else if app.place_of_file(&path).is_some() {
+        // Each would undo what the other wrote, in the file and in its journal.
+        let name = path.display();
+        app.complain(format!("{name} is open as another document; close that one, or save under another name."));
     } else {
         request_save(app, path, Expect::Nothing);
     }

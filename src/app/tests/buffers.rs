@@ -219,6 +219,11 @@ fn how_the_file_differs_is_shown_beside_and_shown_anew_in_the_same_place() {
     }
     desk.keys("ctrl-p \"disk-diff\" enter");
     let (document, revision, _) = looked(&desk);
+    // Whatever is on the screen when the answer comes, all keep their places.
+    open(&mut desk, "b.txt", "two");
+    desk.send(Message::OnDisk { document, revision, found: Ok(OnDisk::Differs("-four\n".into())) });
+    let places: Vec<String> = desk.app.listed().into_iter().map(|listed| listed.name).collect();
+    assert_eq!(places, ["a.txt", "b.txt", "differences.diff"]);
     desk.send(Message::OnDisk { document, revision, found: Err("a.txt is not there any more.".into()) });
     assert_eq!(desk.notice(), "a.txt is not there any more.");
 }
@@ -260,4 +265,13 @@ fn saving_under_another_name_leaves_nothing_out_of_the_journal_of_the_file_that_
         _ => None,
     });
     assert_eq!(journalled.collect::<Vec<_>>(), [("a.txt".to_owned(), 0, 1), ("b.txt".to_owned(), 0, 1)]);
+}
+
+#[test]
+fn a_document_is_not_saved_over_another_that_is_open() {
+    let mut desk = Desk::new("one[|]");
+    open(&mut desk, "b.txt", "two");
+    desk.keys("alt-s ctrl-u \"a.txt\" enter");
+    assert!(desk.notice().starts_with("a.txt is open as another document"), "{}", desk.notice());
+    assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Save(_))));
 }
