@@ -166,7 +166,7 @@ fn compare(versions: &[Version], top: usize, (theme, area): (&Theme, Area), buff
             pen::put(buffer, (x, y), theme.glyphs.likeliest, 1, theme.words.progress);
         }
         x += 2;
-        let stop = area.x + area.width - 1;
+        let stop = (area.x + area.width).saturating_sub(1);
         for piece in &version.pieces {
             let room = usize::from(stop.saturating_sub(x));
             let style = if piece.differs { theme.words.differs } else { theme.words.plain };
