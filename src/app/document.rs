@@ -356,11 +356,11 @@ impl Document {
     pub(crate) fn saved(&mut self, path: PathBuf, stamp: Stamp, revision: u64) {
         self.path = Some(path);
         self.read_only = false;
-        self.is_on_disk(stamp, revision);
+        self.found_on_disk(stamp, revision);
     }
 
     /// The file has the text of this revision.
-    pub(crate) fn is_on_disk(&mut self, stamp: Stamp, revision: u64) {
+    pub(crate) fn found_on_disk(&mut self, stamp: Stamp, revision: u64) {
         self.stamp = Some(stamp);
         if revision == self.buffer.revision() {
             self.history.break_group();

@@ -30,6 +30,8 @@ fn look(app: &mut App, take: bool) {
         app.inform("The document is in no file yet; {save} saves it.");
         return;
     };
+    // Who looks does not go on to what was to follow a save.
+    app.outbox.after_save = None;
     app.document.break_group();
     let (document, contents) = (app.document.id(), app.document.buffer().clone());
     app.emit(Effect::LookAtDisk { document, path, contents, take });
@@ -51,7 +53,7 @@ pub(crate) fn found(app: &mut App, document: u64, revision: u64, found: Result<O
         Ok(OnDisk::Differs(text)) => show(app, text),
         Ok(OnDisk::Same(stamp)) => {
             app.with_document(document, |app| {
-                app.document.is_on_disk(stamp, revision);
+                app.document.found_on_disk(stamp, revision);
                 app.inform(format!("{} is on disk what it is here.", app.document.name()));
             });
         }
@@ -65,7 +67,7 @@ pub(crate) fn found(app: &mut App, document: u64, revision: u64, found: Result<O
                 let change = Change::new(set, EditKind::Other).from("what is on disk".to_owned());
                 app.document.edit(change, app.outbox.now);
                 app.document.set_encoding(encoding);
-                app.document.is_on_disk(stamp, app.document.buffer().revision());
+                app.document.found_on_disk(stamp, app.document.buffer().revision());
                 app.inform(format!("{} was read again; {{undo}} brings back what was here.", app.document.name()));
             });
         }

@@ -335,10 +335,8 @@ impl App {
             (Question::Overwrite(path) | Question::ChangedOnDisk(path), "o") => {
                 file::request_save(self, path, Expect::Anything);
             }
-            (Question::ChangedOnDisk(_), look @ ("d" | "r")) => {
-                self.outbox.after_save = None;
-                if look == "d" { ondisk::differ(self) } else { ondisk::take_over(self) }
-            }
+            (Question::ChangedOnDisk(_), "d") => ondisk::differ(self),
+            (Question::ChangedOnDisk(_), "r") => ondisk::take_over(self),
             (Question::Replace { hit, with, .. }, "y") => replace::replace(self, hit, with),
             (Question::Replace { hit, .. }, "n") => replace::pass(self, &hit),
             (Question::Replace { hit, .. }, "a") => replace::replace_rest(self, hit.start),

@@ -137,12 +137,9 @@ pub(crate) fn body(before: &str, after: &str, inline: bool) -> Result<Arc<Dfa>, 
     let pattern = match (inline, before.ends_with(' ')) {
         (true, _) => {
             let lead = if blank_before { String::new() } else { format!("{BLANK}?") };
-            let (last, trail) = match marks_before(after) {
-                Some(marks) => (format!(r"\S*[^\s{marks}]"), String::new()),
-                None if blank_after => (r"\S+".to_owned(), String::new()),
-                None => (r"\S+".to_owned(), format!("{BLANK}?")),
-            };
-            format!(r"{lead}(?:\S+{BLANK})*{last}{trail}")
+            let marks = marks_before(after);
+            let trail = if blank_after || !marks.is_empty() { String::new() } else { format!("{BLANK}?") };
+            format!(r"{lead}(?:\S+{BLANK})*\S*[^\s{marks}]{trail}")
         }
         (false, true) => r"\S(?s:.*)".to_owned(),
         (false, false) => return Ok(Arc::new(Dfa::something())),
@@ -150,17 +147,17 @@ pub(crate) fn body(before: &str, after: &str, inline: bool) -> Result<Arc<Dfa>, 
     Dfa::regex(&pattern).map(Arc::new)
 }
 
-/// The marks that do not stand right before a text, which begins with a mark that ends a clause. In code, what looks like
-/// such a mark has no blank behind it (`.iter()`), or ends what may itself end with an operator (`get()?;`); and before a
-/// comma an abbreviation keeps its dot.
-fn marks_before(text: &str) -> Option<&'static str> {
+/// The marks that cannot stand right before a text, as that begins with a mark that ends a clause; else none. A mark with a
+/// letter or another mark behind it is code (`.iter()`, `..`). Before a comma an abbreviation keeps its dot, and code its
+/// operators (`get()?;`).
+fn marks_before(text: &str) -> &'static str {
     let mut characters = text.chars();
-    let first = characters.next()?;
-    characters.next().is_none_or(|next| !next.is_alphanumeric() && !ENDS.contains(&next)).then_some(())?;
+    let (first, second) = (characters.next(), characters.next());
     match first {
-        '.' | '!' | '?' => Some(".,;:!?"),
-        ',' | ';' | ':' => Some(",;:"),
-        _ => None,
+        _ if second.is_some_and(|next| next.is_alphanumeric() || ENDS.contains(&next)) => "",
+        Some('.' | '!' | '?') => ".,;:!?",
+        Some(',' | ';' | ':') => ",;:",
+        _ => "",
     }
 }
 

@@ -4,7 +4,7 @@
 //! newline are text like any other and stay as they are. Saving is in [`super::save`].
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -63,14 +63,8 @@ pub(crate) fn open(path: &Path, at: Option<(usize, usize)>) -> Result<Opened, St
     if !metadata.is_file() {
         return Err(format!("{name} is a device or a pipe and not a file; a pipe can be read as standard input"));
     }
-    let unreadable = |error: io::Error| unreadable(path, &error);
-    let (text, encoding, stamp) = if let (Some(text), stamp) = read(path).map_err(unreadable)? {
-        (text, Encoding::Utf8, stamp)
-    } else {
-        let (bytes, stamp) = read_whole(path).map_err(unreadable)?;
-        let (text, encoding) = decode(bytes).map_err(|why| format!("{name} {why}"))?;
-        (text.into(), encoding, stamp)
-    };
+    let (text, stamp) = read(path).map_err(|error| unreadable(path, &error))?;
+    let (text, encoding) = text.map_err(|why| format!("{name} {why}"))?;
     let known = path.to_owned();
     let (path, read_only) = (Some(path.to_owned()), is_read_only(path));
     Ok(Opened {
@@ -85,33 +79,39 @@ pub(crate) fn open(path: &Path, at: Option<(usize, usize)>) -> Result<Opened, St
     })
 }
 
+/// A text and how it was written, or what is wrong with it.
+type Decoded = Result<(Buffer, Encoding), String>;
+
 /// What is read at a time.
 const PIECE: usize = 1 << 18;
 
-/// The text of a file in UTF-8, never in memory twice; none where it is in something else. The stamp is taken before reading:
-/// what is written in between is then noticed when saving.
-fn read(path: &Path) -> io::Result<(Option<Buffer>, Stamp)> {
+/// The text of a file. The stamp is taken before reading: what is written in between is then noticed when saving.
+fn read(path: &Path) -> io::Result<(Decoded, Stamp)> {
     let mut file = File::open(path)?;
     let stamp = stamp(&file.metadata()?);
+    let mut bytes = Vec::new();
+    // Where there is no room for it, that is said before the memory of everything else is used up.
+    bytes.try_reserve_exact(stamp.len as usize).map_err(|_| ErrorKind::OutOfMemory)?;
+    if let Some(text) = read_utf8(&mut file)? {
+        return Ok((Ok((text, Encoding::Utf8)), stamp));
+    }
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok((decode(bytes).map(|(text, encoding)| (text.into(), encoding)), stamp))
+}
+
+/// The text of a file in UTF-8, never in memory twice; none where it is in something else.
+fn read_utf8(file: &mut File) -> io::Result<Option<Buffer>> {
     let (mut incoming, mut piece) = (Incoming::default(), vec![0; PIECE]);
     loop {
         match file.read(&mut piece) {
-            Ok(0) => return Ok((incoming.finish(), stamp)),
-            Ok(length) if !incoming.push(&piece[..length]) => return Ok((None, stamp)),
+            Ok(0) => return Ok(incoming.finish()),
+            Ok(length) if !incoming.push(&piece[..length]) => return Ok(None),
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-}
-
-fn read_whole(path: &Path) -> io::Result<(Vec<u8>, Stamp)> {
-    let mut file = File::open(path)?;
-    let stamp = stamp(&file.metadata()?);
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(stamp.len as usize).map_err(|_| ErrorKind::OutOfMemory)?;
-    file.read_to_end(&mut bytes)?;
-    Ok((bytes, stamp))
 }
 
 fn is_read_only(path: &Path) -> bool {

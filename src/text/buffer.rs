@@ -89,38 +89,28 @@ impl Incoming {
     /// Takes the next piece; false where what has come is no UTF-8, or has a zero byte.
     #[must_use]
     pub fn push(&mut self, piece: &[u8]) -> bool {
-        let mut rest = piece;
-        while let (false, Some((byte, after))) = (self.half.is_empty(), rest.split_first()) {
-            self.half.push(*byte);
-            rest = after;
-            match std::str::from_utf8(&self.half) {
-                Ok(_) => {
-                    let half = std::mem::take(&mut self.half);
-                    self.append(&String::from_utf8_lossy(&half));
-                }
-                Err(error) if error.error_len().is_some() => return false,
-                Err(_) => {}
-            }
-        }
-        let text = match std::str::from_utf8(rest) {
+        let joined;
+        let bytes = if self.half.is_empty() {
+            piece
+        } else {
+            joined = [std::mem::take(&mut self.half).as_slice(), piece].concat();
+            &joined
+        };
+        let text = match std::str::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) if error.error_len().is_some() => return false,
             Err(error) => {
-                let (whole, half) = rest.split_at(error.valid_up_to());
+                let (whole, half) = bytes.split_at(error.valid_up_to());
                 self.half = half.to_vec();
                 std::str::from_utf8(whole).unwrap_or_default()
             }
         };
-        self.append(text);
-        !text.contains('\0')
-    }
-
-    fn append(&mut self, text: &str) {
         self.crlf += text.matches("\r\n").count() + usize::from(self.after_cr && text.starts_with('\n'));
         if !text.is_empty() {
             self.after_cr = text.ends_with('\r');
         }
         self.rope.append(text);
+        !text.contains('\0')
     }
 
     /// The text, if its last character is whole.

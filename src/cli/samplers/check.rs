@@ -112,15 +112,10 @@ pub(super) fn run(check: &Check<'_>, common: &Common) -> anyhow::Result<()> {
 /// Tells what a row was made of: the model, the sampler, the holes, and the knobs that are not as usual, so that rows
 /// outlive a version with one knob more.
 fn made_of(model: &str, preset: &Preset, options: &RunOptions, samples: &[Sample]) -> anyhow::Result<u64> {
-    let fields = |options: &RunOptions| match serde_json::to_value(options) {
-        Ok(serde_json::Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(anyhow!("the knobs of a run are no table")),
-        Err(error) => Err(error.into()),
-    };
-    let usual = fields(&RunOptions::default())?;
-    let mut knobs = fields(options)?;
-    knobs.retain(|name, value| usual.get(name) != Some(value));
-    let knobs = serde_json::Value::Object(knobs);
+    let (usual, mut knobs) = (serde_json::to_value(RunOptions::default())?, serde_json::to_value(options)?);
+    if let Some(knobs) = knobs.as_object_mut() {
+        knobs.retain(|name, value| usual.get(name) != Some(value));
+    }
     Ok(fingerprint(&format!("{model} {} {knobs} {samples:?}", preset.notation)))
 }
 
