@@ -44,6 +44,7 @@ pub(crate) mod session;
 pub mod settings;
 pub mod side;
 pub mod sources;
+pub(crate) mod split;
 pub mod status;
 pub mod steering;
 pub mod tour;
@@ -98,6 +99,8 @@ impl Model {
 #[derive(Debug)]
 pub struct App {
     buffers: Buffers,
+    /// The window beside the one with the keys.
+    split: Option<split::Split>,
     document: Document,
     view: View,
     infill: Infill,
@@ -137,13 +140,14 @@ const STEERS: &str = "Keys steer the run: {run-type} types here, {focus} goes ba
 
 /// What scrolling follows: when one of these changes, the caret is brought into the window.
 #[derive(PartialEq)]
-struct Followed(usize, Option<(crate::engine::protocol::HoleId, usize)>, u64, (u16, u16), side::Side);
+struct Followed(usize, Option<(crate::engine::protocol::HoleId, usize)>, u64, (u16, u16));
 
 impl App {
     /// The program with an empty document; the shell then sends the size, the first file, and what the engine says.
     pub fn new(settings: Settings) -> Self {
         Self {
             buffers: Buffers::default(),
+            split: None,
             document: Document::empty(),
             view: View { width: 80, height: 24, ..View::default() },
             infill: Infill::default(),
@@ -198,8 +202,10 @@ impl App {
             Message::ShowDocument(place) => self.show_document(place),
             Message::Clipboard(text) => commands::edit::pasted(self, text),
             Message::Highlighted(answer) => {
-                let revision = self.document.buffer().revision();
-                self.highlights.take(answer, self.document.id(), revision);
+                let other = self.split.as_mut().map(|split| &mut split.highlights);
+                for highlights in [&mut self.highlights].into_iter().chain(other) {
+                    highlights.take(&answer);
+                }
             }
             Message::Files { recent, others } => self.take_files(recent, others),
             Message::DiskChanged(path) => ondisk::changed(self, &path),
@@ -231,7 +237,11 @@ impl App {
             self.jumps.map(self.document.id(), change);
             self.highlights.map(change, self.document.buffer());
             self.heat.map(change, self.document.buffer());
+            if let Some(split) = &mut self.split {
+                split.map(change, self.document.buffer());
+            }
         }
+        self.settle_split();
         self.sync_run();
         if self.infill.session().is_none() {
             self.focus = Context::Text;
@@ -317,7 +327,8 @@ impl App {
 
     fn followed(&self) -> Followed {
         let (caret, revision) = (self.document.caret(), self.document.buffer().revision());
-        Followed(caret, self.view.caret_cell, revision, self.view.size(), self.side())
+        let window = layout::geometry(self).here.text;
+        Followed(caret, self.view.caret_cell, revision, (window.width, window.height))
     }
 
     fn emit(&mut self, effect: Effect) {
@@ -383,7 +394,7 @@ impl App {
 
     /// Columns from one tab stop to the next, at least 1.
     pub fn tab_width(&self) -> usize {
-        self.document.style().tab_width.unwrap_or(self.settings.tab_width).max(1)
+        self.pane().tab_width()
     }
 
     /// The bracket at the caret and its partner, while nothing is selected.

@@ -27,7 +27,7 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     let words = crate::app::status::status(app);
     let buffer = frame.buffer_mut();
     match app.panel() {
-        Panel::Help(top) => help::draw(app, *top, (theme, screen.geometry.text), buffer),
+        Panel::Help(top) => help::draw(app, *top, (theme, screen.geometry.cover()), buffer),
         _ => page::draw(app, theme, &screen, buffer),
     }
     if let Some(area) = screen.geometry.side {

@@ -20,10 +20,10 @@ use crate::text::buffer::Buffer;
 /// A document that waits, with all that belongs to it.
 #[derive(Debug)]
 pub(crate) struct Parked {
-    document: Document,
-    view: View,
-    infill: Infill,
-    heat: Heat,
+    pub(crate) document: Document,
+    pub(crate) view: View,
+    pub(crate) infill: Infill,
+    pub(crate) heat: Heat,
     focus: Context,
     recovery: Recovery,
 }
@@ -95,6 +95,11 @@ impl App {
     /// The place among the parked of the document that this holds for.
     fn parked_where(&self, test: impl Fn(&Parked) -> bool) -> Option<usize> {
         self.buffers.parked.iter().position(test)
+    }
+
+    /// A document that waits.
+    pub(crate) fn parked(&self, id: u64) -> Option<&Parked> {
+        self.buffers.parked.get(self.parked_where(|parked| parked.document.id() == id)?)
     }
 
     /// Does something with a document on the screen or off it; `None` if it is gone.
@@ -218,6 +223,9 @@ impl App {
             self.drop_session();
             if self.recovery.is_kept() {
                 self.forget_recovery();
+            }
+            if let Some(split) = &mut self.split {
+                split.follow(self.document.id(), document.id());
             }
             (self.document, self.view) = (document, view);
             self.heat.clear();

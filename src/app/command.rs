@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::app::commands::motion::{self, Motion, Reach};
 use crate::app::commands::{branch, cell, edit, file, heat, hole, lines, mode, multi, run, source, view};
-use crate::app::{files, jumps, lab, models, ondisk};
+use crate::app::{files, jumps, lab, models, ondisk, split};
 
 /// Something the user can do.
 #[derive(Debug)]
@@ -164,6 +164,8 @@ pub const COMMANDS: &[Command] = &[
     command("documents", "Show another of the open documents.", file::choose),
     command("document-next", "Show the next document.", file::next),
     command("document-previous", "Show the document before.", file::previous),
+    command("split", "Show two windows, of one document or of two, or one again.", split::toggle),
+    command("other-window", "Give the keys to the other window.", split::other),
     command("quit", "Quit; asks first if something is not saved.", file::quit),
     command(
         "suspend",

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::app::App;
+use crate::app::document::Document;
 use crate::app::effect::Effect;
 use crate::text::buffer::Buffer;
 use crate::text::change::{Bias, ChangeSet};
@@ -94,6 +95,8 @@ pub struct HighlightRequest {
     pub changed_from: usize,
     /// The lines that are wanted.
     pub lines: Range<usize>,
+    /// They are for the window that has not the keys.
+    pub beside: bool,
 }
 
 /// The answer.
@@ -103,11 +106,13 @@ pub struct Highlighted {
     pub document: u64,
     /// For which text.
     pub revision: u64,
+    /// For which lines.
+    pub lines: Range<usize>,
     /// The spans, sorted and disjoint.
     pub spans: Vec<Span>,
 }
 
-/// What is known of the document on the screen.
+/// What is known of the document in a window.
 #[derive(Debug, Default)]
 pub struct Highlights {
     spans: Vec<Span>,
@@ -137,11 +142,36 @@ impl Highlights {
         }
     }
 
-    /// Takes an answer, if it is about the text as it is.
-    pub(crate) fn take(&mut self, answer: Highlighted, document: u64, revision: u64) {
-        if (answer.document, answer.revision) == (document, revision) {
-            self.spans = answer.spans;
+    /// Takes an answer, if it is the one waited for.
+    pub(crate) fn take(&mut self, answer: &Highlighted) {
+        let Highlighted { document, revision, lines, spans } = answer;
+        if self.asked.as_ref().is_some_and(|asked| *asked == (*document, *revision, lines.clone())) {
+            self.spans.clone_from(spans);
         }
+    }
+
+    /// What a window of so many rows needs and nobody has been asked for yet; `top` is the first position in it.
+    fn wish(&mut self, document: &Document, top: usize, rows: usize) -> Option<HighlightRequest> {
+        let (id, buffer) = (document.id(), document.buffer());
+        let first = buffer.line_of(top);
+        let window = first..(first + rows).min(buffer.line_count());
+        let revision = buffer.revision();
+        let known = self.asked.as_ref();
+        let same = known.is_some_and(|(known, ..)| *known == id);
+        if !same {
+            self.clear();
+        } else if known.is_some_and(|(_, asked, lines)| {
+            *asked == revision && lines.start <= window.start && window.end <= lines.end
+        }) {
+            return None;
+        }
+        let lines = window.start.saturating_sub(MARGIN)..(window.end + MARGIN).min(buffer.line_count());
+        let changed_from = if same { self.changed_from.take().unwrap_or(usize::MAX) } else { 0 };
+        self.asked = Some((id, revision, lines.clone()));
+        // The program's own texts are Markdown, unless their names end otherwise.
+        let own = |title: &str| if title.contains('.') { title.into() } else { format!("{title}.md").into() };
+        let path = document.path().cloned().or_else(|| document.title().map(own));
+        Some(HighlightRequest { document: id, path, contents: buffer.clone(), changed_from, lines, beside: false })
     }
 
     /// Forgets everything: another document is on the screen, or none is wanted.
@@ -151,33 +181,25 @@ impl Highlights {
 }
 
 impl App {
-    /// Asks for what the window needs and nobody has been asked for yet.
+    /// Asks for what the windows need and nobody has been asked for yet.
     pub(crate) fn ask_for_highlights(&mut self) {
+        let rows = usize::from(self.view.height);
         if !self.settings.syntax {
             self.highlights.clear();
-            return;
+        } else if let Some(wish) = self.highlights.wish(&self.document, self.view.top.pos, rows) {
+            self.emit(Effect::Highlight(wish));
         }
-        let (document, buffer) = (self.document.id(), self.document.buffer());
-        let first = buffer.line_of(self.view.top.pos);
-        let window = first..(first + usize::from(self.view.height)).min(buffer.line_count());
-        let revision = buffer.revision();
-        let known = self.highlights.asked.as_ref();
-        let same = known.is_some_and(|(known, ..)| *known == document);
-        if !same {
-            self.highlights.clear();
-        } else if known.is_some_and(|(_, asked, lines)| {
-            *asked == revision && lines.start <= window.start && window.end <= lines.end
-        }) {
-            return;
+        let Some(mut split) = self.split.take() else { return };
+        let shown = match &split.twin {
+            Some(twin) => Some((&self.document, twin.view.top.pos)),
+            None => self.parked(split.document).map(|parked| (&parked.document, parked.view.top.pos)),
+        };
+        if !self.settings.syntax {
+            split.highlights.clear();
+        } else if let Some(wish) = shown.and_then(|(document, top)| split.highlights.wish(document, top, rows)) {
+            self.emit(Effect::Highlight(HighlightRequest { beside: true, ..wish }));
         }
-        let lines = window.start.saturating_sub(MARGIN)..(window.end + MARGIN).min(buffer.line_count());
-        let changed_from = if same { self.highlights.changed_from.take().unwrap_or(usize::MAX) } else { 0 };
-        self.highlights.asked = Some((document, revision, lines.clone()));
-        // The program's own texts are Markdown, unless their names end otherwise.
-        let own = |title: &str| if title.contains('.') { title.into() } else { format!("{title}.md").into() };
-        let path = self.document.path().cloned().or_else(|| self.document.title().map(own));
-        let contents = self.document.buffer().clone();
-        self.emit(Effect::Highlight(HighlightRequest { document, path, contents, changed_from, lines }));
+        self.split = Some(split);
     }
 }
 
@@ -190,8 +212,9 @@ mod tests {
         let mut buffer = Buffer::from_text("let x = 1;");
         let mut known = Highlights::default();
         let span = |range, tone| Span { range, tone };
-        let spans = vec![span(0..3, Tone::Keyword), span(8..9, Tone::Number)];
-        known.take(Highlighted { document: 1, revision: 0, spans }, 1, 0);
+        let answer = |revision, spans: &[Span]| Highlighted { document: 1, revision, lines: 0..1, spans: spans.into() };
+        known.asked = Some((1, 0, 0..1));
+        known.take(&answer(0, &[span(0..3, Tone::Keyword), span(8..9, Tone::Number)]));
         assert_eq!(
             [0, 2, 3, 8, 9].map(|pos| known.at(pos)),
             [Some(Tone::Keyword), Some(Tone::Keyword), None, Some(Tone::Number), None]
@@ -201,9 +224,11 @@ mod tests {
         known.map(&change, &buffer);
         assert_eq!((known.at(5), known.at(11), known.at(12)), (Some(Tone::Keyword), Some(Tone::Number), None));
         assert_eq!(known.changed_from, Some(0));
-        known.take(Highlighted { document: 1, revision: 0, spans: Vec::new() }, 1, 1);
-        assert_eq!(known.at(5), Some(Tone::Keyword), "an answer about a former text changes nothing");
-        known.take(Highlighted { document: 1, revision: 1, spans: Vec::new() }, 1, 1);
+        known.asked = Some((1, 1, 0..1));
+        known.take(&answer(0, &[]));
+        known.take(&Highlighted { lines: 7..9, ..answer(1, &[]) });
+        assert_eq!(known.at(5), Some(Tone::Keyword), "an answer about a former text or another window changes nothing");
+        known.take(&answer(1, &[]));
         assert_eq!(known.at(5), None);
     }
 

@@ -6,18 +6,22 @@
 //! Columns are terminal cells counted from the left edge of the text, before scrolling to the right.
 
 pub(crate) mod moves;
+pub mod pane;
 pub(crate) mod unit;
 
 use std::ops::Range;
 
 use crate::app::App;
+use crate::app::document::Document;
 use crate::app::heat::Heat;
 use crate::app::highlight::Tone;
 use crate::app::layout::moves::Walker;
-use crate::app::settings::{Blanks, Motion};
+use crate::app::layout::pane::Pane;
+use crate::app::settings::{Blanks, Motion, Settings};
 use crate::app::side::Side;
-use crate::app::view::{Area, Geometry, Top};
+use crate::app::view::{Area, Geometry, Top, Window};
 use crate::engine::protocol::{CellState, HoleId};
+use crate::text::selection::Selection;
 
 /// A line longer than this is folded here, in characters, whether long lines wrap or not.
 pub const SEGMENT: usize = 1024;
@@ -135,11 +139,13 @@ pub struct Row {
     pub ends_unit: bool,
 }
 
-/// The window as it is to be drawn.
+/// The windows as they are to be drawn.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Screen {
-    /// Its rows, from the top; fewer than the height at the end of the document.
+    /// The rows of the window that has the keys, from the top; fewer than the height at the end of the document.
     pub rows: Vec<Row>,
+    /// Those of the window beside it; none where there is no such window.
+    pub other: Vec<Row>,
     /// Row and column of the caret within the text area, scrolling included; `None` when it is not in the window.
     pub caret: Option<(usize, usize)>,
     /// Where the parts of the screen are.
@@ -176,16 +182,16 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    pub(crate) fn of(app: &App) -> Self {
-        let settings = app.settings();
+    pub(crate) fn of(pane: Pane<'_>) -> Self {
+        let settings = pane.settings;
         Self {
-            width: usize::from(geometry(app).text.width).max(1),
+            width: usize::from(pane.window.text.width).max(1),
             wrap: settings.soft_wrap,
-            tab: app.tab_width(),
+            tab: pane.tab_width(),
             hanging: settings.wrap_indent,
             blanks: settings.blanks,
             guesses: settings.motion == Motion::Full,
-            settled: app.infill().is_settled(),
+            settled: pane.infill.is_settled(),
         }
     }
 }
@@ -193,16 +199,24 @@ impl Style {
 /// Where the parts of the screen are.
 pub fn geometry(app: &App) -> Geometry {
     let (width, height) = app.view().size();
-    let mut geometry = Geometry::new(width, height, gutter(app));
+    let mut geometry = Geometry::new(width, height);
     if app.side() != Side::None {
-        geometry = geometry.with_side(width, app.side() == Side::Lab);
+        geometry = geometry.with_side(app.side() == Side::Lab);
     }
-    let column = app.settings().column as u16;
-    if app.settings().soft_wrap && column > 0 && geometry.text.width > column {
-        geometry.text.x += (geometry.text.width - column) / 2;
-        geometry.text.width = column;
+    let beside = app.document_beside();
+    if let Some((_, second)) = beside {
+        geometry = geometry.with_two(second);
     }
+    let settings = app.settings();
+    geometry.here = with_margins(geometry.here, app.document(), settings);
+    geometry.other = beside.and_then(|(document, _)| Some(with_margins(geometry.other?, document, settings)));
     geometry
+}
+
+fn with_margins(window: Window, document: &Document, settings: &Settings) -> Window {
+    let window = window.with_margin(gutter(document, settings));
+    let column = settings.column as u16;
+    if settings.soft_wrap && column > 0 { window.centred(column) } else { window }
 }
 
 /// Columns of the bar of progress and steps in a wide and in a narrow window.
@@ -222,19 +236,30 @@ pub fn bar(geometry: Geometry, width: u16) -> Option<Area> {
 }
 
 /// Columns left of the text: the line's number, how unlikely its words are, and the bar of lines that hold a hole.
-fn gutter(app: &App) -> u16 {
-    if !app.settings().line_numbers {
-        return 2 + u16::from(app.settings().heat);
+fn gutter(document: &Document, settings: &Settings) -> u16 {
+    if !settings.line_numbers {
+        return 2 + u16::from(settings.heat);
     }
-    let digits = app.document().buffer().line_count().to_string().len().max(3);
+    let digits = document.buffer().line_count().to_string().len().max(3);
     digits as u16 + 3
 }
 
-/// Lays the window out.
+/// Lays the windows out.
 pub fn screen(app: &App) -> Screen {
     let geometry = geometry(app);
-    let height = usize::from(geometry.text.height);
-    let mut walker = Walker::new(app, app.view().top);
+    let rows = rows(app.pane(), app.bracket_pair());
+    let other = app.other_pane().map(|pane| self::rows(pane, None)).unwrap_or_default();
+    let caret = caret_in(app, &rows).map(|(row, column)| {
+        let column = column.saturating_sub(app.view().left());
+        (row, column.min(usize::from(geometry.here.text.width).saturating_sub(1)))
+    });
+    Screen { rows, other, caret, geometry }
+}
+
+/// The rows that a window shows. `pair`: the bracket at the caret and its partner.
+fn rows(pane: Pane<'_>, pair: Option<(usize, usize)>) -> Vec<Row> {
+    let height = usize::from(pane.window.text.height);
+    let mut walker = Walker::new(pane, pane.view.top);
     let mut rows = Vec::with_capacity(height);
     while rows.len() < height {
         rows.push(walker.row().clone());
@@ -242,15 +267,11 @@ pub fn screen(app: &App) -> Screen {
             break;
         }
     }
-    let decoration = Decoration::of(app);
+    let decoration = Decoration::of(pane, pair);
     for row in &mut rows {
         decoration.mark(row);
     }
-    let caret = caret_in(app, &rows).map(|(row, column)| {
-        let column = column.saturating_sub(app.view().left());
-        (row, column.min(usize::from(geometry.text.width).saturating_sub(1)))
-    });
-    Screen { rows, caret, geometry }
+    rows
 }
 
 /// Row and column of the caret in these rows.
@@ -262,8 +283,8 @@ fn caret_in(app: &App, rows: &[Row]) -> Option<(usize, usize)> {
 
 /// What is the same for all rows of a window.
 struct Decoration<'a> {
-    app: &'a App,
-    /// Where the carets beside the main one are, in order.
+    pane: Pane<'a>,
+    /// Where the carets are that the terminal does not show, in order.
     carets: Vec<usize>,
     pair: Option<(usize, usize)>,
     current: Option<Range<usize>>,
@@ -273,14 +294,16 @@ struct Decoration<'a> {
 }
 
 impl<'a> Decoration<'a> {
-    fn of(app: &'a App) -> Self {
+    fn of(pane: Pane<'a>, pair: Option<(usize, usize)>) -> Self {
+        let (all, primary) = (pane.selections.all(), pane.selections.primary());
+        let shown = |selection: &&Selection| !pane.has_keys || **selection != primary;
         Self {
-            app,
-            carets: app.document().selections().others().map(|selection| selection.head).collect(),
-            pair: app.bracket_pair(),
-            current: app.find().current(app.document().selection()),
-            proposed: app.infill().is_settled(),
-            heat: Some(app.heat()).filter(|_| app.settings().heat),
+            pane,
+            carets: all.iter().filter(shown).map(|selection| selection.head).collect(),
+            pair,
+            current: pane.find.and_then(|find| find.current(primary)),
+            proposed: pane.infill.is_settled(),
+            heat: Some(pane.heat).filter(|_| pane.settings.heat),
         }
     }
 
@@ -290,23 +313,26 @@ impl<'a> Decoration<'a> {
 
     /// Selections are in order and have nothing in common.
     fn is_selected(&self, pos: usize) -> bool {
-        let all = self.app.document().selections().all();
+        let all = self.pane.selections.all();
         let next = all.partition_point(|selection| selection.range().end <= pos);
         all.get(next).is_some_and(|selection| selection.range().contains(&pos))
     }
 
     fn mark(&self, row: &mut Row) {
-        let hits = self.app.find().in_range(&row.range);
+        let hits = self.pane.find.map(|find| find.in_range(&row.range)).unwrap_or_default();
+        let mut before = None;
         for glyph in &mut row.glyphs {
+            // The sign of a hole stands where the text behind it does.
+            let is_first = before.replace(glyph.pos) != Some(glyph.pos);
             let inside = |range: &Range<usize>| range.contains(&glyph.pos);
             glyph.marks = Marks {
                 selected: self.is_selected(glyph.pos),
-                caret: glyph.cell.is_none() && self.is_caret(glyph.pos),
+                caret: is_first && glyph.cell.is_none() && self.is_caret(glyph.pos),
                 pair: glyph.cell.is_none() && self.pair.is_some_and(|(a, b)| glyph.pos == a || glyph.pos == b),
                 matched: glyph.cell.is_none() && hits.iter().any(inside),
                 current_match: glyph.cell.is_none() && self.current.as_ref().is_some_and(inside),
                 proposed: self.proposed && glyph.cell.is_some(),
-                tone: if glyph.look == Look::Text { self.app.highlights().at(glyph.pos) } else { None },
+                tone: if glyph.look == Look::Text { self.pane.highlights.at(glyph.pos) } else { None },
                 heat: self.heat.filter(|_| glyph.cell.is_none()).and_then(|heat| heat.step_at(glyph.pos)).unwrap_or(0),
             };
         }
@@ -318,10 +344,10 @@ impl<'a> Decoration<'a> {
 
 /// Scrolls as little as needed so that the caret is in the window with a margin around it.
 pub(crate) fn scroll_to_caret(app: &App) -> (Top, usize) {
-    let area = geometry(app).text;
+    let area = geometry(app).here.text;
     let height = usize::from(area.height).max(1);
     let margin = 2.min((height - 1) / 2);
-    let top = Walker::new(app, app.view().top).top();
+    let top = Walker::new(app.pane(), app.view().top).top();
     let mut at_caret = Walker::at_caret(app);
     let caret = at_caret.top();
     let column = moves::column_in(app, at_caret.row(), app.document().caret(), app.view().caret_cell()).unwrap_or(0);
@@ -334,7 +360,7 @@ pub(crate) fn scroll_to_caret(app: &App) -> (Top, usize) {
     }
     let found = at_caret.top() == top;
     let up_from_caret = |rows: usize| {
-        let mut walker = Walker::new(app, caret);
+        let mut walker = Walker::new(app.pane(), caret);
         (0..rows).all(|_| walker.up());
         walker.top()
     };
@@ -350,7 +376,7 @@ pub(crate) fn scroll_to_caret(app: &App) -> (Top, usize) {
 
 /// Whether `top` is at most a window below `caret`.
 fn near_below(app: &App, caret: Top, top: Top, height: usize) -> bool {
-    let mut walker = Walker::new(app, caret);
+    let mut walker = Walker::new(app.pane(), caret);
     (0..height).any(|_| walker.down() && walker.top() == top)
 }
 
@@ -358,7 +384,7 @@ fn scroll_sideways(app: &App, column: usize) -> usize {
     if app.settings().soft_wrap {
         return 0;
     }
-    let width = usize::from(geometry(app).text.width).max(1);
+    let width = usize::from(geometry(app).here.text.width).max(1);
     let margin = 4.min((width - 1) / 2);
     let left = app.view().left();
     if column < left + margin {

@@ -20,7 +20,7 @@ impl Listing {
     /// The list above the prompt on this row, in a screen of these parts.
     pub fn new(geometry: Geometry, prompt: u16, (entries, selected): (usize, usize)) -> Self {
         let bottom = prompt.saturating_sub(1);
-        let rows = entries.min(LISTED).min(usize::from(bottom.saturating_sub(geometry.text.y)));
+        let rows = entries.min(LISTED).min(usize::from(bottom.saturating_sub(geometry.body.y)));
         let first = (selected + 1).saturating_sub(rows).min(entries - rows);
         Self { heading: bottom.saturating_sub(rows as u16), first, rows }
     }
@@ -38,14 +38,14 @@ mod tests {
 
     #[test]
     fn entries_are_found_where_they_are_drawn() {
-        let geometry = Geometry::new(80, 24, 6);
+        let geometry = Geometry::new(80, 24);
         let all = Listing::new(geometry, 22, (3, 0));
         assert_eq!(all, Listing { heading: 18, first: 0, rows: 3 });
         assert_eq!([18, 19, 21, 22].map(|row| all.entry_at(row)), [None, Some(0), Some(2), None]);
         let scrolled = Listing::new(geometry, 22, (40, 30));
         assert_eq!(scrolled.first + scrolled.rows, 31, "the one that Enter takes is the last that is shown");
         assert_eq!(scrolled.entry_at(21), Some(30));
-        let low = Listing::new(Geometry::new(40, 3, 0), 2, (9, 0));
+        let low = Listing::new(Geometry::new(40, 3), 2, (9, 0));
         assert!(low.entry_at(0).is_none() && low.rows <= 1);
     }
 }

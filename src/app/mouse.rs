@@ -48,14 +48,13 @@ impl App {
     /// The wheel goes through the steps on their bar, and scrolls what is under it elsewhere.
     fn wheel(&mut self, mouse: Mouse, up: bool) {
         let rows = if up { -(WHEEL as isize) } else { WHEEL as isize };
+        let step: fn(&mut Walker<'_>) -> bool = if up { |walker| walker.up() } else { |walker| walker.down() };
         if self.is_on_bar(mouse) {
             self.scrub_by(rows.signum());
         } else if layout::geometry(self).side.is_some_and(|side| side.holds(mouse.column, mouse.row)) {
             self.scroll_side(rows);
-        } else if up {
-            self.scroll(|walker| walker.up());
-        } else {
-            self.scroll(|walker| walker.down());
+        } else if !self.scroll_other(mouse, WHEEL, step) {
+            self.scroll(step);
         }
     }
 
@@ -67,8 +66,7 @@ impl App {
     }
 
     fn mouse_down(&mut self, mouse: Mouse) {
-        let geometry = layout::geometry(self);
-        let area = geometry.text;
+        let mut geometry = layout::geometry(self);
         if self.is_on_bar(mouse) {
             (self.notice, self.focus, self.view.scrubbing) = (None, Context::Run, true);
             self.scrub_under(mouse);
@@ -78,6 +76,10 @@ impl App {
             self.mouse_beside((mouse.column - side.x, mouse.row - side.y), side.width);
             return;
         }
+        if self.take_keys_to(mouse) {
+            geometry = layout::geometry(self);
+        }
+        let area = geometry.here.text;
         if !(area.y..area.y + area.height).contains(&mouse.row) {
             return;
         }
@@ -107,10 +109,10 @@ impl App {
 
     /// The spot under the mouse, or the nearest one when it is outside the text.
     fn spot_under(&self, mouse: Mouse) -> Spot {
-        let area = layout::geometry(self).text;
+        let area = layout::geometry(self).here.text;
         let row = mouse.row.saturating_sub(area.y).min(area.height.saturating_sub(1));
         let column = usize::from(mouse.column.saturating_sub(area.x)) + self.view.left;
-        let mut walker = Walker::new(self, self.view.top);
+        let mut walker = Walker::new(self.pane(), self.view.top);
         let beyond = (0..row).any(|_| !walker.down());
         if beyond { spot_at(self, walker.row(), usize::MAX) } else { spot_at(self, walker.row(), column) }
     }
@@ -162,7 +164,7 @@ impl App {
     }
 
     fn scroll(&mut self, step: fn(&mut Walker<'_>) -> bool) {
-        let mut walker = Walker::new(self, self.view.top);
+        let mut walker = Walker::new(self.pane(), self.view.top);
         for _ in 0..WHEEL {
             step(&mut walker);
         }

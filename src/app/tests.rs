@@ -15,6 +15,7 @@ mod prose;
 mod random;
 mod runs;
 mod sources;
+mod split;
 mod steering;
 
 use std::sync::Arc;

@@ -40,11 +40,11 @@ impl Highlighter {
         let (requests, queue) = mpsc::channel();
         thread::Builder::new().name("highlight".to_owned()).spawn(move || {
             let mut worker = None;
-            while let Ok(request) = queue.recv() {
-                let request = newest(request, &queue);
+            let mut queue = Queue::new(queue);
+            while let Some(request) = queue.next() {
                 let worker = worker.get_or_insert_with(Worker::new);
                 // A grammar that panics costs its colours.
-                let done = panic::catch_unwind(AssertUnwindSafe(|| worker.answer(request, &queue)));
+                let done = panic::catch_unwind(AssertUnwindSafe(|| worker.answer(request, &mut queue)));
                 match done {
                     Ok(Some(answer)) => drop(replies.send(Reply::Message(Message::Highlighted(answer)))),
                     Ok(None) => {}
@@ -66,25 +66,59 @@ impl Highlighter {
 pub(crate) struct Colourist {
     worker: Worker,
     /// Nothing ever comes here: nobody is in a hurry.
-    queue: Receiver<HighlightRequest>,
+    queue: Queue,
 }
 
 impl Colourist {
     pub(crate) fn new() -> Self {
-        Self { worker: Worker::new(), queue: mpsc::channel().1 }
+        Self { worker: Worker::new(), queue: Queue::new(mpsc::channel().1) }
     }
 
     pub(crate) fn answer(&mut self, request: HighlightRequest) -> Option<Highlighted> {
-        self.worker.answer(request, &self.queue)
+        self.worker.answer(request, &mut self.queue)
     }
 }
 
-/// The newest of the requests that are waiting, which answers for all of them.
-fn newest(mut request: HighlightRequest, queue: &Receiver<HighlightRequest>) -> HighlightRequest {
-    while let Ok(newer) = queue.try_recv() {
-        request = merged(&request, newer);
+/// What is asked, the newest request of each window, which answers for those before it.
+struct Queue {
+    requests: Receiver<HighlightRequest>,
+    waiting: Vec<HighlightRequest>,
+}
+
+impl Queue {
+    fn new(requests: Receiver<HighlightRequest>) -> Self {
+        Self { requests, waiting: Vec::new() }
     }
-    request
+
+    fn put(&mut self, newer: HighlightRequest) {
+        match self.waiting.iter_mut().find(|older| older.beside == newer.beside) {
+            Some(older) => *older = merged(older, newer),
+            None => self.waiting.push(newer),
+        }
+    }
+
+    fn look(&mut self) {
+        while let Ok(request) = self.requests.try_recv() {
+            self.put(request);
+        }
+    }
+
+    /// The next request, waited for: of two, that of the window with the keys. `None` when there will be no more.
+    fn next(&mut self) -> Option<HighlightRequest> {
+        if self.waiting.is_empty() {
+            self.waiting.push(self.requests.recv().ok()?);
+        }
+        self.look();
+        self.waiting.sort_by_key(|request| request.beside);
+        Some(self.waiting.remove(0))
+    }
+
+    /// What is asked now in the place of this request.
+    fn newer(&mut self, than: &HighlightRequest) -> Option<HighlightRequest> {
+        self.look();
+        let at = self.waiting.iter().position(|newer| newer.beside == than.beside)?;
+        Some(merged(than, self.waiting.remove(at)))
+    }
 }
 
 fn merged(older: &HighlightRequest, mut newer: HighlightRequest) -> HighlightRequest {
@@ -110,6 +144,8 @@ struct Worker {
     grammars: SyntaxSet,
     rules: Vec<(Scope, Option<Tone>)>,
     document: Option<u64>,
+    /// The newest text of that document that was seen.
+    revision: u64,
     path: Option<std::path::PathBuf>,
     /// The language's index among the grammars; `None` for plain text.
     language: Option<usize>,
@@ -124,6 +160,7 @@ impl Worker {
             grammars: two_face::syntax::extra_newlines(),
             rules,
             document: None,
+            revision: 0,
             path: None,
             language: None,
             kept: Vec::new(),
@@ -136,8 +173,13 @@ impl Worker {
     }
 
     /// The answer, or `None` where there is nothing to say.
-    fn answer(&mut self, mut request: HighlightRequest, queue: &Receiver<HighlightRequest>) -> Option<Highlighted> {
+    fn answer(&mut self, mut request: HighlightRequest, queue: &mut Queue) -> Option<Highlighted> {
         loop {
+            let revision = request.contents.revision();
+            if self.document == Some(request.document) && revision < self.revision {
+                // The other window showed the text after another edit, so this one asks again; the states kept are of that.
+                return None;
+            }
             if self.document != Some(request.document) || self.path != request.path {
                 self.forget();
                 self.document = Some(request.document);
@@ -145,15 +187,12 @@ impl Worker {
                 let first = request.contents.line_text(0).chars().take(200).collect::<String>();
                 self.language = find(&self.grammars, request.path.as_deref(), &first);
             }
+            self.revision = revision;
             // The state before a line depends on the lines above it.
             self.kept.truncate(request.changed_from / STRIDE + 1);
             match self.spans(&request, queue) {
                 Ok(spans) => {
-                    return Some(Highlighted {
-                        document: request.document,
-                        revision: request.contents.revision(),
-                        spans,
-                    });
+                    return Some(Highlighted { document: request.document, revision, lines: request.lines, spans });
                 }
                 Err(newer) => request = *newer,
             }
@@ -161,11 +200,7 @@ impl Worker {
     }
 
     /// The spans of the lines asked for, or the newer request that made them needless.
-    fn spans(
-        &mut self,
-        request: &HighlightRequest,
-        queue: &Receiver<HighlightRequest>,
-    ) -> Result<Vec<Span>, Box<HighlightRequest>> {
+    fn spans(&mut self, request: &HighlightRequest, queue: &mut Queue) -> Result<Vec<Span>, Box<HighlightRequest>> {
         let Some(language) = self.language else { return Ok(Vec::new()) };
         let syntax = &self.grammars.syntaxes()[language];
         let (buffer, lines) = (&request.contents, request.lines.clone());
@@ -182,9 +217,9 @@ impl Worker {
         let mut spans = Vec::new();
         while line < lines.end.min(buffer.line_count()) {
             if line.is_multiple_of(GLANCE)
-                && let Ok(newer) = queue.try_recv()
+                && let Some(newer) = queue.newer(request)
             {
-                return Err(Box::new(newest(merged(request, newer), queue)));
+                return Err(Box::new(newer));
             }
             if !far && line.is_multiple_of(STRIDE) && line / STRIDE == self.kept.len() {
                 self.kept.push(state.clone());
@@ -302,6 +337,7 @@ mod tests {
     use std::ops::Range;
 
     use super::*;
+    use crate::text::change::ChangeSet;
 
     fn ask(worker: &mut Worker, name: &str, text: &str, changed_from: usize, lines: Range<usize>) -> Vec<Span> {
         let (_keep, queue) = mpsc::channel();
@@ -311,8 +347,9 @@ mod tests {
             contents: Buffer::from_text(text),
             changed_from,
             lines,
+            beside: false,
         };
-        worker.answer(request, &queue).unwrap().spans
+        worker.answer(request, &mut Queue::new(queue)).unwrap().spans
     }
 
     /// The words of a tone.
@@ -374,23 +411,57 @@ mod tests {
     #[test]
     fn a_newer_request_takes_the_place_of_an_older_one() {
         let (send, queue) = mpsc::channel();
+        let mut queue = Queue::new(queue);
         let request = |text: &str, changed_from, document| HighlightRequest {
             document,
             path: Some("a.rs".into()),
             contents: Buffer::from_text(text),
             changed_from,
             lines: 0..1,
+            beside: false,
         };
         send.send(request("fn", 9, 1)).unwrap();
         send.send(request("// fn", 7, 1)).unwrap();
-        let merged = newest(request("x", 3, 1), &queue);
+        let merged = queue.newer(&request("x", 3, 1)).unwrap();
         assert_eq!((merged.contents.text().as_str(), merged.changed_from), ("// fn", 3));
         send.send(request("y", 5, 2)).unwrap();
-        assert_eq!(newest(merged, &queue).changed_from, 0, "another document is new from its first line");
+        let other = queue.newer(&merged).unwrap();
+        assert_eq!(other.changed_from, 0, "another document is new from its first line");
         let mut worker = Worker::new();
         send.send(request("// fn", 0, 2)).unwrap();
-        let answer = worker.answer(request("fn", 0, 2), &queue).unwrap();
+        let answer = worker.answer(request("fn", 0, 2), &mut queue).unwrap();
         assert_eq!(answer.spans, [Span { range: 0..5, tone: Tone::Comment }]);
+    }
+
+    #[test]
+    fn two_windows_get_an_answer_each_and_none_about_a_former_text() {
+        let (send, queue) = mpsc::channel();
+        let mut queue = Queue::new(queue);
+        let before = Buffer::from_text("let a = 1;\n// b\n");
+        let mut after = before.clone();
+        after.apply(&ChangeSet::insert(after.len(), 0, "/* ")).unwrap();
+        let request = |contents: &Buffer, line: usize, beside| HighlightRequest {
+            document: 1,
+            path: Some("a.rs".into()),
+            contents: contents.clone(),
+            changed_from: 0,
+            lines: line..line + 1,
+            beside,
+        };
+        send.send(request(&before, 1, true)).unwrap();
+        send.send(request(&before, 0, false)).unwrap();
+        let mut worker = Worker::new();
+        let mut lines = Vec::new();
+        while lines.len() < 2 {
+            let request = queue.next().unwrap();
+            lines.extend(worker.answer(request, &mut queue).map(|answer| answer.lines));
+        }
+        assert_eq!(lines, [0..1, 1..2], "that with the keys is the first");
+        send.send(request(&before, 1, true)).unwrap();
+        assert!(worker.answer(request(&after, 0, false), &mut queue).is_some());
+        let late = queue.next().unwrap();
+        assert_eq!(worker.answer(late, &mut queue), None, "the parser's states are of the newer text");
+        assert!(worker.answer(request(&after, 1, true), &mut queue).is_some_and(|answer| answer.revision == 1));
     }
 
     #[test]

@@ -7,32 +7,55 @@ use ratatui::buffer::Buffer;
 use ratatui::style::Style;
 
 use crate::app::App;
+use crate::app::layout::pane::Pane;
 use crate::app::layout::{Row, Screen};
-use crate::app::view::Area;
+use crate::app::view::{Area, Window};
 use crate::ui::pen;
 use crate::ui::theme::Theme;
 
 /// Windows narrower than this have no signs for lines that go on beyond them.
 const SIGNS_FROM: u16 = 10;
 
-/// Draws the text and its margin.
+/// Draws the windows: their text, their margins, and what they are called where there are two.
 pub(crate) fn draw(app: &App, theme: &Theme, screen: &Screen, buffer: &mut Buffer) {
-    let area = screen.geometry.text;
-    let document = app.document();
-    let here = document.buffer().line_of(document.caret());
-    let (start, end) = (document.buffer().line_start(here), document.buffer().line_end(here));
-    for (row, y) in screen.rows.iter().zip(area.y..area.y.saturating_add(area.height)) {
-        if area.x > 0 {
-            margin(row, row.line == Some(here), (theme, area.x, y), buffer);
+    window(app.pane(), &screen.rows, theme, buffer);
+    if let Some(other) = app.other_pane() {
+        window(other, &screen.other, theme, buffer);
+        for pane in [app.pane(), other] {
+            heading(pane, theme, buffer);
         }
-        let left = app.view().left();
-        let is_current = row.range.start >= start && row.range.end <= end;
-        let ground = if app.settings().current_line && is_current { theme.page.line_here } else { Style::new() };
+        // Side by side there is a column between them.
+        let (here, other) = (screen.geometry.here.page, other.window.page);
+        let right = if here.x > other.x { here } else { other };
+        if let Some(x) = right.x.checked_sub(1).filter(|_| here.y == other.y) {
+            for y in right.y.saturating_sub(1)..right.y + right.height {
+                pen::put(buffer, (x, y), theme.glyphs.column, 1, theme.words.rule);
+            }
+        }
+    }
+    let document = app.document();
+    if document.buffer().is_empty() && !document.is_dirty() && document.holes().is_empty() {
+        welcome(app, theme, screen.geometry.here.text, buffer);
+    }
+}
+
+/// Draws the text and its margin.
+fn window(pane: Pane<'_>, rows: &[Row], theme: &Theme, buffer: &mut Buffer) {
+    let (area, document, settings) = (pane.window.text, pane.document, pane.settings);
+    let here = document.buffer().line_of(pane.selections.primary().head);
+    let (start, end) = (document.buffer().line_start(here), document.buffer().line_end(here));
+    for (row, y) in rows.iter().zip(area.y..area.y.saturating_add(area.height)) {
+        if area.x > pane.window.page.x {
+            margin(row, row.line == Some(here), (theme, pane.window, y), buffer);
+        }
+        let left = pane.view.left();
+        let is_current = pane.has_keys && row.range.start >= start && row.range.end <= end;
+        let ground = if settings.current_line && is_current { theme.page.line_here } else { Style::new() };
         if ground.bg.is_some() {
             pen::blank(buffer, (area.x, y), usize::from(area.width), ground);
         }
         text(row, (area, y, left), (theme, ground), buffer);
-        if !app.settings().soft_wrap && area.width >= SIGNS_FROM {
+        if !settings.soft_wrap && area.width >= SIGNS_FROM {
             if left > 0 && row.width() > 0 {
                 pen::glyph(buffer, (area.x, y), theme.glyphs.beyond_left, 1, theme.page.aside);
             }
@@ -42,32 +65,44 @@ pub(crate) fn draw(app: &App, theme: &Theme, screen: &Screen, buffer: &mut Buffe
             }
         }
     }
-    if document.buffer().is_empty() && !document.is_dirty() && document.holes().is_empty() {
-        welcome(app, theme, area, buffer);
-    }
+}
+
+/// A window's document, on the rule above it; the one with the keys has a sign before it.
+fn heading(pane: Pane<'_>, theme: &Theme, buffer: &mut Buffer) {
+    let (page, Some(y)) = (pane.window.page, pane.window.heading) else { return };
+    let columns = usize::from(page.width);
+    pen::fill(buffer, (page.x, y), theme.glyphs.rule, columns, theme.words.rule);
+    let sign = if pane.has_keys { theme.glyphs.chosen } else { "" };
+    let dirty = if pane.document.is_dirty() { theme.glyphs.dirty } else { "" };
+    let pieces = [sign, &pane.document.name(), dirty];
+    let name = pieces.into_iter().filter(|piece| !piece.is_empty()).collect::<Vec<_>>().join(" ");
+    let style = if pane.has_keys { theme.words.strong } else { theme.words.quiet };
+    let room = columns.saturating_sub(4);
+    pen::put(buffer, (page.x + 2, y), &format!(" {} ", pen::shorten(&name, room.saturating_sub(2))), room, style);
 }
 
 /// Where the cursor stands: column and row of the screen.
 pub(crate) fn cursor(screen: &Screen) -> Option<(u16, u16)> {
     let (row, column) = screen.caret?;
-    let area = screen.geometry.text;
+    let area = screen.geometry.here.text;
     Some((area.x.saturating_add(column as u16), area.y.saturating_add(row as u16)))
 }
 
-fn margin(row: &Row, is_here: bool, (theme, width, y): (&Theme, u16, u16), buffer: &mut Buffer) {
-    let bar = width.saturating_sub(2);
+fn margin(row: &Row, is_here: bool, (theme, window, y): (&Theme, Window, u16), buffer: &mut Buffer) {
+    let first = window.page.x;
+    let bar = window.text.x.saturating_sub(2).max(first);
     if let Some(line) = row.line
-        && bar > 0
+        && bar > first
     {
         let style = if is_here { theme.page.number_here } else { theme.page.number };
-        let number = format!("{:>1$}", line + 1, usize::from(bar.saturating_sub(1)));
-        pen::put(buffer, (0, y), &number, usize::from(bar), style);
+        let number = format!("{:>1$}", line + 1, usize::from(bar - first - 1));
+        pen::put(buffer, (first, y), &number, usize::from(bar - first), style);
     }
     if let Some(step) = row.heat.map(usize::from) {
         let style =
             step.checked_sub(1).and_then(|at| theme.heat.get(at)).map_or(theme.page.number, |it| Theme::ink(*it));
         let glyph = theme.glyphs.heat.get(step).copied().unwrap_or_default();
-        pen::glyph(buffer, (bar.saturating_sub(1), y), glyph, 1, style);
+        pen::glyph(buffer, (bar.saturating_sub(1).max(first), y), glyph, 1, style);
     }
     if row.holds_hole {
         let runs = row.glyphs.iter().any(|glyph| glyph.cell.is_some());

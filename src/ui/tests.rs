@@ -3,6 +3,7 @@
 mod heat;
 pub(super) mod scenes;
 mod side;
+mod split;
 mod workbench;
 
 use ratatui::Terminal;
@@ -679,7 +680,7 @@ fn glyphs_stand_where_the_layout_put_them() {
     let mut scene = scenes::wide();
     let (buffer, _) = drawn(&mut scene, &Theme::full(), (60, 10));
     let screen = crate::app::layout::screen(&scene.app);
-    let area = screen.geometry.text;
+    let area = screen.geometry.here.text;
     for (row, y) in screen.rows.iter().zip(area.y..) {
         for (i, glyph) in row.glyphs.iter().enumerate() {
             let x = area.x + row.column_of(i) as u16;

@@ -509,9 +509,10 @@ mod tests {
 
     #[test]
     fn signs_are_one_column_wide() {
-        let Glyphs { margin, rule, done, dirty, chosen, running, paused, waiting, review, .. } = GLYPHS;
+        let Glyphs { margin, rule, column, done, dirty, chosen, running, paused, waiting, review, .. } = GLYPHS;
         let rest = [GLYPHS.hole, GLYPHS.info, GLYPHS.warning, GLYPHS.error, GLYPHS.beyond_left, GLYPHS.beyond_right];
-        for sign in [margin, rule, done, dirty, chosen, running, paused, waiting, review, ELLIPSIS].iter().chain(&rest)
+        for sign in
+            [margin, rule, column, done, dirty, chosen, running, paused, waiting, review, ELLIPSIS].iter().chain(&rest)
         {
             assert_eq!(crate::ui::pen::width(sign), 1, "{sign}");
         }

@@ -109,7 +109,7 @@ fn keeping_column((spot, goal): (Spot, usize)) -> (Spot, Option<usize>) {
 
 /// Rows that a page has: one stays in sight.
 fn page(app: &App) -> isize {
-    isize::from(layout::geometry(app).text.height as i16).max(2) - 1
+    isize::from(layout::geometry(app).here.text.height as i16).max(2) - 1
 }
 
 /// A motion of the text, out of what cells hide.

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use crate::app::App;
 use crate::app::infill::overlay::HoleCells;
+use crate::app::layout::pane::Pane;
 use crate::app::layout::unit::{next_unit, prev_unit, rows, unit_at};
 use crate::app::layout::{Glyph, Look, Row, Style, screen};
 use crate::app::view::Top;
@@ -162,7 +163,7 @@ pub(crate) fn place_to_watch(app: &App, holes: &[HoleId]) -> usize {
 
 /// Walks over the rows of the document, up and down, laying out one unit at a time.
 pub(crate) struct Walker<'a> {
-    app: &'a App,
+    pane: Pane<'a>,
     style: Style,
     unit: Range<usize>,
     rows: Vec<Row>,
@@ -171,12 +172,12 @@ pub(crate) struct Walker<'a> {
 
 impl<'a> Walker<'a> {
     /// Begins at a row, or the last of its unit where that has fewer.
-    pub(crate) fn new(app: &'a App, top: Top) -> Self {
-        let style = Style::of(app);
-        let unit = unit_at(app, top.pos);
-        let rows = rows(app, &unit, style);
+    pub(crate) fn new(pane: Pane<'a>, top: Top) -> Self {
+        let style = Style::of(pane);
+        let unit = unit_at(pane, top.pos);
+        let rows = rows(pane, &unit, style);
         let at = top.row.min(rows.len() - 1);
-        Self { app, style, unit, rows, at }
+        Self { pane, style, unit, rows, at }
     }
 
     /// Begins at the caret's row.
@@ -186,7 +187,7 @@ impl<'a> Walker<'a> {
 
     /// Begins at the row of a spot.
     pub(crate) fn at(app: &'a App, spot: Spot) -> Self {
-        let mut walker = Self::new(app, Top { pos: spot.pos, row: 0 });
+        let mut walker = Self::new(app.pane(), Top { pos: spot.pos, row: 0 });
         let holds = |row: &Row| column_in(app, row, spot.pos, spot.cell).is_some();
         walker.at = walker.rows.iter().position(holds).unwrap_or(0);
         walker
@@ -208,7 +209,7 @@ impl<'a> Walker<'a> {
             self.at += 1;
             return true;
         }
-        let Some(unit) = next_unit(self.app, &self.unit) else { return false };
+        let Some(unit) = next_unit(self.pane, &self.unit) else { return false };
         self.enter(unit);
         self.at = 0;
         true
@@ -220,14 +221,14 @@ impl<'a> Walker<'a> {
             self.at -= 1;
             return true;
         }
-        let Some(unit) = prev_unit(self.app, &self.unit) else { return false };
+        let Some(unit) = prev_unit(self.pane, &self.unit) else { return false };
         self.enter(unit);
         self.at = self.rows.len() - 1;
         true
     }
 
     fn enter(&mut self, unit: Range<usize>) {
-        self.rows = rows(self.app, &unit, self.style);
+        self.rows = rows(self.pane, &unit, self.style);
         self.unit = unit;
     }
 }

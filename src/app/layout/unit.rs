@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::app::App;
 use crate::app::infill::overlay::HoleCells;
+use crate::app::layout::pane::Pane;
 use crate::app::layout::{GUESS_SHOWN, Glyph, Look, Marks, Row, SEGMENT, Style};
 use crate::app::settings::Blanks;
 use crate::engine::protocol::{Cell, CellState, HoleId};
@@ -15,30 +15,30 @@ use crate::text::wrap::{WrapItem, is_breaking_space, may_break_between, wrap_han
 type Laid<'a> = (&'a Hole, &'a HoleCells);
 
 /// The holes with cells over them, in document order.
-fn laid(app: &App) -> impl DoubleEndedIterator<Item = Laid<'_>> {
-    let settled = app.infill().is_settled();
-    let with_cells = app.infill().overlay().iter().filter(move |cells| settled || !cells.cells.is_empty());
-    with_cells.filter_map(|cells| Some((app.document().holes().get(cells.id.0)?, cells)))
+fn laid(pane: Pane<'_>) -> impl DoubleEndedIterator<Item = Laid<'_>> {
+    let settled = pane.infill.is_settled();
+    let with_cells = pane.infill.overlay().iter().filter(move |cells| settled || !cells.cells.is_empty());
+    with_cells.filter_map(|cells| Some((pane.document.holes().get(cells.id.0)?, cells)))
 }
 
 /// The hole with cells over it whose text a break at `pos` would cut.
-fn cut_by(app: &App, pos: usize, is_line: bool) -> Option<&Hole> {
-    laid(app)
+fn cut_by(pane: Pane<'_>, pos: usize, is_line: bool) -> Option<&Hole> {
+    laid(pane)
         .map(|(hole, _)| hole)
         .find(|hole| hole.range.start < pos && (pos < hole.range.end || is_line && pos == hole.range.end))
 }
 
 /// The unit that `pos` is in: from its first position up to the first of the next.
-pub(crate) fn unit_at(app: &App, pos: usize) -> Range<usize> {
-    let piece = piece_at(app, pos);
+pub(crate) fn unit_at(pane: Pane<'_>, pos: usize) -> Range<usize> {
+    let piece = piece_at(pane, pos);
     let (mut start, mut end) = (piece.start, piece.end);
-    while let Some(hole) = cut_by(app, start, is_line_start(app, start)) {
-        start = piece_at(app, hole.range.start).start;
+    while let Some(hole) = cut_by(pane, start, is_line_start(pane, start)) {
+        start = piece_at(pane, hole.range.start).start;
     }
-    let len = app.document().buffer().len();
-    while end < len || is_line_start(app, end) {
-        let Some(hole) = cut_by(app, end, is_line_start(app, end)) else { break };
-        let next = piece_at(app, hole.range.end.max(end)).end;
+    let len = pane.document.buffer().len();
+    while end < len || is_line_start(pane, end) {
+        let Some(hole) = cut_by(pane, end, is_line_start(pane, end)) else { break };
+        let next = piece_at(pane, hole.range.end.max(end)).end;
         if next == end {
             break;
         }
@@ -47,13 +47,13 @@ pub(crate) fn unit_at(app: &App, pos: usize) -> Range<usize> {
     start..end
 }
 
-fn is_line_start(app: &App, pos: usize) -> bool {
-    pos > 0 && app.document().buffer().char_at(pos - 1) == Some('\n')
+fn is_line_start(pane: Pane<'_>, pos: usize) -> bool {
+    pos > 0 && pane.document.buffer().char_at(pos - 1) == Some('\n')
 }
 
 /// The line or piece of a long line that `pos` is in, newline included.
-fn piece_at(app: &App, pos: usize) -> Range<usize> {
-    let buffer = app.document().buffer();
+fn piece_at(pane: Pane<'_>, pos: usize) -> Range<usize> {
+    let buffer = pane.document.buffer();
     let pos = pos.min(buffer.len());
     let line = buffer.line_of(pos);
     let line_start = buffer.line_start(line);
@@ -77,25 +77,25 @@ fn piece_at(app: &App, pos: usize) -> Range<usize> {
 }
 
 /// The unit behind this one.
-pub(crate) fn next_unit(app: &App, unit: &Range<usize>) -> Option<Range<usize>> {
-    let len = app.document().buffer().len();
-    let more = unit.end < len || unit.end > unit.start && is_line_start(app, unit.end);
-    let swallowed = cut_by(app, unit.end, is_line_start(app, unit.end)).is_some();
-    (more && !swallowed).then(|| unit_at(app, unit.end))
+pub(crate) fn next_unit(pane: Pane<'_>, unit: &Range<usize>) -> Option<Range<usize>> {
+    let len = pane.document.buffer().len();
+    let more = unit.end < len || unit.end > unit.start && is_line_start(pane, unit.end);
+    let swallowed = cut_by(pane, unit.end, is_line_start(pane, unit.end)).is_some();
+    (more && !swallowed).then(|| unit_at(pane, unit.end))
 }
 
 /// The unit before this one.
-pub(crate) fn prev_unit(app: &App, unit: &Range<usize>) -> Option<Range<usize>> {
-    (unit.start > 0).then(|| unit_at(app, unit.start - 1))
+pub(crate) fn prev_unit(pane: Pane<'_>, unit: &Range<usize>) -> Option<Range<usize>> {
+    (unit.start > 0).then(|| unit_at(pane, unit.start - 1))
 }
 
 /// The rows of a unit: at least one.
-pub(crate) fn rows(app: &App, unit: &Range<usize>, style: Style) -> Vec<Row> {
-    let buffer = app.document().buffer();
-    let text_end = text_end(app, unit);
-    let mut line = Line { app, style, glyphs: Vec::new(), breaks: Vec::new(), column: 0 };
+pub(crate) fn rows(pane: Pane<'_>, unit: &Range<usize>, style: Style) -> Vec<Row> {
+    let buffer = pane.document.buffer();
+    let text_end = text_end(pane, unit);
+    let mut line = Line { pane, style, glyphs: Vec::new(), breaks: Vec::new(), column: 0 };
     let mut at = unit.start;
-    for (hole, cells) in laid(app).filter(|(hole, _)| unit.start <= hole.range.start && hole.range.start <= text_end) {
+    for (hole, cells) in laid(pane).filter(|(hole, _)| unit.start <= hole.range.start && hole.range.start <= text_end) {
         line.push_text(at..hole.range.start);
         line.push_cells(hole.range.start, cells);
         at = hole.range.end;
@@ -103,17 +103,17 @@ pub(crate) fn rows(app: &App, unit: &Range<usize>, style: Style) -> Vec<Row> {
     line.push_text(at..text_end.max(at));
     line.push_empty_holes(unit.start..text_end);
     let mut rows = line.into_rows(unit.start..text_end);
-    if is_line_start(app, unit.start) || unit.start == 0 {
+    if is_line_start(pane, unit.start) || unit.start == 0 {
         rows[0].line = Some(buffer.line_of(unit.start));
     }
     rows
 }
 
 /// Where the text of a unit ends: before its line break, unless cells hide that.
-fn text_end(app: &App, unit: &Range<usize>) -> usize {
-    let buffer = app.document().buffer();
-    let hidden = laid(app).any(|(hole, _)| hole.range.start < unit.end && unit.end <= hole.range.end);
-    if unit.end > unit.start && is_line_start(app, unit.end) && !hidden {
+fn text_end(pane: Pane<'_>, unit: &Range<usize>) -> usize {
+    let buffer = pane.document.buffer();
+    let hidden = laid(pane).any(|(hole, _)| hole.range.start < unit.end && unit.end <= hole.range.end);
+    if unit.end > unit.start && is_line_start(pane, unit.end) && !hidden {
         let line = buffer.line_of(unit.end - 1);
         return buffer.line_end(line).max(unit.start);
     }
@@ -122,7 +122,7 @@ fn text_end(app: &App, unit: &Range<usize>) -> usize {
 
 /// The glyphs of a unit while they are collected.
 struct Line<'a> {
-    app: &'a App,
+    pane: Pane<'a>,
     style: Style,
     glyphs: Vec<Glyph>,
     /// A row ends before each of these glyphs.
@@ -140,8 +140,8 @@ impl Line<'_> {
         if range.is_empty() {
             return;
         }
-        let text = self.app.document().buffer().slice(range.clone());
-        let mut holes = self.app.document().holes().in_range(range.clone()).peekable();
+        let text = self.pane.document.buffer().slice(range.clone());
+        let mut holes = self.pane.document.holes().in_range(range.clone()).peekable();
         for grapheme in measure::graphemes(&text, range.start, self.column, self.style.tab) {
             while holes.next_if(|hole| hole.range.end <= grapheme.pos).is_some() {}
             let in_hole = holes.peek().is_some_and(|hole| hole.range.contains(&grapheme.pos));
@@ -166,7 +166,7 @@ impl Line<'_> {
 
     /// What stands for white space that is to be seen, in the text of this range.
     fn blank_sign(&self, grapheme: &measure::Grapheme, range: &Range<usize>) -> Option<String> {
-        let buffer = self.app.document().buffer();
+        let buffer = self.pane.document.buffer();
         let sign = match buffer.char_at(grapheme.pos)? {
             ' ' => '·',
             '\t' => '→',
@@ -244,9 +244,9 @@ impl Line<'_> {
 
     /// The signs of holes without text and without cells.
     fn push_empty_holes(&mut self, range: Range<usize>) {
-        let app = self.app;
-        let overlaid = |id: u64| laid(app).any(|(_, cells)| cells.id.0 == id);
-        let holes = app.document().holes().in_range(range);
+        let pane = self.pane;
+        let overlaid = |id: u64| laid(pane).any(|(_, cells)| cells.id.0 == id);
+        let holes = pane.document.holes().in_range(range);
         for hole in holes.filter(|hole| hole.range.is_empty() && !overlaid(hole.id)) {
             let pos = hole.range.start;
             let at = self.glyphs.iter().position(|glyph| glyph.pos >= pos).unwrap_or(self.glyphs.len());

@@ -8,7 +8,7 @@ use crate::app::status::status;
 use crate::text::change::Edit;
 use crate::text::encoding::Encoding;
 
-fn open(desk: &mut Desk, name: &str, text: &str) {
+pub(super) fn open(desk: &mut Desk, name: &str, text: &str) {
     let opened = Opened { path: Some(name.into()), text: text.into(), ..Opened::default() };
     desk.send(Message::Opened(Ok(opened)));
 }

@@ -194,7 +194,7 @@ fn notices_go_with_the_next_key_or_with_time() {
 #[test]
 fn the_mouse_puts_the_caret_and_selects() {
     let mut desk = Desk::new("[|]one two\nthree");
-    let x = crate::app::layout::geometry(&desk.app).text.x;
+    let x = crate::app::layout::geometry(&desk.app).here.text.x;
     let mouse = |kind, column, row, clicks| Message::Mouse(Mouse { kind, column, row, clicks, shift: false });
     desk.send(mouse(MouseKind::Down, x + 2, 2, 1));
     assert_eq!(desk.drawing(), "one two\nth[|]ree");

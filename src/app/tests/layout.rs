@@ -12,7 +12,7 @@ fn caret(desk: &Desk) -> Option<(usize, usize)> {
 fn long_lines_wrap_at_words_and_are_numbered_once() {
     let mut desk = Desk::new("aaaa bbbb cccc dddd\n[|]e");
     desk.send(Message::Resize { width: 20, height: 14 });
-    assert_eq!(crate::app::layout::geometry(&desk.app).text.width, 14);
+    assert_eq!(crate::app::layout::geometry(&desk.app).here.text.width, 14);
     assert_eq!(desk.rows(), ["aaaa bbbb cccc ", "dddd", "e"]);
     let lines: Vec<Option<usize>> = screen(&desk.app).rows.iter().map(|row| row.line).collect();
     assert_eq!(lines, [Some(0), None, Some(1)]);
@@ -89,7 +89,7 @@ fn up_and_down_keep_the_column() {
 #[test]
 fn the_window_follows_the_caret() {
     let mut desk = Desk::new(&format!("[|]{}", "line\n".repeat(100)));
-    let height = usize::from(screen(&desk.app).geometry.text.height);
+    let height = usize::from(screen(&desk.app).geometry.here.text.height);
     for _ in 0..50 {
         desk.keys("down");
         assert!(caret(&desk).is_some_and(|(row, _)| row < height));
@@ -122,7 +122,7 @@ fn every_screen_shows_a_caret() {
             desk.send(Message::Resize { width, height });
             let screen = screen(&desk.app);
             assert!(screen.caret.is_some(), "{width}x{height}");
-            assert!(screen.rows.len() <= usize::from(screen.geometry.text.height).max(1));
+            assert!(screen.rows.len() <= usize::from(screen.geometry.here.text.height).max(1));
         }
     }
 }

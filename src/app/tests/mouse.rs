@@ -23,7 +23,7 @@ impl Desk {
 
     /// A column of a row of the text.
     fn in_text(&self, column: u16, row: u16) -> (u16, u16) {
-        let area = layout::geometry(&self.app).text;
+        let area = layout::geometry(&self.app).here.text;
         (area.x + column, area.y + row)
     }
 

@@ -41,11 +41,11 @@ fn prose_stands_in_a_column_in_the_middle() {
     let mut desk = Desk::new("one two three four five six[|]");
     set(&mut desk, "column", Value::Number(12));
     let shown = screen(&desk.app);
-    assert_eq!(shown.geometry.text.width, 12);
-    assert!(shown.geometry.text.x > 10, "{:?}", shown.geometry);
+    assert_eq!(shown.geometry.here.text.width, 12);
+    assert!(shown.geometry.here.text.x > 10, "{:?}", shown.geometry);
     assert_eq!(desk.rows(), ["one two ", "three four ", "five six"]);
     desk.keys("alt-z");
-    assert!(screen(&desk.app).geometry.text.width > 12);
+    assert!(screen(&desk.app).geometry.here.text.width > 12);
 }
 
 #[test]

@@ -232,6 +232,18 @@ pub(crate) fn lab() -> Scene {
     lab.step(1, &["+the - -", "- - - -"]).finish(&["+the +_wind +_broke", "+had +_seen +_him"]).keys(",")
 }
 
+/// Two windows: a text and, with the keys, the same with a hole further down.
+pub(crate) fn split() -> Scene {
+    hole().keys("alt-v ctrl-end")
+}
+
+/// Two windows on two documents; the one that has not the keys runs.
+pub(crate) fn split_documents() -> Scene {
+    let opened = Opened { path: Some("notes.md".into()), text: "Notes\n\n- the wind\n".into(), ..Opened::default() };
+    let run = hole().keys("f5").step(0, &["- - -", "- - - -", "- -"]).step(1, &["+the - -", "- - - -", "- -"]);
+    run.keys("alt-v").sent(Message::Opened(Ok(opened)))
+}
+
 /// A prompt with something that cannot be demanded of the second hole.
 pub(crate) fn demand() -> Scene {
     two_holes().keys("alt-e").sent(Message::Paste("3-40; /[a-z/".into()))
@@ -321,7 +333,7 @@ pub(crate) fn heat() -> Scene {
 pub(crate) type Made = fn() -> Scene;
 
 /// All of them with their names.
-pub(crate) const ALL: [(&str, Made); 29] = [
+pub(crate) const ALL: [(&str, Made); 31] = [
     ("empty", Scene::empty),
     ("text", text),
     ("selection", selection),
@@ -332,6 +344,8 @@ pub(crate) const ALL: [(&str, Made); 29] = [
     ("timeline", timeline),
     ("compare", compare),
     ("lab", lab),
+    ("split", split),
+    ("split documents", split_documents),
     ("inspected", inspected),
     ("demand", demand),
     ("demanded", demanded),

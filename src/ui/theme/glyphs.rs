@@ -5,6 +5,8 @@
 pub(crate) struct Glyphs {
     pub(crate) margin: &'static str,
     pub(crate) rule: &'static str,
+    /// Between two windows side by side.
+    pub(crate) column: &'static str,
     pub(crate) done: &'static str,
     pub(crate) handle: &'static str,
     pub(crate) likeliest: &'static str,
@@ -28,6 +30,7 @@ pub(crate) struct Glyphs {
 pub(super) const GLYPHS: Glyphs = Glyphs {
     margin: "┃",
     rule: "─",
+    column: "│",
     done: "━",
     handle: "◉",
     likeliest: "*",
