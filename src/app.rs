@@ -210,9 +210,9 @@ impl App {
             Message::Files { recent, others } => self.take_files(recent, others),
             Message::DiskChanged(path) => ondisk::changed(self, &path),
             Message::OnDisk { document, revision, found } => ondisk::found(self, document, revision, found),
-            Message::HistoryFound { path, steps, applied } => {
+            Message::HistoryFound { path, steps, at } => {
                 if self.document.path() == Some(&path) {
-                    self.document.take_history(steps, applied);
+                    self.document.take_history(steps, at);
                 }
             }
             Message::SourcesFound { path, found } => commands::source::found(self, &path, found),

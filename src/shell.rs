@@ -181,8 +181,8 @@ pub fn run(start: Start) -> anyhow::Result<()> {
         if let Some((found, path)) = sources {
             session.update(Message::SourcesFound { path, found });
         }
-        if let Some((Past { steps, applied, .. }, path)) = past.zip(path) {
-            session.update(Message::HistoryFound { path, steps, applied });
+        if let Some((Past { steps, at, .. }, path)) = past.zip(path) {
+            session.update(Message::HistoryFound { path, steps, at });
         }
         for file in start.files.iter().skip(1) {
             session.open(file);

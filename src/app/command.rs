@@ -174,6 +174,12 @@ pub const COMMANDS: &[Command] = &[
     ),
     command("undo", "Undo the last change.", edit::undo),
     command("redo", "Redo what was undone.", edit::redo),
+    command(
+        "earlier",
+        "Go to the text as it was a change earlier, also to what was undone and then left.",
+        edit::earlier,
+    ),
+    command("later", "Go to the text as it was a change later.", edit::later),
     command("cut", "Cut the selection, or the line.", edit::cut),
     command("copy", "Copy the selection, or the line.", edit::copy),
     command("paste", "Paste the clipboard.", edit::paste),

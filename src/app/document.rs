@@ -21,7 +21,7 @@ use crate::engine::protocol::Constraint;
 use crate::text::buffer::{Buffer, LineEnding};
 use crate::text::change::ChangeSet;
 use crate::text::encoding::Encoding;
-use crate::text::history::{EditKind, History, Record, Snapshot, Step};
+use crate::text::history::{EditKind, History, Record, Revision, Snapshot, Step};
 use crate::text::holes::{HoleLength, Holes};
 use crate::text::journal::Entry;
 use crate::text::selection::{Selection, Selections};
@@ -175,9 +175,9 @@ impl Document {
     }
 
     /// Takes up what was done in earlier sessions, unless something was done in this one already.
-    pub(crate) fn take_history(&mut self, steps: Vec<Record>, applied: usize) {
+    pub(crate) fn take_history(&mut self, steps: Vec<Revision>, at: usize) {
         if self.history.is_new() {
-            self.history = History::restored(steps, applied);
+            self.history = History::restored(steps, at);
         }
     }
 
@@ -286,16 +286,33 @@ impl Document {
 
     /// Goes one step back; `None` where there is nothing to undo.
     pub(crate) fn undo(&mut self) -> Option<Walked> {
-        self.walk(History::undo)
+        let step = self.history.undo()?;
+        self.walk(step)
     }
 
     /// Goes one step forth again.
     pub(crate) fn redo(&mut self) -> Option<Walked> {
-        self.walk(History::redo)
+        let step = self.history.redo()?;
+        self.walk(step)
     }
 
-    fn walk(&mut self, way: fn(&mut History) -> Option<Step>) -> Option<Walked> {
-        let step = way(&mut self.history)?;
+    /// Goes to the text as it was one step earlier in time, or later, whatever was undone since; false where there is none.
+    pub(crate) fn travel(&mut self, later: bool) -> bool {
+        let steps = if later { self.history.later() } else { self.history.earlier() };
+        !steps.is_empty() && steps.into_iter().all(|step| self.walk(step).is_some())
+    }
+
+    /// The number of the step that led to the text, and how many there are.
+    pub(crate) fn place_in_history(&self) -> (usize, usize) {
+        self.history.place()
+    }
+
+    /// Whether something was undone and then left for another change.
+    pub(crate) fn has_branches(&self) -> bool {
+        self.history.has_branches()
+    }
+
+    fn walk(&mut self, step: Step) -> Option<Walked> {
         if self.buffer.apply(&step.change).is_err() {
             debug_assert!(false, "the history fits the text");
             return None;

@@ -13,7 +13,7 @@ use crate::engine::protocol::Event;
 use crate::text::buffer::{Buffer, LineEnding};
 use crate::text::change::Edit;
 use crate::text::encoding::Encoding;
-use crate::text::history::Record;
+use crate::text::history::Revision;
 use crate::text::holes::HoleLength;
 
 /// Something happened.
@@ -69,14 +69,14 @@ pub enum Message {
     },
     /// An earlier session left unsaved text.
     RecoveryFound(Recovered),
-    /// What was done to the document in earlier sessions, of which so many steps lead to the text as it was read.
+    /// What was done to the document in earlier sessions.
     HistoryFound {
         /// Where it is kept.
         path: PathBuf,
         /// The steps.
-        steps: Vec<Record>,
-        /// How many of them are done.
-        applied: usize,
+        steps: Vec<Revision>,
+        /// The number of the one that led to the text as it was read.
+        at: usize,
     },
     /// Beside the document's file is one that says where its text is from: that, or a sentence why it cannot be read.
     SourcesFound {

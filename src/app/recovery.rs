@@ -8,7 +8,7 @@ use crate::app::document::Document;
 use crate::app::effect::Effect;
 
 /// At most one write in this time, for a document of usual size.
-const INTERVAL: Duration = Duration::from_secs(2);
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// One more second between writes for so many characters.
 const CHARS_PER_SECOND: usize = 1 << 23;

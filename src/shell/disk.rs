@@ -192,9 +192,9 @@ impl Worker {
                 }
                 let mut unsaved = None;
                 if let Some(past) = past {
-                    let Past { steps, applied, unsaved: text } = past;
+                    let Past { steps, at, unsaved: text } = past;
                     let path = path.to_owned();
-                    self.reply(Message::HistoryFound { path, steps, applied });
+                    self.reply(Message::HistoryFound { path, steps, at });
                     unsaved = text;
                 }
                 let recovered = recovered.or_else(|| unsaved.map(Recovered::of_journal));

@@ -21,7 +21,7 @@ use crate::shell::recovery;
 use crate::text::buffer::Buffer;
 use crate::text::change::{ChangeSet, Edit};
 use crate::text::fingerprint;
-use crate::text::history::{EditKind, Record, Snapshot};
+use crate::text::history::{EditKind, Record, Revision, Snapshot, way};
 use crate::text::holes::{HoleLength, Holes};
 use crate::text::journal::{Entry, Replay};
 use crate::text::selection::{Selection, Selections};
@@ -40,7 +40,7 @@ const LONGEST: u64 = 64 << 20;
 enum Line {
     /// The text as it was read.
     Base(Mark),
-    /// What was done.
+    /// What was done. `applied`: the number of the step that led to the text.
     Entry { from: usize, steps: Vec<StepLine>, applied: usize },
     /// The text as it was saved.
     Saved(Mark),
@@ -60,6 +60,9 @@ type HoleLine = (usize, usize, Option<(usize, usize)>);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct StepLine {
+    /// The number of the step that it followed, where that is not the one before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parent: Option<usize>,
     /// Characters before and after.
     len: (usize, usize),
     forward: Vec<EditLine>,
@@ -82,9 +85,9 @@ struct SnapshotLine {
 /// What a journal knows of a document.
 #[derive(Debug)]
 pub(crate) struct Past {
-    /// The steps, and how many of them lead to the text on disk.
-    pub(crate) steps: Vec<Record>,
-    pub(crate) applied: usize,
+    /// The steps, and the number of the one that led to the text on disk.
+    pub(crate) steps: Vec<Revision>,
+    pub(crate) at: usize,
     /// The text that was not saved, if it differs from that on disk.
     pub(crate) unsaved: Option<String>,
 }
@@ -126,10 +129,10 @@ impl Journals {
         let mut open = open_locked(&name, false).ok()?;
         let bytes = read_all(&mut open.file).ok()?;
         let (lines, whole) = lines_of(&bytes);
-        let (past, at_mark) = replay(lines, mark, text)?;
+        let (mut past, at_mark) = replay(lines, mark, text)?;
         let mut keep = || -> io::Result<()> {
             if bytes.len() as u64 > COMPACT {
-                return compact(&mut open, &past, mark);
+                return compact(&mut open, &mut past, mark);
             }
             // What a power cut left half is cut off, and what is written next begins where the text on disk is.
             open.file.set_len(whole as u64)?;
@@ -144,8 +147,7 @@ impl Journals {
 
     /// Writes what was done.
     pub(crate) fn write(&mut self, path: &Path, entry: &Entry) -> io::Result<()> {
-        let steps = entry.steps.iter().map(step_line).collect();
-        self.line(path, &Line::Entry { from: entry.from, steps, applied: entry.applied })
+        self.line(path, &entry_line(entry))
     }
 
     /// The text was saved.
@@ -233,16 +235,9 @@ fn replay(lines: Vec<Line>, disk: Mark, text: &Buffer) -> Option<(Past, bool)> {
     let mut last_mark = (Vec::new(), 0);
     for line in lines.by_ref().take(at + 1) {
         match line {
-            Line::Entry { from, steps, applied } => {
-                if from > known.steps.len() || applied > from + steps.len() {
-                    return None;
-                }
-                known.steps.truncate(from);
-                known.steps.extend(steps.into_iter().map(record));
-                known.applied = applied;
-            }
-            Line::Back => (known.steps, known.applied) = last_mark.clone(),
-            Line::Base(_) | Line::Saved(_) => last_mark = (known.steps.clone(), known.applied),
+            Line::Entry { from, steps, applied } => known.take_untold(entry(from, steps, applied))?,
+            Line::Back => (known.steps, known.at) = last_mark.clone(),
+            Line::Base(_) | Line::Saved(_) => last_mark = (known.steps.clone(), known.at),
         }
     }
     let at_mark = Replay { text: text.clone(), ..known };
@@ -251,7 +246,7 @@ fn replay(lines: Vec<Line>, disk: Mark, text: &Buffer) -> Option<(Past, bool)> {
         let next = match line {
             Line::Entry { from, steps, applied } => {
                 untouched = false;
-                now.clone().take(Entry { from, steps: steps.into_iter().map(record).collect(), applied })
+                now.clone().take(entry(from, steps, applied))
             }
             Line::Back => {
                 untouched = true;
@@ -263,24 +258,31 @@ fn replay(lines: Vec<Line>, disk: Mark, text: &Buffer) -> Option<(Past, bool)> {
         now = next;
     }
     let unsaved = (now.text != *text).then(|| now.text.text());
-    Some((Past { steps: at_mark.steps, applied: at_mark.applied, unsaved }, untouched))
+    Some((Past { steps: at_mark.steps, at: at_mark.at, unsaved }, untouched))
 }
 
-/// Writes a journal anew with the last of its steps.
-fn compact(open: &mut Open, past: &Past, mark: Mark) -> io::Result<()> {
+/// Writes a journal anew with the last of the steps that led to the text, and no branches: they are the past then.
+fn compact(open: &mut Open, past: &mut Past, mark: Mark) -> io::Result<()> {
     let mut size = 0;
     let weight = |record: &Record| {
         record.forward.edits().iter().chain(record.inverse.edits()).map(|edit| edit.text.len() + 64).sum::<usize>()
     };
-    let fits = |record: &&Record| {
+    let (_, path) = way(&past.steps, 0, past.at);
+    let records = path.iter().filter_map(|number| Some(&past.steps.get(number - 1)?.record));
+    let mut records: Vec<&Record> = records.rev().take(KEPT).collect();
+    let fits = |record: &&&Record| {
         size += weight(record);
         size < COMPACT as usize / 4
     };
-    let done = past.steps[..past.applied].iter().rev().take(KEPT).take_while(fits).count();
-    let steps: Vec<StepLine> = past.steps[past.applied - done..past.applied].iter().map(step_line).collect();
+    records.truncate(records.iter().take_while(fits).count());
+    let steps: Vec<Revision> = (0..)
+        .zip(records.into_iter().rev())
+        .map(|(parent, record)| Revision { parent, record: record.clone() })
+        .collect();
     open.file.set_len(0)?;
     open.len = open.file.seek(SeekFrom::Start(0))?;
-    append(open, &Line::Entry { from: 0, applied: steps.len(), steps })?;
+    (past.at, past.steps) = (steps.len(), steps);
+    append(open, &entry_line(&Entry { from: 0, at: past.at, steps: past.steps.clone() }))?;
     append(open, &Line::Saved(mark))?;
     open.file.sync_data()
 }
@@ -294,11 +296,27 @@ fn mark_of<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> Mark {
     Mark { hash, len }
 }
 
+fn entry_line(entry: &Entry) -> Line {
+    let numbers = entry.from + 1..;
+    let steps = numbers.zip(&entry.steps).map(|(number, step)| StepLine {
+        parent: Some(step.parent).filter(|parent| parent + 1 != number),
+        ..step_line(&step.record)
+    });
+    Line::Entry { from: entry.from, steps: steps.collect(), applied: entry.at }
+}
+
+fn entry(from: usize, steps: Vec<StepLine>, at: usize) -> Entry {
+    let numbered = (from..).zip(steps);
+    let steps = numbered.map(|(before, step)| Revision { parent: step.parent.unwrap_or(before), record: record(step) });
+    Entry { from, steps: steps.collect(), at }
+}
+
 fn step_line(record: &Record) -> StepLine {
     let edits = |set: &ChangeSet| {
         set.edits().iter().map(|edit| (edit.range.start, edit.range.end, edit.text.clone())).collect()
     };
     StepLine {
+        parent: None,
         len: (record.forward.len_before(), record.forward.len_after()),
         forward: edits(&record.forward),
         inverse: edits(&record.inverse),
@@ -414,7 +432,7 @@ mod tests {
 
     /// The texts that undoing everything shows, from a text and its past.
     fn undone(past: Past, disk: &str) -> Vec<String> {
-        let (mut history, mut buffer) = (History::restored(past.steps, past.applied), Buffer::from_text(disk));
+        let (mut history, mut buffer) = (History::restored(past.steps, past.at), Buffer::from_text(disk));
         let step = || {
             let step = history.undo()?;
             buffer.apply(&step.change).unwrap();
@@ -434,8 +452,8 @@ mod tests {
         desk.write();
         desk.save();
         let past = desk.reopen("one two three").unwrap();
-        assert_eq!((past.applied, past.steps.len(), past.unsaved.clone()), (2, 3, None));
-        let Record { after, origin, .. } = &past.steps[0];
+        assert_eq!((past.at, past.steps.len(), past.unsaved.clone()), (2, 3, None));
+        let Record { after, origin, .. } = &past.steps[0].record;
         assert_eq!((after.selection.primary(), origin.as_deref()), (Selection::new(3, 4), Some("me")));
         assert_eq!(after.holes.iter().next().map(|hole| hole.length), Some(HoleLength::Range(1, 3)));
         assert_eq!(undone(past, "one two three"), ["one two", "one"]);
@@ -471,7 +489,7 @@ mod tests {
         desk.write();
         desk.journals.back(Path::new(PATH)).unwrap();
         let past = desk.reopen("one").unwrap();
-        assert_eq!((past.unsaved, past.applied), (None, 0));
+        assert_eq!((past.unsaved, past.at), (None, 0));
     }
 
     /// A power cut anywhere: what is left comes to a text that was, and the file can be written on.
@@ -499,7 +517,7 @@ mod tests {
             let at = texts.iter().rposition(|text| *text == unsaved).unwrap_or_else(|| panic!("{cut}: {unsaved:?}"));
             assert!(at >= most || texts[at..].contains(&texts[most]), "{cut}: less than before");
             most = most.max(at);
-            assert_eq!(past.applied, 0, "the text on disk is the one before all steps");
+            assert_eq!(past.at, 0, "the text on disk is the one before all steps");
             let (lines, length) = lines_of(&fs::read(desk.file()).unwrap());
             assert!(!lines.is_empty() && length == fs::read(desk.file()).unwrap().len(), "{cut}: the rest is cut off");
         }
@@ -528,7 +546,59 @@ mod tests {
         assert!(desk.reopen(&text).is_some());
         assert!(fs::metadata(desk.file()).unwrap().len() < COMPACT);
         let past = desk.reopen(&text).unwrap();
-        assert!((1..30).contains(&past.applied), "{}", past.applied);
+        assert!((1..30).contains(&past.at), "{}", past.at);
         assert!(undone(past, &text).iter().all(|text| text.len() % 200_000 == 0));
+    }
+
+    #[test]
+    fn what_is_done_after_a_journal_was_made_shorter_goes_on_from_there() {
+        let mut desk = Desk::new("");
+        for _ in 0..30 {
+            desk.insert(0, &"x".repeat(200_000));
+        }
+        desk.write();
+        desk.save();
+        let text = desk.buffer.text();
+        let past = desk.reopen(&text).unwrap();
+        let kept = past.at;
+        desk.history = History::restored(past.steps, past.at);
+        desk.insert(0, "y");
+        desk.write();
+        desk.save();
+        let text = desk.buffer.text();
+        assert_eq!(desk.reopen(&text).map(|past| past.at), Some(kept + 1));
+    }
+
+    #[test]
+    fn what_was_undone_and_left_is_there_after_a_restart() {
+        let mut desk = Desk::new("one");
+        desk.insert(3, " two");
+        desk.undo();
+        desk.insert(0, "not ");
+        desk.write();
+        desk.insert(0, "is ");
+        desk.write();
+        desk.save();
+        let past = desk.reopen("is not one").unwrap();
+        assert_eq!(past.steps.iter().map(|step| step.parent).collect::<Vec<_>>(), [0, 0, 2]);
+        desk.history = History::restored(past.steps, past.at);
+        let mut texts = Vec::new();
+        while let steps @ [_, ..] = &desk.history.earlier()[..] {
+            for step in steps {
+                desk.buffer.apply(&step.change).unwrap();
+            }
+            texts.push(desk.buffer.text());
+        }
+        assert_eq!(texts, ["not one", "one two", "one"]);
+        // A step that would follow itself or a later one is no step.
+        let file = desk.file();
+        let whole = fs::read_to_string(&file).unwrap();
+        assert!(whole.contains("\"parent\":0"), "{whole}");
+        let lines = whole.lines().map(|line| line.split_once(' ').unwrap().1.replace("\"parent\":0", "\"parent\":7"));
+        let sum = |json: &str| fingerprint::on(fingerprint::START, json.as_bytes());
+        let wrong: String = lines.map(|json| format!("{:016x} {json}\n", sum(&json))).collect();
+        desk.journals = Journals::default();
+        fs::write(&file, wrong).unwrap();
+        assert!(desk.reopen("is not one").is_none());
     }
 }

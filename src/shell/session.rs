@@ -28,7 +28,7 @@ use crate::ui::theme::{self, Ground, Theme};
 const FRAME: Duration = Duration::from_millis(16);
 
 /// Time between two ticks, while there are any.
-const TICK: Duration = Duration::from_millis(700);
+const TICK: Duration = Duration::from_millis(300);
 
 /// After so long the screen is drawn although more is queued.
 const PATIENCE: Duration = Duration::from_millis(16);

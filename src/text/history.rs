@@ -1,8 +1,9 @@
 //! Undo and redo: the steps a document went through, each with its stored inverse.
 //!
-//! Read [`History::commit`] for what makes one step of several edits. Steps form a line: an edit after an undo drops what
-//! was undone. Time is a [`Duration`] since any fixed moment, passed in. Limits: the line is unbounded, and both
-//! directions of each step are kept.
+//! Read [`History::commit`] for what makes one step of several edits. Steps are numbered from 1 as they are done and form a
+//! tree: an edit after an undo begins a branch, and what was undone stays. Undo goes towards the root, redo the way that
+//! was come, [`History::earlier`] and [`History::later`] from number to number, through all branches. Time is a
+//! [`Duration`] since any fixed moment, passed in. Limits: the tree is unbounded, and both directions of each step are kept.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -79,26 +80,44 @@ pub struct Step {
     pub origin: Option<String>,
 }
 
-/// A committed step, and which text it leads to.
+/// A step and the step that it followed.
 #[derive(Clone, Debug)]
-struct Revision {
-    record: Record,
-    /// Names the text after this step; steps that leave the text alone share the name.
-    text: u64,
+pub struct Revision {
+    /// The number of that step; 0 for the text before all steps. Always less than this one's own number.
+    pub parent: usize,
+    /// What was done.
+    pub record: Record,
 }
 
-/// The steps of one document and how many of them are applied.
+/// The way from the text after one step to that after another: the steps to undo, then those to do, by number.
+pub fn way(revisions: &[Revision], from: usize, to: usize) -> (Vec<usize>, Vec<usize>) {
+    let parent = |number: usize| revisions.get(number - 1).map_or(0, |revision| revision.parent);
+    let (mut undo, mut redo, mut here, mut there) = (Vec::new(), Vec::new(), from, to);
+    // What a step followed has a lesser number, so the greater of two is not on the way to the root from the other.
+    while here != there {
+        let (end, steps) = if here > there { (&mut here, &mut undo) } else { (&mut there, &mut redo) };
+        steps.push(*end);
+        *end = parent(*end);
+    }
+    redo.reverse();
+    (undo, redo)
+}
+
+/// The steps of one document and which of them led to the present text.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     revisions: Vec<Revision>,
-    applied: usize,
+    /// The number of the step that led to the present text.
+    at: usize,
+    /// Where redo goes from a step, by its number; 0 where it goes nowhere.
+    forth: Vec<usize>,
     /// Where the edits of the newest step's last record ended, while the step may still grow.
     open: Option<Vec<Range<usize>>>,
-    saved_text: u64,
-    last_text: u64,
-    /// The first step that [`History::take_entry`] has not told yet as it is, and how many steps it said are applied.
+    /// The text on disk, as [`History::text_at`] names it.
+    saved_text: usize,
+    /// The first step that [`History::take_entry`] has not told yet as it is, and which step it said led to the text.
     changed_from: Option<usize>,
-    told_applied: usize,
+    told_at: usize,
 }
 
 impl History {
@@ -107,14 +126,19 @@ impl History {
         Self::default()
     }
 
-    /// A history that was kept: these steps, of which so many lead to the text as it is saved.
-    pub fn restored(steps: Vec<Record>, applied: usize) -> Self {
-        let last_text = steps.len() as u64;
-        let revisions: Vec<Revision> =
-            steps.into_iter().zip(1..).map(|(record, text)| Revision { record, text }).collect();
-        let applied = applied.min(revisions.len());
-        let mut history = Self { revisions, applied, last_text, told_applied: applied, ..Self::default() };
-        history.saved_text = history.current_text();
+    /// A history that was kept: these steps, of which the one with this number led to the text as it is saved.
+    pub fn restored(revisions: Vec<Revision>, at: usize) -> Self {
+        let at = at.min(revisions.len());
+        let mut history = Self { at, told_at: at, ..Self::default() };
+        for (number, revision) in (1..).zip(&revisions) {
+            history.lead(revision.parent, number);
+        }
+        history.revisions = revisions;
+        let (_, path) = way(&history.revisions, 0, at);
+        for (from, to) in [0].into_iter().chain(path.clone()).zip(path) {
+            history.lead(from, to);
+        }
+        history.saved_text = history.text_at(at);
         history
     }
 
@@ -124,9 +148,9 @@ impl History {
             return None;
         }
         let from = self.changed_from.take().unwrap_or(self.revisions.len());
-        let steps = self.revisions.iter().skip(from).map(|revision| revision.record.clone()).collect();
-        self.told_applied = self.applied;
-        Some(Entry { from, steps, applied: self.applied })
+        let steps = self.revisions.iter().skip(from).cloned().collect();
+        self.told_at = self.at;
+        Some(Entry { from, steps, at: self.at })
     }
 
     /// Whether nothing was done yet.
@@ -136,7 +160,7 @@ impl History {
 
     /// Whether there is something to tell.
     pub fn has_entry(&self) -> bool {
-        self.changed_from.is_some() || self.told_applied != self.applied
+        self.changed_from.is_some() || self.told_at != self.at
     }
 
     /// The next entry tells everything: it goes to another journal.
@@ -157,45 +181,84 @@ impl History {
                 written.get_or_insert_default();
             }
         }
-        self.revisions.truncate(self.applied);
         let joins = self.joins(&record);
         self.open = growing_end(&record);
-        let text = if record.forward.is_identity() { self.current_text() } else { self.fresh_text() };
         match self.revisions.last_mut() {
-            Some(last) if joins => {
-                let whole = &mut last.record;
+            Some(Revision { record: whole, .. }) if joins => {
                 whole.forward = take(&mut whole.forward).compose(record.forward);
                 whole.inverse = record.inverse.compose(take(&mut whole.inverse));
                 whole.after = record.after;
                 whole.at = record.at;
-                last.text = text;
             }
             _ => {
-                self.revisions.push(Revision { record, text });
-                self.applied += 1;
+                self.revisions.push(Revision { parent: self.at, record });
+                self.lead(self.at, self.revisions.len());
+                self.at = self.revisions.len();
             }
         }
-        let changed = self.applied - 1;
+        let changed = self.at - 1;
         self.changed_from = Some(self.changed_from.map_or(changed, |known| known.min(changed)));
     }
 
     /// Goes one step back; `None` if there is none.
     pub fn undo(&mut self) -> Option<Step> {
-        let index = self.applied.checked_sub(1)?;
-        let Record { inverse, before, origin, .. } = &self.revisions.get(index)?.record;
-        let step = Step { change: inverse.clone(), restore: before.clone(), origin: origin.clone() };
-        self.applied = index;
-        self.break_group();
-        Some(step)
+        let parent = self.revisions.get(self.at.checked_sub(1)?)?.parent;
+        self.go(parent).pop()
     }
 
-    /// Goes one undone step forward again; `None` if there is none.
+    /// Goes one undone step forward again, on the branch that was left or begun last; `None` if there is none.
     pub fn redo(&mut self) -> Option<Step> {
-        let Record { forward, after, origin, .. } = &self.revisions.get(self.applied)?.record;
-        let step = Step { change: forward.clone(), restore: after.clone(), origin: origin.clone() };
-        self.applied += 1;
-        self.break_group();
-        Some(step)
+        let next = self.forth.get(self.at).copied().filter(|next| *next > 0)?;
+        self.go(next).pop()
+    }
+
+    /// Goes to the text as it was one step earlier in time, on whatever branch; no steps if there is none.
+    pub fn earlier(&mut self) -> Vec<Step> {
+        self.go(self.at.saturating_sub(1))
+    }
+
+    /// Goes to the text as it was one step later in time, on whatever branch; no steps if there is none.
+    pub fn later(&mut self) -> Vec<Step> {
+        self.go((self.at + 1).min(self.revisions.len()))
+    }
+
+    /// The number of the step that led to the present text, and how many there are.
+    pub fn place(&self) -> (usize, usize) {
+        (self.at, self.revisions.len())
+    }
+
+    /// Whether something was undone and then left for another change.
+    pub fn has_branches(&self) -> bool {
+        (0..).zip(&self.revisions).any(|(before, revision)| revision.parent != before)
+    }
+
+    /// What to do to get to the text after this step. Redo then leads back from where branches meet.
+    fn go(&mut self, to: usize) -> Vec<Step> {
+        let (undo, redo) = way(&self.revisions, self.at, to);
+        let mut steps = Vec::with_capacity(undo.len() + redo.len());
+        for (numbers, back) in [(undo, true), (redo, false)] {
+            for number in numbers {
+                let Some(Revision { parent, record }) = self.revisions.get(number - 1) else { continue };
+                let (change, restore) =
+                    if back { (&record.inverse, &record.before) } else { (&record.forward, &record.after) };
+                let origin = record.origin.clone();
+                steps.push(Step { change: change.clone(), restore: restore.clone(), origin });
+                self.lead(*parent, number);
+            }
+        }
+        if !steps.is_empty() {
+            self.at = to;
+            self.break_group();
+        }
+        steps
+    }
+
+    /// From now on redo goes this way.
+    fn lead(&mut self, from: usize, to: usize) {
+        if self.forth.len() <= from {
+            self.forth.resize(from + 1, 0);
+        }
+        self.forth[from] = to;
     }
 
     /// Makes the next edit a step of its own.
@@ -205,27 +268,28 @@ impl History {
 
     /// Whether there is a step to undo.
     pub fn can_undo(&self) -> bool {
-        self.applied > 0
+        self.at > 0
     }
 
     /// Whether there is a step to redo.
     pub fn can_redo(&self) -> bool {
-        self.applied < self.revisions.len()
+        self.forth.get(self.at).is_some_and(|next| *next > 0)
     }
 
     /// Remembers the present text as the one on disk, and ends the step so that undo can come back to it.
     pub fn mark_saved(&mut self) {
-        self.saved_text = self.current_text();
+        self.saved_text = self.text_at(self.at);
         self.break_group();
     }
 
     /// Whether the present text is the one last saved, also after undoing or redoing back to it.
     pub fn is_saved(&self) -> bool {
-        self.current_text() == self.saved_text
+        self.text_at(self.at) == self.saved_text
     }
 
     fn joins(&self, record: &Record) -> bool {
         let (Some(ends), Some(last)) = (&self.open, self.revisions.last()) else { return false };
+        debug_assert_eq!(self.at, self.revisions.len(), "whoever goes elsewhere ends the step");
         let continues = |(end, edit): (&Range<usize>, &Edit)| match record.kind {
             EditKind::Typing => edit.range.start == end.end,
             EditKind::Deleting => edit.range.start == end.start || edit.range.end == end.start,
@@ -244,14 +308,15 @@ impl History {
             && record.at.saturating_sub(last.at) <= GROUP_PAUSE
     }
 
-    fn current_text(&self) -> u64 {
-        // The text before all steps is 0, as is a fresh history's `saved_text`.
-        self.applied.checked_sub(1).and_then(|last| self.revisions.get(last)).map_or(0, |revision| revision.text)
-    }
-
-    fn fresh_text(&mut self) -> u64 {
-        self.last_text += 1;
-        self.last_text
+    /// Names the text after a step: by that step, or where it left the text alone, the one before that changed it.
+    fn text_at(&self, mut number: usize) -> usize {
+        while let Some(revision) = number.checked_sub(1).and_then(|index| self.revisions.get(index)) {
+            if !revision.record.forward.is_identity() {
+                break;
+            }
+            number = revision.parent;
+        }
+        number
     }
 }
 
@@ -324,6 +389,15 @@ mod tests {
             self.follow(step)
         }
 
+        fn walk(&mut self, way: fn(&mut History) -> Vec<Step>) -> bool {
+            let steps = way(&mut self.history);
+            let moved = !steps.is_empty();
+            for step in steps {
+                self.follow(Some(step));
+            }
+            moved
+        }
+
         fn state(&self) -> (String, Snapshot) {
             (self.buffer.text(), self.snapshot.clone())
         }
@@ -377,13 +451,21 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_after_an_undo_drops_what_was_undone() {
+    fn an_edit_after_an_undo_begins_a_branch_and_nothing_is_lost() {
         let mut document = Document::new("");
         document.type_at(0, "a", 0);
         document.undo();
         document.type_at(0, "b", 0);
+        document.type_at(1, "c", 2000);
         assert!(!document.history.can_redo() && !document.redo());
-        assert_eq!(document.undo_all(), [""]);
+        let texts = |document: &mut Document, way: fn(&mut History) -> Vec<Step>| -> Vec<String> {
+            std::iter::from_fn(|| document.walk(way).then(|| document.buffer.text())).collect()
+        };
+        assert_eq!(texts(&mut document, History::earlier), ["b", "a", ""]);
+        assert!(document.redo() && document.buffer.text() == "a", "the branch that was left last");
+        assert_eq!(texts(&mut document, History::later), ["b", "bc"]);
+        assert_eq!(document.undo_all(), ["b", ""]);
+        assert!(document.redo() && document.redo() && document.buffer.text() == "bc");
     }
 
     #[test]
@@ -447,6 +529,8 @@ mod tests {
         Delete,
         Undo,
         Redo,
+        Earlier,
+        Later,
     }
 
     fn op() -> impl Strategy<Value = Op> {
@@ -458,6 +542,8 @@ mod tests {
             Just(Op::Delete),
             Just(Op::Undo),
             Just(Op::Redo),
+            Just(Op::Earlier),
+            Just(Op::Later),
         ]
     }
 
@@ -488,8 +574,13 @@ mod tests {
                 let end = document.snapshot.selection.primary().head.min(len);
                 document.edit(ChangeSet::delete(len, end.saturating_sub(1)..end), kinds[1], millis);
             }
-            Op::Undo | Op::Redo => {
-                let _moved = if matches!(op, Op::Undo) { document.undo() } else { document.redo() };
+            Op::Undo | Op::Redo | Op::Earlier | Op::Later => {
+                let _moved = match op {
+                    Op::Undo => document.undo(),
+                    Op::Redo => document.redo(),
+                    Op::Earlier => document.walk(History::earlier),
+                    _ => document.walk(History::later),
+                };
                 return false;
             }
         }
@@ -497,30 +588,50 @@ mod tests {
     }
 
     proptest! {
-        /// Ungrouped, so that the oracle is a list of states.
+        /// Ungrouped, so that the oracle is a list of states, each with the one it came from and where redo goes.
         #[test]
-        fn undo_and_redo_walk_the_states_that_were(
+        fn all_ways_lead_to_the_states_that_were(
             text in samples::text(),
-            ops in proptest::collection::vec(op(), 0..25),
+            ops in proptest::collection::vec(op(), 0..40),
         ) {
             let mut document = Document::new(&text);
-            let (mut states, mut at) = (vec![document.state()], 0);
+            let (mut states, mut at) = (vec![(document.state(), 0, None)], 0);
             for op in ops {
-                let (can_undo, can_redo) = (at > 0, at + 1 < states.len());
+                let (can_undo, can_redo) = (at > 0, states[at].2.is_some());
                 prop_assert_eq!((document.history.can_undo(), document.history.can_redo()), (can_undo, can_redo));
-                let (undo, redo) = (matches!(op, Op::Undo), matches!(op, Op::Redo));
+                let to = match op {
+                    Op::Undo => states[at].1,
+                    Op::Redo => states[at].2.unwrap_or(at),
+                    Op::Earlier => at.saturating_sub(1),
+                    Op::Later => (at + 1).min(states.len() - 1),
+                    _ => at,
+                };
                 if run(&mut document, op, [EditKind::Other; 2], 0) {
-                    states.truncate(at + 1);
                     // A step brings back the selection that was left when it was done.
-                    states.push(document.state());
-                    at += 1;
-                } else if undo && can_undo {
-                    at -= 1;
-                } else if redo && can_redo {
-                    at += 1;
+                    states.push((document.state(), at, None));
+                    states[at].2 = Some(states.len() - 1);
+                    at = states.len() - 1;
+                } else {
+                    // Redo goes the way that was come last: down to where the two ways part, and up to the new place.
+                    let line = |mut end: usize| {
+                        let mut line = vec![end];
+                        while end > 0 {
+                            end = states[end].1;
+                            line.push(end);
+                        }
+                        line
+                    };
+                    let (old, new) = (line(at), line(to));
+                    for line in [&old, &new] {
+                        let other = if line == &old { &new } else { &old };
+                        for pair in line.windows(2).filter(|pair| !other.contains(&pair[0])) {
+                            states[pair[1]].2 = Some(pair[0]);
+                        }
+                    }
+                    at = to;
                 }
-                prop_assert_eq!(&document.state(), &states[at]);
-                prop_assert!(!document.history.is_saved() || states[at].0 == states[0].0);
+                prop_assert_eq!(&document.state(), &states[at].0);
+                prop_assert!(!document.history.is_saved() || states[at].0.0 == states[0].0.0);
                 prop_assert!(document.history.is_saved() || at > 0);
             }
         }

@@ -1,29 +1,29 @@
 //! The history of a document as entries that can be written one after the other, and what they come to.
 //!
-//! An [`Entry`] says from which step on the history is another, and which of its steps are applied now. [`Replay`] takes
+//! An [`Entry`] says from which step on the history is another, and which of its steps led to the text. [`Replay`] takes
 //! entries in order and keeps the steps and the text; any first part of a journal comes to a state that was.
 
 use crate::text::buffer::Buffer;
-use crate::text::history::Record;
+use crate::text::history::{Revision, way};
 
 /// What changed in a history.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Steps from here on are those of this entry.
+    /// So many steps are as they were; those behind them are those of this entry.
     pub from: usize,
     /// The steps.
-    pub steps: Vec<Record>,
-    /// How many of all steps are applied.
-    pub applied: usize,
+    pub steps: Vec<Revision>,
+    /// The number of the step that led to the text.
+    pub at: usize,
 }
 
 /// The history and the text after some entries.
 #[derive(Clone, Debug)]
 pub struct Replay {
-    /// All steps, the undone ones included.
-    pub steps: Vec<Record>,
-    /// How many of them are applied to the text.
-    pub applied: usize,
+    /// All steps.
+    pub steps: Vec<Revision>,
+    /// The number of the step that led to the text.
+    pub at: usize,
     /// The text.
     pub text: Buffer,
 }
@@ -31,35 +31,46 @@ pub struct Replay {
 impl Replay {
     /// No history over a text.
     pub fn of(text: Buffer) -> Self {
-        Self { steps: Vec::new(), applied: 0, text }
+        Self { steps: Vec::new(), at: 0, text }
     }
 
     /// Takes an entry. `None` where it does not fit what came before: then nothing behind it means anything.
     pub fn take(mut self, entry: Entry) -> Option<Self> {
-        let Entry { from, steps, applied } = entry;
-        if from > self.steps.len() || applied > from + steps.len() {
-            return None;
+        let mut kept = self.at;
+        while kept > entry.from {
+            kept = self.steps.get(kept - 1)?.parent;
         }
-        while self.applied > from {
-            self.applied -= 1;
-            self.text.apply(&self.steps[self.applied].inverse).ok()?;
+        self.walk(kept)?;
+        self.take_untold(entry)?;
+        let to = std::mem::replace(&mut self.at, kept);
+        self.walk(to)?;
+        Some(self)
+    }
+
+    /// The same, but for the text, which stays as it is.
+    pub fn take_untold(&mut self, entry: Entry) -> Option<()> {
+        let Entry { from, steps, at } = entry;
+        let in_order = (from + 1..).zip(&steps).all(|(number, step)| step.parent < number);
+        if from > self.steps.len() || at > from + steps.len() || !in_order {
+            return None;
         }
         self.steps.truncate(from);
         self.steps.extend(steps);
-        self.walk(applied)
+        self.at = at;
+        Some(())
     }
 
-    /// Undoes or redoes until so many steps are applied.
-    fn walk(mut self, applied: usize) -> Option<Self> {
-        while self.applied > applied {
-            self.applied -= 1;
-            self.text.apply(&self.steps[self.applied].inverse).ok()?;
+    /// Undoes and does until the text is that after this step.
+    fn walk(&mut self, to: usize) -> Option<()> {
+        let (undo, redo) = way(&self.steps, self.at, to);
+        for number in undo {
+            self.text.apply(&self.steps.get(number - 1)?.record.inverse).ok()?;
         }
-        while self.applied < applied {
-            self.text.apply(&self.steps[self.applied].forward).ok()?;
-            self.applied += 1;
+        for number in redo {
+            self.text.apply(&self.steps.get(number - 1)?.record.forward).ok()?;
         }
-        Some(self)
+        self.at = to;
+        Some(())
     }
 }
 
@@ -71,7 +82,7 @@ mod tests {
 
     use super::*;
     use crate::text::change::ChangeSet;
-    use crate::text::history::{EditKind, History, Snapshot};
+    use crate::text::history::{EditKind, History, Record, Snapshot};
 
     fn record(buffer: &mut Buffer, change: ChangeSet, kind: EditKind) -> Record {
         let inverse = buffer.apply(&change).unwrap();
@@ -82,7 +93,7 @@ mod tests {
     proptest! {
         /// Whenever entries are taken, what they come to is the text as it is, and the history goes on from there.
         #[test]
-        fn entries_come_to_the_text_as_it_is(ops in proptest::collection::vec((0..5_u8, 0..9_usize, any::<bool>()), 0..30)) {
+        fn entries_come_to_the_text_as_it_is(ops in proptest::collection::vec((0..7_u8, 0..9_usize, any::<bool>()), 0..30)) {
             let start = Buffer::from_text("some text");
             let (mut buffer, mut history) = (start.clone(), History::new());
             let mut replay = Replay::of(start);
@@ -98,7 +109,13 @@ mod tests {
                         history.commit(record(&mut buffer, change, EditKind::Other));
                     }
                     3 => if let Some(step) = history.undo() { buffer.apply(&step.change).unwrap(); },
-                    _ => if let Some(step) = history.redo() { buffer.apply(&step.change).unwrap(); },
+                    4 => if let Some(step) = history.redo() { buffer.apply(&step.change).unwrap(); },
+                    _ => {
+                        let steps = if op == 5 { history.earlier() } else { history.later() };
+                        for step in steps {
+                            buffer.apply(&step.change).unwrap();
+                        }
+                    }
                 }
                 if write {
                     if let Some(entry) = history.take_entry() {
@@ -112,8 +129,9 @@ mod tests {
             }
             prop_assert_eq!(replay.text.text(), buffer.text());
             prop_assert!(history.take_entry().is_none());
-            let mut again = History::restored(replay.steps, replay.applied);
+            let mut again = History::restored(replay.steps, replay.at);
             let (mut text, mut other) = (replay.text, buffer);
+            prop_assert_eq!(again.place(), history.place());
             while let Some(step) = again.undo() { text.apply(&step.change).unwrap(); }
             while let Some(step) = history.undo() { other.apply(&step.change).unwrap(); }
             prop_assert_eq!(text.text(), "some text");

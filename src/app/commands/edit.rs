@@ -159,9 +159,30 @@ pub(crate) fn undo(app: &mut App) {
 
 pub(crate) fn redo(app: &mut App) {
     match app.document.redo() {
-        None => app.inform("There is nothing to redo."),
+        None => {
+            let left = if app.document.has_branches() { " {earlier} goes to what was undone before." } else { "" };
+            app.inform(format!("There is nothing to redo.{left}"));
+        }
         Some(Walked { origin: Some(origin) }) => app.inform(format!("Done again: {origin}.")),
         Some(_) => {}
+    }
+    app.view.caret_cell = None;
+}
+
+pub(crate) fn earlier(app: &mut App) {
+    travel(app, false, "This is the text as it was opened.");
+}
+
+pub(crate) fn later(app: &mut App) {
+    travel(app, true, "Nothing was done later.");
+}
+
+fn travel(app: &mut App, later: bool, end: &str) {
+    if app.document.travel(later) {
+        let (at, of) = app.document.place_in_history();
+        app.inform(if at == 0 { end.to_owned() } else { format!("The text after change {at} of {of}.") });
+    } else {
+        app.inform(end);
     }
     app.view.caret_cell = None;
 }

@@ -163,14 +163,17 @@ fn a_file_that_another_program_wrote_is_not_overwritten_unasked() {
 }
 
 #[test]
-fn unsaved_text_is_kept_safe_at_most_every_two_seconds() {
+fn unsaved_text_is_kept_safe_at_most_every_second() {
     let mut desk = Desk::new("[|]");
     let writes =
         |desk: &Desk| desk.effects.iter().filter(|effect| matches!(effect, Effect::WriteRecovery { .. })).count();
     desk.keys("\"abc\"");
     assert_eq!(writes(&desk), 1);
     assert!(desk.app.wants_ticks());
-    desk.now += std::time::Duration::from_secs(2);
+    desk.now += std::time::Duration::from_millis(900);
+    desk.send(Message::Tick);
+    assert_eq!(writes(&desk), 1);
+    desk.now += std::time::Duration::from_millis(100);
     desk.send(Message::Tick);
     assert_eq!(writes(&desk), 2);
     desk.send(Message::Tick);
@@ -214,4 +217,22 @@ fn help_scrolls_and_any_other_key_closes_it() {
     assert!(matches!(desk.app.panel(), Panel::Help(11)));
     desk.keys("esc x");
     assert_eq!(desk.text(), "x");
+}
+
+#[test]
+fn what_was_undone_and_left_is_gone_to_through_time() {
+    let mut desk = Desk::new("[|]");
+    desk.keys("\"one\" ctrl-z \"two\" ctrl-y");
+    assert_eq!(
+        (desk.text().as_str(), desk.notice()),
+        ("two", "There is nothing to redo. alt-pageup goes to what was undone before.")
+    );
+    desk.keys("alt-pageup");
+    assert_eq!((desk.drawing().as_str(), desk.notice()), ("one[|]", "The text after change 1 of 2."));
+    desk.keys("alt-pageup");
+    assert_eq!((desk.text().as_str(), desk.notice()), ("", "This is the text as it was opened."));
+    desk.keys("alt-pageup alt-pagedown alt-pagedown alt-pagedown");
+    assert_eq!((desk.text().as_str(), desk.notice()), ("two", "Nothing was done later."));
+    desk.keys("alt-pageup ctrl-z ctrl-y");
+    assert_eq!(desk.text(), "one", "redo goes the way that was come");
 }
