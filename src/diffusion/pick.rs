@@ -212,6 +212,7 @@ impl<'a, D: Draw> Here<'a, D> {
             Var::Size => count(clock.window_size),
             Var::Post => count(clock.post),
             Var::Passes => count(clock.passes),
+            Var::Grown => count(clock.grown),
             Var::Vocabulary => count(at.vocabulary.proposable()),
             Var::Acted => count(self.picker.acts.len()),
             Var::Settled => Some(f64::from(u8::from(at.memory.frontier().is_some()))),

@@ -191,6 +191,8 @@ pub struct Clock {
     pub post: usize,
     /// Passes made.
     pub passes: usize,
+    /// Masks that rules have put in.
+    pub grown: usize,
     /// The caller has decided that this step is the last ([`Stop::when`], [`Stop::passes`]).
     pub ended: bool,
 }

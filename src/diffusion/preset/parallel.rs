@@ -103,7 +103,7 @@ pub(super) const PRESETS: &[Preset] = &[
         doc: "Commits every token that is likely enough, and puts more masks where the model is most at a loss.",
         keys: &[THRESHOLD, share("low", 0.1), whole("most", 16.0, 0)],
         notation: "window blocks(32); masked conf above(threshold) min=1 write
-            masked when(m < size + most) conf worst(1) if(conf < low) insert(7)",
+            masked when(grown < most) conf worst(1) if(conf < low) insert(7)",
         ..ROW
     },
 ];

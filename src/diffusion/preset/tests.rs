@@ -317,6 +317,9 @@ fn holes_grow_and_shrink_where_the_sampler_says_so() {
     let (reports, done) = steps("daedal:low=0.2", canvas("____"), 1, lost);
     assert!(reports[0].edits.iter().any(|edit| edit.act == EditAct::Insert { masks: 7 } && edit.position == 2));
     assert!(done.len() >= 11 && done.masks_left() == 0);
+    let always_lost = |_: &[TokenId], _: usize, _: usize| peak(1, 0.15);
+    let (_, done) = steps("daedal:low=0.2", canvas(&"_".repeat(40)), 1, always_lost);
+    assert!(done.len() < 40 + 16 + 7, "{}: windows that are entered later give no more room", done.len());
     // DreamOn: token 6 expands, token 5 deletes.
     let wants_three = |ids: &[TokenId], _: usize, _: usize| peak(if ids.len() < 3 { 6 } else { 1 }, 0.9);
     let (_, done) = steps("dreamon:temperature=0", canvas("_"), 1, wants_three);

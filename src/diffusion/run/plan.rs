@@ -208,6 +208,7 @@ impl<D: Draw> Run<D> {
                 *masks = (*masks).min(room);
                 room -= *masks;
                 self.growth -= *masks;
+                self.clock.grown += *masks;
                 return *masks > 0;
             }
             true

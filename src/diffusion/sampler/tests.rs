@@ -12,7 +12,7 @@ use crate::diffusion::vocabulary::Vocabulary;
 
 const M: u32 = 99;
 const EARLY: Clock =
-    Clock { step: 0, window_step: 0, window_steps: 9, window_size: 4, post: 0, passes: 0, ended: false };
+    Clock { step: 0, window_step: 0, window_steps: 9, window_size: 4, post: 0, passes: 0, grown: 0, ended: false };
 const LAST: Clock = Clock { step: 8, window_step: 8, ..EARLY };
 
 fn sampler(rules: &str) -> Sampler {
