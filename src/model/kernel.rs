@@ -57,6 +57,8 @@ pub(crate) struct Path {
     rows: usize,
     /// `out[r][c]` is row r of the group, of `out.len()` rows, times column c of the panel.
     tile: unsafe fn(Tiled<'_>, &mut [[f32; PANEL]]),
+    /// The same, to the bit, where no weight is of more than [`int8::NARROW`] steps.
+    narrow: unsafe fn(Tiled<'_>, &mut [[f32; PANEL]]),
     /// Quantises up to 32 activations: the values, their scale, their offset.
     quantise: unsafe fn(&[f32], &mut [i8; BLOCK]) -> (f32, i32),
     /// Quantises up to 32 weights: the values and their scale.

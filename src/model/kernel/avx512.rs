@@ -19,7 +19,7 @@ pub(super) fn path() -> Option<Path> {
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vl")
         && is_x86_feature_detected!("avx512vnni");
-    there.then_some(Path { name: "avx512-vnni", rows: 6, tile, quantise, pack, gate, sums, soften })
+    there.then_some(Path { name: "avx512-vnni", rows: 6, tile, narrow: tile, quantise, pack, gate, sums, soften })
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]

@@ -17,6 +17,9 @@ pub(crate) const BLOCK: usize = 32;
 /// Outputs (columns of y) that are computed together.
 pub(crate) const PANEL: usize = 32;
 
+/// Weights of at most so many steps are narrow: all those of Q4_0 and Q5_0 files.
+pub(crate) const NARROW: u8 = 16;
+
 /// 32 inputs of 32 outputs, in the order in which the kernels read them.
 #[repr(C, align(64))]
 #[derive(Clone)]
@@ -28,6 +31,13 @@ pub(crate) struct Block {
 
 impl Block {
     const ZERO: Self = Self { values: [[[128; 4]; PANEL]; BLOCK / 4], scales: [0.0; PANEL] };
+
+    /// Whether no weight is of more than [`NARROW`] steps.
+    fn is_narrow(&self) -> bool {
+        // All are looked at, also behind one that is wider, so that it is done on vectors.
+        let steps = self.values.as_flattened().as_flattened().iter().map(|value| value.abs_diff(128));
+        steps.fold(0, u8::max) <= NARROW
+    }
 }
 
 /// A packed weight matrix.
@@ -36,6 +46,8 @@ pub(crate) struct Packed {
     blocks: Vec<Block>,
     inputs: usize,
     outputs: usize,
+    /// No weight is of more than [`NARROW`] steps.
+    pub(super) narrow: bool,
 }
 
 impl Packed {
@@ -62,7 +74,8 @@ impl Packed {
             }
             Ok(())
         })?;
-        Ok(Self { blocks, inputs, outputs })
+        let narrow = blocks.par_iter().all(Block::is_narrow);
+        Ok(Self { blocks, inputs, outputs, narrow })
     }
 
     /// Whether both take the same inputs and fill their panels, as [`Self::beside`] needs.
@@ -76,12 +89,13 @@ impl Packed {
         debug_assert!(parts.iter().all(|part| parts[0].fits_beside(part)));
         let inputs = parts.first().map_or(0, |part| part.inputs);
         let outputs = parts.iter().map(|part| part.outputs).sum();
+        let narrow = parts.iter().all(|part| part.narrow);
         // Collecting them would grow the list by doubling.
         let mut blocks = Vec::with_capacity(parts.iter().map(|part| part.blocks.len()).sum());
         for part in parts {
             blocks.extend(part.blocks);
         }
-        Self { blocks, inputs, outputs }
+        Self { blocks, inputs, outputs, narrow }
     }
 
     /// Whether both are of one shape, of whole halves of panels, as [`Self::gated`] needs.
@@ -107,7 +121,8 @@ impl Packed {
                 }
             }
         }
-        Self { blocks, inputs: gate.inputs, outputs: 2 * gate.outputs }
+        let narrow = gate.narrow && through.narrow;
+        Self { blocks, inputs: gate.inputs, outputs: 2 * gate.outputs, narrow }
     }
 
     /// The blocks of one panel.

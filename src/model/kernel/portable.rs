@@ -7,7 +7,8 @@
 use super::int8::{BLOCK, PANEL};
 use super::{Path, Sums, Tiled};
 
-pub(super) const PATH: Path = Path { name: "portable", rows: 4, tile, quantise, pack, gate, sums, soften };
+pub(super) const PATH: Path =
+    Path { name: "portable", rows: 4, tile, narrow: tile, quantise, pack, gate, sums, soften };
 
 fn tile(tiled: Tiled<'_>, out: &mut [[f32; PANEL]]) {
     let rows = out.len();

@@ -21,6 +21,7 @@ impl Packed {
         let m = x.len().checked_div(k).unwrap_or(0);
         let mut rows = ROWS.take();
         rows.quantise(path, x, m, k);
+        let compute = if self.narrow { path.narrow } else { path.tile };
         let items = Items::new(m.div_ceil(path.rows), panels, path.rows * k * PANEL);
         let work = |y: &Output| {
             each(items.count(), |item| {
@@ -40,7 +41,7 @@ impl Packed {
                         let (values, scales) = (&rows.values[part.clone()], &rows.scales[part.clone()]);
                         let tiled = Tiled { panel, values, scales, offsets: &rows.offsets[part] };
                         // SAFETY: a path is in `PATHS` only when the CPU has its instructions.
-                        unsafe { (path.tile)(tiled, tile) };
+                        unsafe { compute(tiled, tile) };
                         for (r, sums) in tile.iter_mut().enumerate() {
                             let columns = finish.apply(path, number, sums, outputs);
                             // SAFETY: no other item has this row and these columns.

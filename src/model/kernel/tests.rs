@@ -65,6 +65,26 @@ proptest! {
         }
     }
 
+    /// The largest weights and activations of either sign are among them, as nothing else would overflow.
+    #[test]
+    fn narrow_weights_give_the_same_as_wide_ones(
+        m in 1usize..10, n in 1usize..80, blocks in 1usize..6, bits in prop::collection::vec(any::<u8>(), 1..99)
+    ) {
+        let k = 32 * blocks;
+        let bit = |at: usize| bits[at % bits.len()].rotate_left((at / bits.len()) as u32);
+        let weight = |at: usize| if at % 32 == 0 { -16.0 } else { f32::from(bit(at) % 33) - 16.0 };
+        let w: Vec<f32> = (0..n * k).map(|at| weight(at) * 0.01).collect();
+        let x: Vec<f32> = (0..m * k).map(|at| if bit(at) & 1 == 0 { -1.27 } else { 1.27 }).collect();
+        let mut weight = packed(n, k, &w);
+        prop_assert!(weight.narrow);
+        let narrow: Vec<Vec<f32>> = PATHS.iter().map(|path| multiply(path, &weight, &x, Finish::Plain)).collect();
+        weight.narrow = false;
+        for (path, narrow) in PATHS.iter().zip(narrow) {
+            prop_assert!(multiply(path, &weight, &x, Finish::Plain) == narrow, "{}", path.name);
+        }
+        prop_assert!(!packed(n, k, &numbers(n * k, 17)).narrow);
+    }
+
     #[test]
     fn no_input_crashes_a_path(bits in prop::collection::vec(any::<u32>(), 1..100), m in 1usize..4) {
         let x: Vec<f32> = bits.iter().map(|bits| f32::from_bits(*bits)).collect();
