@@ -41,7 +41,7 @@ pub struct PassTime {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lap {
     /// The path's name, or `candle`.
-    pub name: &'static str,
+    pub name: String,
     /// Billions of multiplications and additions a second, at its best.
     pub gops: f64,
 }

@@ -33,7 +33,7 @@ enum Mixer {
 }
 
 enum FeedForward {
-    Dense(SwiGlu),
+    Dense(Box<SwiGlu>),
     Mixture(Box<Experts>),
 }
 
@@ -49,7 +49,7 @@ impl FeedForward {
             return Ok(Self::Mixture(Box::new(Experts::load(weights, mixture, block, packing)?)));
         }
         let names = [Place::Gate, Place::Up, Place::Down].map(|place| layout.name(place, block));
-        Ok(Self::Dense(SwiGlu::load(weights, &names, packing)?))
+        Ok(Self::Dense(Box::new(SwiGlu::load(weights, &names, packing)?)))
     }
 
     fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {

@@ -18,6 +18,8 @@ pub struct Race {
     pool: rayon::ThreadPool,
     x: Vec<f32>,
     packed: Packed,
+    /// Weights of five bits, as the default model has them.
+    narrow: Packed,
     input: Tensor,
     candle: QMatMul,
 }
@@ -34,16 +36,21 @@ impl Race {
         let (m, k, n) = SHAPE;
         let wave = |count: usize, pace: f32| (0..count).map(|i| (i as f32 * pace).sin()).collect::<Vec<f32>>();
         let (x, w) = (wave(m * k, 0.37), wave(n * k, 0.11));
-        let rows = |rows: std::ops::Range<usize>| Ok::<_, ModelError>(w[rows.start * k..rows.end * k].to_vec());
+        let pack =
+            |w: &[f32]| Packed::new(best(), n, k, |rows| Ok::<_, ModelError>(w[rows.start * k..rows.end * k].to_vec()));
+        // Each block of 32 has the largest step, from which the size of all is told.
+        let five_bits = |(at, w): (usize, &f32)| if at.is_multiple_of(32) { 1.0 } else { (w * 16.0).round() / 16.0 };
+        let narrow: Vec<f32> = w.iter().enumerate().map(five_bits).collect();
         let input = Tensor::from_slice(&x, (m, k), &Device::Cpu)?;
         let weight = Tensor::from_slice(&w, (n, k), &Device::Cpu)?;
         let candle = QMatMul::from_qtensor(QTensor::quantize(&weight, GgmlDType::Q8_0)?)?;
-        Ok(Self { pool: pool(threads)?, packed: Packed::new(best(), n, k, rows)?, x, input, candle })
+        Ok(Self { pool: pool(threads)?, packed: pack(&w)?, narrow: pack(&narrow)?, x, input, candle })
     }
 
-    /// The ways: the paths, the fastest first, and `candle`.
-    pub fn ways(&self) -> Vec<&'static str> {
-        PATHS.iter().map(|path| path.name).chain(["candle"]).collect()
+    /// The ways: the fastest path with weights of five bits, all paths with weights of eight, and `candle`.
+    pub fn ways(&self) -> Vec<String> {
+        let eight_bits = PATHS.iter().map(|path| path.name.to_owned());
+        [format!("{}, 5-bit weights", best().name)].into_iter().chain(eight_bits).chain(["candle".to_owned()]).collect()
     }
 
     /// Makes the product once in the way with this number; those that are none are candle's.
@@ -51,12 +58,13 @@ impl Race {
     /// # Errors
     /// candle's own.
     pub fn once(&self, way: usize) -> Result<(), ModelError> {
-        self.pool.install(|| match PATHS.get(way) {
-            Some(path) => {
-                self.packed.multiply(path, &self.x, Finish::Plain);
-                Ok(())
+        self.pool.install(|| {
+            match way.checked_sub(1) {
+                None => drop(self.narrow.multiply(best(), &self.x, Finish::Plain)),
+                Some(path) if path < PATHS.len() => drop(self.packed.multiply(&PATHS[path], &self.x, Finish::Plain)),
+                Some(_) => drop(self.candle.forward(&self.input)?),
             }
-            None => Ok(self.candle.forward(&self.input).map(drop)?),
+            Ok(())
         })
     }
 }

@@ -72,7 +72,7 @@ proptest! {
     ) {
         let k = 32 * blocks;
         let bit = |at: usize| bits[at % bits.len()].rotate_left((at / bits.len()) as u32);
-        let weight = |at: usize| if at % 32 == 0 { -16.0 } else { f32::from(bit(at) % 33) - 16.0 };
+        let weight = |at: usize| if at.is_multiple_of(32) { -16.0 } else { f32::from(bit(at) % 33) - 16.0 };
         let w: Vec<f32> = (0..n * k).map(|at| weight(at) * 0.01).collect();
         let x: Vec<f32> = (0..m * k).map(|at| if bit(at) & 1 == 0 { -1.27 } else { 1.27 }).collect();
         let mut weight = packed(n, k, &w);
