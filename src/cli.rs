@@ -18,7 +18,7 @@ pub mod samplers;
 mod score;
 mod source;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -334,6 +334,15 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to standard output")
+}
+
+/// Says on the terminal how far something is, in the place of what was said before, which the empty text takes away.
+/// Says nothing where standard error is a file or a pipe, and does not stop for one that is closed: it is a courtesy.
+pub(crate) fn progress(text: &str) {
+    let mut out = std::io::stderr().lock();
+    if out.is_terminal() {
+        let _ = write!(out, "\r\x1b[K{text}").and_then(|()| out.flush());
+    }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

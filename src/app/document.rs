@@ -302,6 +302,14 @@ impl Document {
         !steps.is_empty() && steps.into_iter().all(|step| self.walk(step).is_some())
     }
 
+    /// Goes forth to this text, if redo leads to it.
+    pub(crate) fn redo_to(&mut self, text: &str) -> bool {
+        let mut buffer = self.buffer.clone();
+        let reach = |record: &Record| buffer.apply(&record.forward).is_ok() && buffer.rope() == text;
+        let Some(before) = self.history.ahead().position(reach) else { return false };
+        (0..=before).all(|_| self.redo().is_some())
+    }
+
     /// The number of the step that led to the text, and how many there are.
     pub(crate) fn place_in_history(&self) -> (usize, usize) {
         self.history.place()

@@ -1,7 +1,6 @@
 //! `lacuna calibrate`: how the lengths of holes are searched with a model, fitted on text of the kind it is to be used on, and
 //! kept for the next fill and the editor.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
@@ -9,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::eval::documents;
-use super::{Common, Precision, print};
+use super::{Common, Precision, print, progress};
 use crate::engine::calibrate::{constants, forget};
 use crate::engine::catalog;
 
@@ -39,12 +38,9 @@ pub(crate) fn run(args: &CalibrateArgs, common: &Common) -> anyhow::Result<()> {
     let documents = documents(&args.texts)?;
     let (found, mut brain) = common.load_brain(Precision::Fast)?;
     let options = common.run_options(common.seed.unwrap_or(1))?;
-    let progress = |done: usize| {
-        // Progress is a courtesy; a closed standard error is no reason to stop.
-        let _ = write!(std::io::stderr(), "\r{done} of {} holes", args.holes);
-    };
-    let fitted = brain.calibrate(&documents, args.holes, &options, progress).map_err(sentence)?;
-    let _ = writeln!(std::io::stderr());
+    let say = |done: usize| progress(&format!("{done} of {} holes", args.holes));
+    let fitted = brain.calibrate(&documents, args.holes, &options, say).map_err(sentence)?;
+    progress("");
     let kept =
         if args.dry_run { None } else { Some(brain.keep_lengths(&found.path, fitted.lengths).map_err(sentence)?) };
     let mut document = constants(&found.name, fitted.lengths);

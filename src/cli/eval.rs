@@ -1,13 +1,12 @@
 //! `lacuna eval`: how well a model fills holes cut out of real text, by the length of the hole and how it is chosen.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::{Common, Precision, print};
+use super::{Common, Precision, print, progress};
 use crate::engine::eval::{DOCUMENT_BREAK, Filled, Judged, LengthRule, Sample};
 use crate::engine::score::Care;
 
@@ -45,12 +44,11 @@ pub(crate) fn run(args: &EvalArgs, common: &Common) -> anyhow::Result<()> {
         for (index, sample) in samples.iter().enumerate() {
             let result = brain.fill_sample(sample, *rule, &options, &mut judged);
             filled.push(result.map_err(|message| anyhow!(message))?);
-            // Progress is a courtesy; a closed standard error is no reason to stop.
-            let _ = write!(std::io::stderr(), "\r{}: {} of {} holes ", rule.name(), index + 1, samples.len());
+            progress(&format!("{}: {} of {} holes", rule.name(), index + 1, samples.len()));
         }
         arms.push((*rule, filled));
     }
-    let _ = writeln!(std::io::stderr());
+    progress("");
     let arms: Vec<Arm> = arms.iter().map(|(rule, filled)| Arm::of(*rule, &samples, filled)).collect();
     if common.json {
         let model = brain.info().name;

@@ -1,13 +1,13 @@
 //! `lacuna score`: how likely each word of a text is given both sides; coloured on a terminal, JSON elsewhere.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use anyhow::anyhow;
 use clap::Args;
 use serde_json::json;
 
 use super::source::Source;
-use super::{Common, Precision, print};
+use super::{Common, Precision, print, progress};
 use crate::engine::brain::Brain;
 use crate::engine::protocol::WordScore;
 use crate::engine::score::total;
@@ -21,14 +21,9 @@ pub(crate) struct ScoreArgs {
 pub(crate) fn run(args: &ScoreArgs, common: &Common) -> anyhow::Result<()> {
     let text = args.source.read()?;
     let mut brain = Brain::new(common.load_model(Precision::Fast)?)?;
-    let watched = std::io::stderr().is_terminal();
-    let progress = |done: usize, of: usize| {
-        // Progress is a courtesy; a closed standard error is no reason to stop.
-        if watched {
-            let _ = write!(std::io::stderr(), "\r{done} of {of} passes{}", if done == of { "\r\x1b[K" } else { "" });
-        }
-    };
-    let words = brain.score(&text, progress).map_err(|message| anyhow!(message))?;
+    let say =
+        |done: usize, of: usize| progress(&if done < of { format!("{done} of {of} passes") } else { String::new() });
+    let words = brain.score(&text, say).map_err(|message| anyhow!(message))?;
     if std::io::stdout().is_terminal() && !common.json {
         let coloured = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         return print(&shown(&text, &words, coloured));

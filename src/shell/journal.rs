@@ -1,8 +1,8 @@
 //! Histories on disk, so that undo survives a restart and unsaved text a power cut: one file a document, appended to.
 //!
 //! A file is lines, each a checksum and a piece of JSON: what the text was when it was read ([`Line::Base`]), what was done
-//! to it ([`Line::Entry`]), what was saved ([`Line::Saved`]), and that the unsaved part was given up ([`Line::Back`]). A line
-//! that is cut or damaged ends the journal; what stands before it still means something. A history is taken up only where
+//! to it ([`Line::Entry`]), what was saved ([`Line::Saved`]), and that the text is that of the last of these marks again
+//! ([`Line::Back`]), whose later steps are then a branch that was left. A line that is cut or damaged ends the journal; what stands before it still means something. A history is taken up only where
 //! the file on disk has the length and hash of a text that the journal knows: undo never runs over another's changes.
 //!
 //! Files are the user's alone (0600), locked while they are used, and bounded: over [`COMPACT`] the oldest steps go when the
@@ -44,7 +44,7 @@ enum Line {
     Entry { from: usize, steps: Vec<StepLine>, applied: usize },
     /// The text as it was saved.
     Saved(Mark),
-    /// What was done since the last mark is not wanted.
+    /// The text is that of the last mark again.
     Back,
 }
 
@@ -85,7 +85,7 @@ struct SnapshotLine {
 /// What a journal knows of a document.
 #[derive(Debug)]
 pub(crate) struct Past {
-    /// The steps, and the number of the one that led to the text on disk.
+    /// The steps, those that were not saved included, and the number of the one that led to the text on disk.
     pub(crate) steps: Vec<Revision>,
     pub(crate) at: usize,
     /// The text that was not saved, if it differs from that on disk.
@@ -159,7 +159,7 @@ impl Journals {
         self.line(path, &Line::Saved(mark))
     }
 
-    /// What was not saved is not wanted.
+    /// What was not saved is not wanted, or was undone.
     pub(crate) fn back(&mut self, path: &Path) -> io::Result<()> {
         if self.open.contains_key(path) { self.line(path, &Line::Back) } else { Ok(()) }
     }
@@ -232,33 +232,31 @@ fn replay(lines: Vec<Line>, disk: Mark, text: &Buffer) -> Option<(Past, bool)> {
     let mut lines = lines.into_iter();
     let mut known = Replay::of(Buffer::new());
     // How the steps before the mark came about does not matter: they lead to the text on disk.
-    let mut last_mark = (Vec::new(), 0);
+    let mut mark = 0;
     for line in lines.by_ref().take(at + 1) {
         match line {
             Line::Entry { from, steps, applied } => known.take_untold(entry(from, steps, applied))?,
-            Line::Back => (known.steps, known.at) = last_mark.clone(),
-            Line::Base(_) | Line::Saved(_) => last_mark = (known.steps.clone(), known.at),
+            Line::Back => known.at = mark,
+            Line::Base(_) | Line::Saved(_) => mark = known.at,
         }
     }
-    let at_mark = Replay { text: text.clone(), ..known };
-    let (mut now, mut untouched) = (at_mark.clone(), true);
+    let on_disk = known.at;
+    let mut now = Replay { text: text.clone(), ..known };
     for line in lines {
         let next = match line {
-            Line::Entry { from, steps, applied } => {
-                untouched = false;
-                now.clone().take(entry(from, steps, applied))
+            Line::Entry { from, steps, applied } => now.clone().take(entry(from, steps, applied)),
+            Line::Back => now.clone().gone_to(mark),
+            Line::Base(_) | Line::Saved(_) => {
+                mark = now.at;
+                continue;
             }
-            Line::Back => {
-                untouched = true;
-                Some(at_mark.clone())
-            }
-            Line::Base(_) | Line::Saved(_) => Some(now.clone()),
         };
         let Some(next) = next else { break };
         now = next;
     }
     let unsaved = (now.text != *text).then(|| now.text.text());
-    Some((Past { steps: at_mark.steps, at: at_mark.at, unsaved }, untouched))
+    let untouched = now.at == on_disk;
+    Some((Past { steps: now.steps, at: on_disk, unsaved }, untouched))
 }
 
 /// Writes a journal anew with the last of the steps that led to the text, and no branches: they are the past then.
@@ -490,6 +488,28 @@ mod tests {
         desk.journals.back(Path::new(PATH)).unwrap();
         let past = desk.reopen("one").unwrap();
         assert_eq!((past.unsaved, past.at), (None, 0));
+    }
+
+    #[test]
+    fn going_back_to_what_was_saved_does_not_end_the_journal() {
+        let mut desk = Desk::new("one");
+        desk.insert(0, "x");
+        desk.write();
+        desk.undo();
+        desk.journals.back(Path::new(PATH)).unwrap();
+        desk.write();
+        desk.insert(3, "!");
+        desk.write();
+        assert_eq!(desk.reopen("one").unwrap().unsaved.as_deref(), Some("one!"));
+        let past = desk.reopen("one").unwrap();
+        assert_eq!((past.unsaved, past.at, past.steps.len()), (None, 0, 2), "asked once, and still there");
+        desk.history = History::restored(past.steps, past.at);
+        desk.buffer = Buffer::from_text("one");
+        assert_eq!(desk.history.redo().map(|step| desk.buffer.apply(&step.change).is_ok()), Some(true));
+        desk.insert(4, "?");
+        desk.write();
+        desk.save();
+        assert_eq!(undone(desk.reopen("one!?").unwrap(), "one!?"), ["one!", "one"]);
     }
 
     /// A power cut anywhere: what is left comes to a text that was, and the file can be written on.

@@ -227,6 +227,15 @@ impl History {
         (self.at, self.revisions.len())
     }
 
+    /// The steps that redo would go, one after the other.
+    pub fn ahead(&self) -> impl Iterator<Item = &Record> {
+        let mut at = self.at;
+        std::iter::from_fn(move || {
+            at = self.forth.get(at).copied().filter(|next| *next > 0)?;
+            self.revisions.get(at - 1).map(|revision| &revision.record)
+        })
+    }
+
     /// Whether something was undone and then left for another change.
     pub fn has_branches(&self) -> bool {
         (0..).zip(&self.revisions).any(|(before, revision)| revision.parent != before)

@@ -43,7 +43,12 @@ impl Replay {
         self.walk(kept)?;
         self.take_untold(entry)?;
         let to = std::mem::replace(&mut self.at, kept);
-        self.walk(to)?;
+        self.gone_to(to)
+    }
+
+    /// The same with the text after another of the steps.
+    pub fn gone_to(mut self, step: usize) -> Option<Self> {
+        self.walk(step)?;
         Some(self)
     }
 

@@ -56,17 +56,23 @@ fn unsaved_text_is_offered_after_a_kill_from_the_journal_alone() {
     let mut session = place.without_model("a.txt");
     session.wait_for("one");
     session.type_text("kept ");
+    session.keys("end");
+    session.type_text("!");
     until("the journal to have it", || {
-        journals(&place).iter().any(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains("kept ")))
+        journals(&place).iter().any(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains("\"!\"")))
     });
-    until("the recovery file to have it", || place.keeps("kept one"));
+    until("the recovery file to have it", || place.keeps("kept one!"));
     session.signal("KILL");
     session.wait_for_end();
     std::fs::remove_dir_all(place.state().join("lacuna/recovery")).unwrap();
     let mut session = place.without_model("a.txt");
     session.wait_for("An earlier session ended");
     session.keys("r");
-    session.wait_for("kept one");
+    session.wait_for("kept one!");
+    session.keys("ctrl-z");
+    session.wait_until("the last step to be undone", |screen| {
+        screen.contains("kept one") && !screen.contains("kept one!")
+    });
     session.quit();
 }
 

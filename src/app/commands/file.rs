@@ -271,9 +271,14 @@ pub(crate) fn go_to(app: &mut App, line: usize, column: usize) {
 
 /// Puts recovered text into the document, as one undo step.
 pub(crate) fn restore(app: &mut App, text: &str) {
-    let len = app.document.buffer().len();
-    let change = Change::new(ChangeSet::replace(len, 0..len, text), EditKind::Other);
-    let change = change.selecting(Selection::caret(0)).from("recovered text".to_owned());
-    app.document.edit(change, app.outbox.now);
-    app.inform("Restored; save to keep it, {undo} goes back to what is on disk.");
+    // The journal knows how the text came about; the recovery file may be a little older or newer.
+    if app.document.redo_to(text) {
+        app.inform("Restored with its undo steps; save to keep it.");
+    } else {
+        let len = app.document.buffer().len();
+        let change = Change::new(ChangeSet::replace(len, 0..len, text), EditKind::Other);
+        let change = change.selecting(Selection::caret(0)).from("recovered text".to_owned());
+        app.document.edit(change, app.outbox.now);
+        app.inform("Restored; save to keep it, {undo} goes back to what is on disk.");
+    }
 }

@@ -1,9 +1,13 @@
 //! The editor without a model.
 
+use std::time::Duration;
+
 use super::{Desk, check};
 use crate::app::effect::{Effect, Expect};
-use crate::app::message::{Message, Mouse, MouseKind, SaveError, SavedFile, Stamp};
+use crate::app::message::{Message, Mouse, MouseKind, Recovered, SaveError, SavedFile, Stamp};
 use crate::app::panel::Panel;
+use crate::text::change::ChangeSet;
+use crate::text::history::{EditKind, Record, Revision, Snapshot};
 
 #[test]
 fn characters_type_and_replace_the_selection() {
@@ -124,7 +128,7 @@ fn quit_asks_about_unsaved_changes() {
 fn discarded_changes_leave_no_recovery_file() {
     let mut desk = Desk::new("[|]");
     desk.keys("x ctrl-q");
-    desk.now += std::time::Duration::from_secs(10);
+    desk.now += Duration::from_secs(10);
     desk.send(Message::Tick);
     desk.keys("d");
     assert!(matches!(&desk.effects[..], [.., Effect::RemoveRecovery { .. }, Effect::Quit]), "{:?}", desk.effects);
@@ -170,10 +174,10 @@ fn unsaved_text_is_kept_safe_at_most_every_second() {
     desk.keys("\"abc\"");
     assert_eq!(writes(&desk), 1);
     assert!(desk.app.wants_ticks());
-    desk.now += std::time::Duration::from_millis(900);
+    desk.now += Duration::from_millis(900);
     desk.send(Message::Tick);
     assert_eq!(writes(&desk), 1);
-    desk.now += std::time::Duration::from_millis(100);
+    desk.now += Duration::from_millis(100);
     desk.send(Message::Tick);
     assert_eq!(writes(&desk), 2);
     desk.send(Message::Tick);
@@ -187,7 +191,7 @@ fn notices_go_with_the_next_key_or_with_time() {
     let mut desk = Desk::new("[|]");
     desk.keys("ctrl-z");
     assert_eq!(desk.notice(), "There is nothing to undo.");
-    desk.now += std::time::Duration::from_secs(6);
+    desk.now += Duration::from_secs(6);
     desk.send(Message::Tick);
     assert_eq!(desk.notice(), "");
     desk.keys("ctrl-z a");
@@ -235,4 +239,45 @@ fn what_was_undone_and_left_is_gone_to_through_time() {
     assert_eq!((desk.text().as_str(), desk.notice()), ("two", "Nothing was done later."));
     desk.keys("alt-pageup ctrl-z ctrl-y");
     assert_eq!(desk.text(), "one", "redo goes the way that was come");
+}
+
+#[test]
+fn recovered_text_comes_with_its_undo_steps_and_is_not_lost_where_it_is_not_wanted() {
+    let steps = || {
+        let record = |len, pos, text: &str| Record {
+            forward: ChangeSet::insert(len, pos, text),
+            inverse: ChangeSet::delete(len + text.len(), pos..pos + text.len()),
+            before: Snapshot::default(),
+            after: Snapshot::default(),
+            kind: EditKind::Other,
+            origin: None,
+            at: Duration::ZERO,
+        };
+        [record(3, 0, "so "), record(6, 6, "!")]
+            .into_iter()
+            .zip(0..)
+            .map(|(record, parent)| Revision { parent, record })
+    };
+    let mut desk = Desk::new("one[|]");
+    let found = |desk: &mut Desk, text: &str| {
+        desk.send(Message::HistoryFound { path: "a.txt".into(), steps: steps().collect(), at: 0 });
+        desk.send(Message::RecoveryFound(Recovered::of_journal(text.to_owned())));
+    };
+    found(&mut desk, "so one!");
+    desk.keys("r");
+    assert_eq!((desk.text().as_str(), desk.app.document().is_dirty()), ("so one!", true));
+    desk.keys("ctrl-z");
+    assert_eq!(desk.text(), "so one");
+    desk.keys("ctrl-z");
+    assert!(desk.text() == "one" && !desk.app.document().is_dirty());
+    let mut desk = Desk::new("one[|]");
+    found(&mut desk, "so one!");
+    desk.keys("d ctrl-y");
+    assert_eq!(desk.text(), "so one", "what is not wanted now is what was undone");
+    let mut desk = Desk::new("one[|]");
+    found(&mut desk, "so one!!");
+    desk.keys("r");
+    assert_eq!(desk.text(), "so one!!", "the recovery file is newer than the journal");
+    desk.keys("ctrl-z");
+    assert_eq!(desk.text(), "one");
 }

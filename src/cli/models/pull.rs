@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use serde_json::json;
 
-use crate::cli::{Common, Usage, print};
+use crate::cli::{Common, Usage, print, progress};
 use crate::engine::catalog::{self, Installed, Place, known, words};
 use crate::engine::hub::{self, Fetching, Hub};
 
@@ -101,16 +101,13 @@ impl Progress {
         let full = (share * BAR as f64) as usize;
         let bar = "█".repeat(full) + &"░".repeat(BAR - full);
         let (done, all) = (words(done), words(self.bytes));
-        let line = format!("\r\x1b[K{} {bar} {done} of {all}, {:.0} %", self.label, share * 100.0);
-        let mut out = std::io::stderr().lock();
-        let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+        progress(&format!("{} {bar} {done} of {all}, {:.0} %", self.label, share * 100.0));
         self.drawn = Some(Instant::now());
     }
 
     fn clear(&mut self) {
         if self.drawn.take().is_some() {
-            let mut out = std::io::stderr().lock();
-            let _ = out.write_all(b"\r\x1b[K").and_then(|()| out.flush());
+            progress("");
         }
     }
 }

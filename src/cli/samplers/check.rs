@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::cli::eval::documents;
-use crate::cli::{Common, Precision, Usage, print};
+use crate::cli::{Common, Precision, Usage, print, progress};
 use crate::diffusion::preset::{self, Preset, presets};
 use crate::engine::brain::Brain;
 use crate::engine::eval::{Filled, Judged, LengthRule, NEIGHBOURHOOD, Sample, fingerprint};
@@ -139,10 +139,9 @@ fn fill(
     for (index, sample) in samples.iter().enumerate() {
         let result = brain.fill_sample(sample, LengthRule::Known, options, judged);
         filled.push(result.map_err(|message| anyhow!("{}: {message}", preset.name))?);
-        // Progress is a courtesy; a closed standard error is no reason to stop.
-        let _ = write!(std::io::stderr(), "\r{}: {} of {} holes\x1b[K\r", preset.name, index + 1, samples.len());
+        progress(&format!("{}: {} of {} holes", preset.name, index + 1, samples.len()));
     }
-    let _ = write!(std::io::stderr(), "\x1b[K");
+    progress("");
     Ok(filled)
 }
 
