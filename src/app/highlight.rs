@@ -190,15 +190,15 @@ impl App {
             self.emit(Effect::Highlight(wish));
         }
         let Some(mut split) = self.split.take() else { return };
-        let shown = match &split.twin {
-            Some(twin) => Some((&self.document, twin.view.top.pos)),
-            None => self.parked(split.document).map(|parked| (&parked.document, parked.view.top.pos)),
-        };
+        let mut highlights = std::mem::take(&mut split.highlights);
         if !self.settings.syntax {
-            split.highlights.clear();
-        } else if let Some(wish) = shown.and_then(|(document, top)| split.highlights.wish(document, top, rows)) {
+            highlights.clear();
+        } else if let Some((document, view)) = self.shown_in(&split)
+            && let Some(wish) = highlights.wish(document, view.top.pos, rows)
+        {
             self.emit(Effect::Highlight(HighlightRequest { beside: true, ..wish }));
         }
+        split.highlights = highlights;
         self.split = Some(split);
     }
 }

@@ -56,11 +56,15 @@ impl App {
     /// The document in the window without the keys, and whether the window that has them is the right or the lower one.
     pub(crate) fn document_beside(&self) -> Option<(&Document, bool)> {
         let split = self.split.as_ref()?;
-        let document = match &split.twin {
-            Some(_) => &self.document,
-            None => &self.parked(split.document)?.document,
-        };
-        Some((document, split.second_has_keys))
+        Some((self.shown_in(split)?.0, split.second_has_keys))
+    }
+
+    /// The document in a window without the keys, and what part of it.
+    pub(crate) fn shown_in<'s>(&'s self, split: &'s Split) -> Option<(&'s Document, &'s View)> {
+        match &split.twin {
+            Some(twin) => Some((&self.document, &twin.view)),
+            None => self.parked(split.document).map(|parked| (&parked.document, &parked.view)),
+        }
     }
 
     /// Puts the other window into agreement with the documents that there are.

@@ -2,8 +2,9 @@
 //!
 //! A file is lines, each a checksum and a piece of JSON: what the text was when it was read ([`Line::Base`]), what was done
 //! to it ([`Line::Entry`]), what was saved ([`Line::Saved`]), and that the text is that of the last of these marks again
-//! ([`Line::Back`]), whose later steps are then a branch that was left. A line that is cut or damaged ends the journal; what stands before it still means something. A history is taken up only where
-//! the file on disk has the length and hash of a text that the journal knows: undo never runs over another's changes.
+//! ([`Line::Back`]), whose later steps are then a branch that was left. A line that is cut or damaged ends the journal; what
+//! stands before it still means something. A history is taken up only where the file on disk has the length and hash of a
+//! text that the journal knows: undo never runs over another's changes.
 //!
 //! Files are the user's alone (0600), locked while they are used, and bounded: over [`COMPACT`] the oldest steps go when the
 //! document is opened next, and over [`LONGEST`] no more is written, nor for a text longer than that.
@@ -243,16 +244,17 @@ fn replay(lines: Vec<Line>, disk: Mark, text: &Buffer) -> Option<(Past, bool)> {
     let on_disk = known.at;
     let mut now = Replay { text: text.clone(), ..known };
     for line in lines {
-        let next = match line {
-            Line::Entry { from, steps, applied } => now.clone().take(entry(from, steps, applied)),
-            Line::Back => now.clone().gone_to(mark),
+        let fits = match line {
+            Line::Entry { from, steps, applied } => now.take(entry(from, steps, applied)),
+            Line::Back => now.go(mark),
             Line::Base(_) | Line::Saved(_) => {
                 mark = now.at;
-                continue;
+                Some(())
             }
         };
-        let Some(next) = next else { break };
-        now = next;
+        if fits.is_none() {
+            break;
+        }
     }
     let unsaved = (now.text != *text).then(|| now.text.text());
     let untouched = now.at == on_disk;
@@ -391,6 +393,17 @@ mod tests {
             let mut journals = Journals::at(Some(folder.path().to_owned()));
             assert!(journals.open(Path::new(PATH), &text.into()).is_none());
             Self { folder, journals, buffer: Buffer::from_text(text), history: History::new() }
+        }
+
+        /// One that is to be made shorter.
+        fn with_long_journal() -> Self {
+            let mut desk = Self::new("");
+            for _ in 0..30 {
+                desk.insert(0, &"x".repeat(200_000));
+            }
+            desk.write();
+            desk.save();
+            desk
         }
 
         fn insert(&mut self, pos: usize, text: &str) {
@@ -552,12 +565,7 @@ mod tests {
 
     #[test]
     fn files_are_private_locked_and_made_shorter() {
-        let mut desk = Desk::new("");
-        for _ in 0..30 {
-            desk.insert(0, &"x".repeat(200_000));
-        }
-        desk.write();
-        desk.save();
+        let mut desk = Desk::with_long_journal();
         assert_eq!(fs::metadata(desk.file()).unwrap().mode() & 0o777, 0o600);
         let mut other = Journals::at(Some(desk.folder.path().to_owned()));
         let text = desk.buffer.text();
@@ -572,12 +580,7 @@ mod tests {
 
     #[test]
     fn what_is_done_after_a_journal_was_made_shorter_goes_on_from_there() {
-        let mut desk = Desk::new("");
-        for _ in 0..30 {
-            desk.insert(0, &"x".repeat(200_000));
-        }
-        desk.write();
-        desk.save();
+        let mut desk = Desk::with_long_journal();
         let text = desk.buffer.text();
         let past = desk.reopen(&text).unwrap();
         let kept = past.at;

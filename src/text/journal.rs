@@ -34,48 +34,59 @@ impl Replay {
         Self { steps: Vec::new(), at: 0, text }
     }
 
-    /// Takes an entry. `None` where it does not fit what came before: then nothing behind it means anything.
-    pub fn take(mut self, entry: Entry) -> Option<Self> {
+    /// Takes an entry. `None`, and nothing is changed, where it does not fit what came before: then nothing behind it means
+    /// anything.
+    pub fn take(&mut self, entry: Entry) -> Option<()> {
+        let Entry { from, steps, at } = entry;
         let mut kept = self.at;
-        while kept > entry.from {
+        while kept > from {
             kept = self.steps.get(kept - 1)?.parent;
         }
-        self.walk(kept)?;
-        self.take_untold(entry)?;
-        let to = std::mem::replace(&mut self.at, kept);
-        self.gone_to(to)
-    }
-
-    /// The same with the text after another of the steps.
-    pub fn gone_to(mut self, step: usize) -> Option<Self> {
-        self.walk(step)?;
-        Some(self)
+        let text = self.text_after(self.text.clone(), (self.at, kept))?;
+        let others = self.replace(from, steps, at)?;
+        let Some(text) = self.text_after(text, (kept, at)) else {
+            self.steps.truncate(from);
+            self.steps.extend(others);
+            return None;
+        };
+        (self.text, self.at) = (text, at);
+        Some(())
     }
 
     /// The same, but for the text, which stays as it is.
     pub fn take_untold(&mut self, entry: Entry) -> Option<()> {
-        let Entry { from, steps, at } = entry;
+        self.replace(entry.from, entry.steps, entry.at)?;
+        self.at = entry.at;
+        Some(())
+    }
+
+    /// Goes to the text after another of the steps; `None`, and nothing is changed, where the steps do not fit the text.
+    pub fn go(&mut self, step: usize) -> Option<()> {
+        (self.text, self.at) = (self.text_after(self.text.clone(), (self.at, step))?, step);
+        Some(())
+    }
+
+    /// Puts steps in the place of those from here on, if all follow steps that there are, and `at` is one; returns those.
+    fn replace(&mut self, from: usize, steps: Vec<Revision>, at: usize) -> Option<Vec<Revision>> {
         let in_order = (from + 1..).zip(&steps).all(|(number, step)| step.parent < number);
         if from > self.steps.len() || at > from + steps.len() || !in_order {
             return None;
         }
-        self.steps.truncate(from);
+        let others = self.steps.split_off(from);
         self.steps.extend(steps);
-        self.at = at;
-        Some(())
+        Some(others)
     }
 
-    /// Undoes and does until the text is that after this step.
-    fn walk(&mut self, to: usize) -> Option<()> {
-        let (undo, redo) = way(&self.steps, self.at, to);
+    /// A text that is that after one step, undone and done until it is that after another.
+    fn text_after(&self, mut text: Buffer, (from, to): (usize, usize)) -> Option<Buffer> {
+        let (undo, redo) = way(&self.steps, from, to);
         for number in undo {
-            self.text.apply(&self.steps.get(number - 1)?.record.inverse).ok()?;
+            text.apply(&self.steps.get(number - 1)?.record.inverse).ok()?;
         }
         for number in redo {
-            self.text.apply(&self.steps.get(number - 1)?.record.forward).ok()?;
+            text.apply(&self.steps.get(number - 1)?.record.forward).ok()?;
         }
-        self.at = to;
-        Some(())
+        Some(text)
     }
 }
 
@@ -124,13 +135,13 @@ mod tests {
                 }
                 if write {
                     if let Some(entry) = history.take_entry() {
-                        replay = replay.take(entry).unwrap();
+                        replay.take(entry).unwrap();
                     }
                     prop_assert_eq!(replay.text.text(), buffer.text());
                 }
             }
             if let Some(entry) = history.take_entry() {
-                replay = replay.take(entry).unwrap();
+                replay.take(entry).unwrap();
             }
             prop_assert_eq!(replay.text.text(), buffer.text());
             prop_assert!(history.take_entry().is_none());

@@ -269,7 +269,7 @@ pub(crate) fn go_to(app: &mut App, line: usize, column: usize) {
     app.document.select(Selection::caret(pos));
 }
 
-/// Puts recovered text into the document, as one undo step.
+/// Puts recovered text into the document: by the steps that led to it where they are known, else as one.
 pub(crate) fn restore(app: &mut App, text: &str) {
     // The journal knows how the text came about; the recovery file may be a little older or newer.
     if app.document.redo_to(text) {

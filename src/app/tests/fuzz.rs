@@ -85,9 +85,8 @@ impl Fuzz {
         for effect in self.desk.app.update(self.desk.now, message) {
             if let Effect::WriteJournal { path, entry } = &effect {
                 // Under another name the journal is another, and begins with a text that is not known here.
-                let Some(before) = self.journals.remove(path) else { continue };
-                let after = before.take(entry.clone()).expect("an entry that fits");
-                self.journals.insert(path.clone(), after);
+                let Some(journal) = self.journals.get_mut(path) else { continue };
+                journal.take(entry.clone()).expect("an entry that fits");
             }
             self.desk.effects.push(effect);
         }
