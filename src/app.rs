@@ -192,7 +192,7 @@ impl App {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Key(key) => self.take_key(key),
+            Message::Key(key) => self.take_key(self.settings.keys.taken_for(key)),
             Message::Paste(text) => self.take_paste(&text),
             Message::Mouse(mouse) => self.take_mouse(mouse),
             Message::Resize { width, height } => (self.view.width, self.view.height) = (width, height),

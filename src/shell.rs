@@ -30,6 +30,7 @@ mod sidecar;
 mod signals;
 mod style;
 mod terminal;
+mod theme;
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::ops::Range;
@@ -169,12 +170,15 @@ pub fn run(start: Start) -> anyhow::Result<()> {
     let disk =
         Disk::start(store, journals, habits, replies.clone()).context("cannot start the thread that saves files")?;
     let highlighter = Highlighter::start(replies.clone()).context("cannot start the thread that knows languages")?;
+    let theme = theme::of_terminal(&start.settings);
     let terminal =
         Terminal::enter().map_err(|e| anyhow!("there is no terminal to draw on and to read keys from ({e})"))?;
     let keys = input::read_keys().context("cannot start the thread that reads keys")?;
 
-    let mut session =
-        Session::new(start.settings, Parts { terminal, disk, highlighter, signals, keys, replies, from_outside });
+    let mut session = Session::new(
+        start.settings,
+        Parts { terminal, theme, disk, highlighter, signals, keys, replies, from_outside },
+    );
     let connect = start.connect;
     let ended = panic::catch_unwind(AssertUnwindSafe(|| {
         session.begin(opened);

@@ -112,6 +112,18 @@ impl Key {
         Self::new(code, Modifiers::default())
     }
 
+    /// What terminals report for the key that cannot tell all keys apart: enter for shift-enter and for ctrl-m, say.
+    pub fn of_older_terminals(self) -> Self {
+        let code = match self.code {
+            KeyCode::Char('[') if self.ctrl => KeyCode::Esc,
+            KeyCode::Char('i') if self.ctrl => KeyCode::Tab,
+            KeyCode::Char('m') if self.ctrl => KeyCode::Enter,
+            KeyCode::Esc | KeyCode::Enter | KeyCode::Tab | KeyCode::Backspace => self.code,
+            _ => return self,
+        };
+        Self { code, ctrl: false, shift: false, ..self }
+    }
+
     /// The character that the key writes into a text, if it writes one.
     pub fn printable(self) -> Option<char> {
         match self.code {
@@ -193,6 +205,26 @@ mod tests {
         assert!("ctrl-".parse::<Key>().is_err());
         assert!("fx".parse::<Key>().is_err());
         assert!("home2".parse::<Key>().is_err());
+    }
+
+    #[test]
+    fn keys_that_were_one_to_older_terminals() {
+        let older = |name: &str| name.parse::<Key>().unwrap().of_older_terminals().to_string();
+        let cases = [
+            ("ctrl-[", "esc"),
+            ("ctrl-i", "tab"),
+            ("ctrl-m", "enter"),
+            ("shift-enter", "enter"),
+            ("ctrl-shift-enter", "enter"),
+            ("alt-shift-enter", "alt-enter"),
+            ("shift-backspace", "backspace"),
+            ("alt-m", "alt-m"),
+            ("ctrl-right", "ctrl-right"),
+            ("m", "m"),
+        ];
+        for (new, old) in cases {
+            assert_eq!(older(new), old, "{new}");
+        }
     }
 
     #[test]

@@ -175,6 +175,13 @@ impl Keymap {
         Meaning::Nothing
     }
 
+    /// The key that one pressed at a terminal which tells keys apart is to be taken for: itself if it means something, else
+    /// the one that an older terminal would have reported.
+    pub fn taken_for(&self, key: Key) -> Key {
+        let means_something = self.bound.iter().any(|bound| bound.keys.contains(&key));
+        if means_something { key } else { key.of_older_terminals() }
+    }
+
     /// The bindings, in the order of the tables.
     pub fn bound(&self) -> &[Bound] {
         &self.bound

@@ -3,12 +3,16 @@
 //! Keys are read on a thread of their own rather than through crossterm's `EventStream`: on a sequence that has arrived
 //! only in part, and when the terminal hangs up, crossterm 0.29 stays inside its reading call, and the loop must not be
 //! there with it. Keys come from standard input if that is a terminal, else from `/dev/tty`.
+//!
+//! The thread first asks whether the terminal has kitty's keyboard protocol, which tells apart keys that are one to older
+//! terminals. Keys pressed meanwhile are kept; a terminal that answers nothing at all has them wait for two seconds.
 
 use std::io;
 use std::thread;
 use std::time::Duration;
 
 use crossterm::event::{self, Event, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::terminal;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::app::key::{Key, KeyCode, Modifiers};
@@ -18,16 +22,28 @@ use crate::app::message::{Message, Mouse, MouseKind};
 const DOUBLE_CLICK: Duration = Duration::from_millis(400);
 
 /// What the terminal reports, in order. An error is the last item.
-pub(crate) type Keys = UnboundedReceiver<io::Result<Event>>;
+pub(crate) type Keys = UnboundedReceiver<io::Result<Report>>;
+
+/// What a terminal reports.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// Something that was done at it.
+    Event(Event),
+    /// That it can tell keys apart, if it is asked to.
+    CanTellKeysApart,
+}
 
 /// Starts the thread that reads the terminal. It ends with the process.
 pub(crate) fn read_keys() -> io::Result<Keys> {
     let (sender, keys) = unbounded_channel();
     thread::Builder::new().name("keys".to_owned()).spawn(move || {
+        if terminal::supports_keyboard_enhancement().unwrap_or(false) {
+            let _ = sender.send(Ok(Report::CanTellKeysApart));
+        }
         loop {
-            let event = event::read();
-            let is_last = event.is_err();
-            if sender.send(event).is_err() || is_last {
+            let report = event::read().map(Report::Event);
+            let is_last = report.is_err();
+            if sender.send(report).is_err() || is_last {
                 return;
             }
         }
@@ -52,6 +68,8 @@ impl Translator {
     /// The message for an event that came at `now`, if it is one that `app` knows.
     pub(crate) fn message(&mut self, event: Event, now: Duration) -> Option<Message> {
         match event {
+            // Super (Command) and hyper are the window manager's.
+            Event::Key(key) if key.modifiers.intersects(KeyModifiers::SUPER | KeyModifiers::HYPER) => None,
             Event::Key(key) if key.kind != KeyEventKind::Release => {
                 let held = Modifiers {
                     ctrl: key.modifiers.contains(KeyModifiers::CONTROL),
@@ -152,6 +170,7 @@ mod tests {
             assert_eq!(name_of(code, modifiers).as_deref(), Some(name));
         }
         assert_eq!(name_of(C::CapsLock, KeyModifiers::NONE), None);
+        assert_eq!(name_of(C::Char('s'), KeyModifiers::SUPER), None);
     }
 
     #[test]

@@ -17,12 +17,13 @@ use crate::engine::protocol::{Command, Event};
 use crate::shell::clipboard::Clipboard;
 use crate::shell::disk::{Disk, Job};
 use crate::shell::highlight::Highlighter;
-use crate::shell::input::{Keys, Translator};
+use crate::shell::input::{Keys, Report, Translator};
 use crate::shell::signals::{Signal, Signals};
 use crate::shell::terminal::Terminal;
+use crate::shell::theme::is_set;
 use crate::shell::{EngineLink, FileArg, film, listing};
 use crate::ui;
-use crate::ui::theme::{self, Ground, Theme};
+use crate::ui::theme::Theme;
 
 /// The least time between two frames that only the engine asks for.
 const FRAME: Duration = Duration::from_millis(16);
@@ -56,6 +57,7 @@ pub(crate) enum Ending {
 /// The ends of everything outside.
 pub(crate) struct Parts {
     pub(crate) terminal: Terminal,
+    pub(crate) theme: Theme,
     pub(crate) disk: Disk,
     pub(crate) highlighter: Highlighter,
     pub(crate) signals: Signals,
@@ -98,7 +100,7 @@ enum Picture {
 
 /// What ended a wait.
 enum Woken {
-    Terminal(Option<io::Result<TerminalEvent>>),
+    Terminal(Option<io::Result<Report>>),
     Reply(Reply),
     Engine(Option<Event>),
     Signal(Signal),
@@ -107,14 +109,9 @@ enum Woken {
 
 impl Session {
     pub(crate) fn new(settings: Settings, parts: Parts) -> Self {
-        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let true_color = std::env::var("COLORTERM").is_ok_and(|value| value == "truecolor" || value == "24bit");
-        let ground = std::env::var("COLORFGBG").ok().and_then(|value| Ground::of_variable(&value));
-        let known = theme::Terminal { no_color: is_set("NO_COLOR"), truecolor: true_color, ground };
-        let theme = Theme::choose(&settings, known);
         Self {
             app: App::new(settings),
-            theme,
+            theme: parts.theme,
             terminal: parts.terminal,
             disk: parts.disk,
             highlighter: parts.highlighter,
@@ -206,7 +203,11 @@ impl Session {
 
     fn take(&mut self, woken: Woken) {
         match woken {
-            Woken::Terminal(Some(Ok(event))) => self.take_terminal_event(event),
+            Woken::Terminal(Some(Ok(Report::Event(event)))) => self.take_terminal_event(event),
+            Woken::Terminal(Some(Ok(Report::CanTellKeysApart))) => {
+                let asked = self.terminal.tell_keys_apart();
+                self.note(asked);
+            }
             Woken::Terminal(Some(Err(error))) => self.ending = Some(Ending::TerminalLost(error)),
             Woken::Terminal(None) => self.ending = Some(Ending::TerminalLost(io::ErrorKind::UnexpectedEof.into())),
             Woken::Reply(Reply::Message(message)) => self.update(message),

@@ -16,6 +16,7 @@ use std::time::Duration;
 use crossterm::cursor::{Hide, Show};
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
+    KeyboardEnhancementFlags, PopKeyboardEnhancementFlags, PushKeyboardEnhancementFlags,
 };
 use crossterm::style::{Attribute, Print, SetAttribute};
 use crossterm::terminal::{
@@ -30,13 +31,26 @@ use signal_hook::consts::SIGSTOP;
 /// whenever the mouse crosses the window; its command to switch the mouse off covers these.
 const BUTTONS_AND_DRAGS: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 
+/// Kitty's keyboard protocol: keys that are one to older terminals come as what they are, and a character with alt or control
+/// comes as it is with shift, whatever the keyboard's layout.
+const KEYS_APART: KeyboardEnhancementFlags =
+    KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES.union(KeyboardEnhancementFlags::REPORT_ALTERNATE_KEYS);
+
 type Collected = Rc<RefCell<Vec<u8>>>;
 
 /// The terminal while it is ours.
 pub(crate) struct Terminal {
     screen: ratatui::Terminal<CrosstermBackend<Collector>>,
     collected: Collected,
-    is_ours: Arc<AtomicBool>,
+    held: Arc<Held>,
+}
+
+/// What of the terminal is ours, for whoever is to put it back.
+#[derive(Debug, Default)]
+struct Held {
+    terminal: AtomicBool,
+    /// Whether it tells, or is to tell once it is ours again, keys apart.
+    keys_apart: AtomicBool,
 }
 
 /// Takes what a frame is made of; it is written by [`Terminal::draw`] only.
@@ -59,16 +73,24 @@ impl Terminal {
         // The theme alone decides about colours. Left to itself, crossterm writes empty colour codes under NO_COLOR, and
         // those reset bold and reverse, too.
         style::force_color_output(true);
-        let is_ours = Arc::new(AtomicBool::new(false));
-        restore_on_panic(is_ours.clone());
+        let held = Arc::new(Held::default());
+        restore_on_panic(held.clone());
         let collected = Collected::default();
-        match switch_on(&is_ours).and_then(|()| new_screen(&collected)) {
-            Ok(screen) => Ok(Self { screen, collected, is_ours }),
+        match switch_on(&held).and_then(|()| new_screen(&collected)) {
+            Ok(screen) => Ok(Self { screen, collected, held }),
             Err(error) => {
-                switch_off(&is_ours);
+                switch_off(&held);
                 Err(error)
             }
         }
+    }
+
+    /// Has a terminal that can do so tell keys apart, from now on and until it is put back.
+    pub(crate) fn tell_keys_apart(&mut self) -> io::Result<()> {
+        self.held.keys_apart.store(true, Ordering::SeqCst);
+        let mut bytes = Vec::new();
+        queue!(bytes, PushKeyboardEnhancementFlags(KEYS_APART))?;
+        write_all(&bytes)
     }
 
     /// Columns and rows.
@@ -104,7 +126,7 @@ impl Terminal {
     pub(crate) fn enter_again(&mut self) -> io::Result<()> {
         // Raw mode is remembered by crossterm, so whoever reset it behind our back goes unnoticed unless it is left first.
         self.leave();
-        switch_on(&self.is_ours)?;
+        switch_on(&self.held)?;
         self.collected.borrow_mut().clear();
         self.screen = new_screen(&self.collected)?;
         Ok(())
@@ -112,7 +134,7 @@ impl Terminal {
 
     /// Puts the terminal back as it was found.
     pub(crate) fn leave(&mut self) {
-        switch_off(&self.is_ours);
+        switch_off(&self.held);
     }
 }
 
@@ -127,9 +149,9 @@ fn new_screen(collected: &Collected) -> io::Result<ratatui::Terminal<CrosstermBa
     ratatui::Terminal::new(CrosstermBackend::new(Collector(collected.clone())))
 }
 
-fn switch_on(is_ours: &AtomicBool) -> io::Result<()> {
+fn switch_on(held: &Held) -> io::Result<()> {
     terminal::enable_raw_mode()?;
-    is_ours.store(true, Ordering::SeqCst);
+    held.terminal.store(true, Ordering::SeqCst);
     let mut bytes = Vec::new();
     queue!(
         bytes,
@@ -140,25 +162,25 @@ fn switch_on(is_ours: &AtomicBool) -> io::Result<()> {
         Hide,
         Clear(ClearType::All)
     )?;
+    if held.keys_apart.load(Ordering::SeqCst) {
+        queue!(bytes, PushKeyboardEnhancementFlags(KEYS_APART))?;
+    }
     write_all(&bytes)
 }
 
 /// In the reverse order, and whatever fails: the rest may still work.
-fn switch_off(is_ours: &AtomicBool) {
-    if !is_ours.swap(false, Ordering::SeqCst) {
+fn switch_off(held: &Held) {
+    if !held.terminal.swap(false, Ordering::SeqCst) {
         return;
     }
     let mut bytes = Vec::new();
-    let queued = queue!(
-        bytes,
-        EndSynchronizedUpdate,
-        SetAttribute(Attribute::Reset),
-        DisableFocusChange,
-        DisableBracketedPaste,
-        DisableMouseCapture,
-        LeaveAlternateScreen,
-        Show
-    );
+    let queued = queue!(bytes, EndSynchronizedUpdate, SetAttribute(Attribute::Reset)).and_then(|()| {
+        // The terminal remembers them for each of its two screens, so before the other one comes.
+        if held.keys_apart.load(Ordering::SeqCst) {
+            queue!(bytes, PopKeyboardEnhancementFlags)?;
+        }
+        queue!(bytes, DisableFocusChange, DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen, Show)
+    });
     debug_assert!(queued.is_ok(), "a vector takes everything");
     // A terminal that is gone needs no putting back.
     let _ = write_all(&bytes);
@@ -167,14 +189,14 @@ fn switch_off(is_ours: &AtomicBool) {
 
 /// Before a panic of this thread is reported, the terminal is put back. Other threads' panics end one job, which is
 /// reported where that is: their messages would only be drawn across the screen.
-fn restore_on_panic(is_ours: Arc<AtomicBool>) {
+fn restore_on_panic(held: Arc<Held>) {
     let ours = thread::current().id();
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         if thread::current().id() == ours {
-            switch_off(&is_ours);
+            switch_off(&held);
         }
-        if !is_ours.load(Ordering::SeqCst) {
+        if !held.terminal.load(Ordering::SeqCst) {
             report(info);
         }
     }));

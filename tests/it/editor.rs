@@ -168,6 +168,34 @@ fn unsaved_text_survives_being_killed_in_the_middle_of_a_run() {
 }
 
 #[test]
+fn a_terminal_with_kittys_keyboard_protocol_is_used_with_it_and_left_without() {
+    let contains = |session: &Session, bytes: &[u8]| session.raw().windows(bytes.len()).any(|part| part == bytes);
+    let place = Place::new();
+    place.write("a.txt", "one\n");
+    let program = env!("CARGO_BIN_EXE_lacuna");
+    let mut session = place.start_in(&[(b"\x1b[?u", b"\x1b[?0u")], program, &["--model", "/nowhere", "a.txt"], &[]);
+    session.wait_for("no model");
+    until("the protocol to be switched on", || contains(&session, b"\x1b[>5u"));
+    // A, shift-backspace, ctrl-m, b, esc, super-x, d, and alt with the key that is a dot or, with shift, an angle.
+    session.type_text("A\x1b[127;2u\x1b[109;5ub\x1b[27u\x1b[120;9ud\x1b[46:62;4u");
+    session.wait_for("alt->");
+    session.type_text("\x1b[115;5u");
+    session.wait_for("Saved a.txt");
+    assert_eq!(place.read("a.txt"), "\nbdone\n");
+    session.type_text("\x1b[113;5u");
+    assert!(session.wait_for_end().success());
+    assert!(session.is_restored());
+    let raw = session.raw();
+    let place_of = |bytes: &[u8]| raw.windows(bytes.len()).rposition(|part| part == bytes).unwrap();
+    assert!(place_of(b"\x1b[<1u") < place_of(b"\x1b[?1049l"));
+
+    let session = place.without_model("a.txt");
+    assert!(contains(&session, b"\x1b[?u"));
+    assert!(!contains(&session, b"\x1b[>5u"));
+    session.quit();
+}
+
+#[test]
 fn a_polite_end_keeps_the_unsaved_text_and_puts_the_terminal_back() {
     for signal in ["TERM", "HUP"] {
         let place = Place::new();

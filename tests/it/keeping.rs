@@ -1,6 +1,6 @@
 //! What the editor keeps and gives back: undo after a restart, encodings, and what several carets and searches do to files.
 
-use crate::terminal::{Place, until};
+use crate::terminal::{Answers, Place, until};
 
 /// The journals of a place.
 fn journals(place: &Place) -> Vec<std::path::PathBuf> {
@@ -152,6 +152,34 @@ fn words_of_a_language_have_colours_and_none_where_none_are_wanted() {
         assert_eq!(session.cell(at).fgcolor() != vt100::Color::Default, coloured);
         session.quit();
     }
+}
+
+#[test]
+fn the_terminal_is_asked_for_its_ground_where_that_matters() {
+    const QUESTION: &[u8] = b"\x1b]11;?";
+    let place = Place::new();
+    place.write("a.txt", "one\ntwo\n");
+    let start = |answer: Answers, variables: &[(&str, &str)]| {
+        let session =
+            place.start_in(answer, env!("CARGO_BIN_EXE_lacuna"), &["--model", "/nowhere", "a.txt"], variables);
+        session.wait_for("no model");
+        let line_here = session.cell(session.place_of("one")).bgcolor();
+        let asked = session.raw().windows(QUESTION.len()).any(|bytes| bytes == QUESTION);
+        session.quit();
+        (line_here, asked)
+    };
+    let colours = [("COLORTERM", "truecolor")];
+    let black_on_white: Answers =
+        &[(b"\x1b]10;?", b"\x1b]10;rgb:0000/0000/0000\x1b\\"), (QUESTION, b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\")];
+    let grey_on_blue: Answers =
+        &[(b"\x1b]10;?", b"\x1b]10;rgb:d0d0/d0d0/d0d0\x07"), (QUESTION, b"\x1b]11;rgb:1010/1010/2020\x07")];
+    let (light, dark) = (start(black_on_white, &colours), start(grey_on_blue, &colours));
+    let silent = start(&[], &colours);
+    assert!(light.1 && dark.1 && silent.1);
+    assert!(light.0 != dark.0 && dark.0 != silent.0 && silent.0 != light.0, "{light:?} {dark:?} {silent:?}");
+    // What is known, or cannot matter, is not asked.
+    assert_eq!(start(&[], &[("COLORTERM", "truecolor"), ("COLORFGBG", "0;15")]), (light.0, false));
+    assert!(!start(&[], &[("NO_COLOR", "1")]).1);
 }
 
 #[test]

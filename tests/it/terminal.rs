@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(240);
 const FRAME_BEGINS: &[u8] = b"\x1b[?2026h";
 const FRAME_ENDS: &[u8] = b"\x1b[?2026l";
 
+/// What every terminal that is in use answers, when it is asked what it is.
+const ATTRIBUTES: (&[u8], &[u8]) = (b"\x1b[c", b"\x1b[?62;22c");
+
 /// Columns and rows that a session begins with.
 const SIZE: (u16, u16) = (100, 30);
 
@@ -31,11 +34,14 @@ pub(crate) struct Place {
     home: TempDir,
 }
 
+/// Questions that a terminal answers besides the one that every terminal does, and its answers.
+pub(crate) type Answers = &'static [(&'static [u8], &'static [u8])];
+
 /// A program running in a terminal.
 pub(crate) struct Session {
     seen: Arc<(Mutex<Seen>, Condvar)>,
     master: Box<dyn MasterPty + Send>,
-    writer: Box<dyn Write + Send>,
+    writer: Arc<Mutex<Box<dyn Write + Send>>>,
     child: Box<dyn Child + Send + Sync>,
 }
 
@@ -115,6 +121,17 @@ impl Place {
 
     /// Starts any program there, with these variables on top of the usual ones.
     pub(crate) fn start(&self, program: &str, args: &[&str], variables: &[(&str, &str)]) -> Session {
+        self.start_in(&[], program, args, variables)
+    }
+
+    /// The same in a terminal that answers these questions, too.
+    pub(crate) fn start_in(
+        &self,
+        answers: Answers,
+        program: &str,
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Session {
         let mut command = CommandBuilder::new(program);
         command.args(args);
         command.cwd(self.files.path());
@@ -128,12 +145,12 @@ impl Place {
         for (name, value) in variables {
             command.env(name, value);
         }
-        Session::start(command)
+        Session::start(command, answers)
     }
 }
 
 impl Session {
-    fn start(command: CommandBuilder) -> Self {
+    fn start(command: CommandBuilder, answers: Answers) -> Self {
         let pair = native_pty_system().openpty(pty_size(SIZE)).unwrap();
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
@@ -142,10 +159,17 @@ impl Session {
         let seen = Seen { parser, raw: Vec::new(), pending: Vec::new(), over: false };
         let seen = Arc::new((Mutex::new(seen), Condvar::new()));
         let reader = pair.master.try_clone_reader().unwrap();
-        let writer = pair.master.take_writer().unwrap();
+        let writer = Arc::new(Mutex::new(pair.master.take_writer().unwrap()));
         thread::spawn({
-            let seen = seen.clone();
-            move || read_all(reader, &seen)
+            let (seen, writer) = (seen.clone(), writer.clone());
+            move || {
+                read_all(reader, &seen, |new| {
+                    for answer in answers_to(new, answers) {
+                        // The program may have ended meanwhile.
+                        let _ = writer.lock().unwrap_or_else(PoisonError::into_inner).write_all(answer);
+                    }
+                });
+            }
         });
         Self { seen, master: pair.master, writer, child }
     }
@@ -167,8 +191,9 @@ impl Session {
 
     /// Types a text.
     pub(crate) fn type_text(&mut self, text: &str) {
-        self.writer.write_all(text.as_bytes()).unwrap();
-        self.writer.flush().unwrap();
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.write_all(text.as_bytes()).unwrap();
+        writer.flush().unwrap();
     }
 
     /// Waits until the screen shows a text.
@@ -335,11 +360,25 @@ fn cells((columns, rows): (u16, u16)) -> (NonZeroU16, NonZeroU16) {
     (NonZeroU16::new(columns).unwrap(), NonZeroU16::new(rows).unwrap())
 }
 
-fn read_all(mut reader: Box<dyn Read + Send>, (seen, news): &(Mutex<Seen>, Condvar)) {
+/// What a terminal answers to the questions in this output, in their order. A question is written in one piece.
+fn answers_to(output: &[u8], answers: Answers) -> Vec<&'static [u8]> {
+    let known = answers.iter().copied().chain([ATTRIBUTES]);
+    let mut found: Vec<(usize, &[u8])> = known
+        .flat_map(|(question, answer)| {
+            let places = output.windows(question.len()).enumerate().filter(move |(_, window)| *window == question);
+            places.map(move |(at, _)| (at, answer))
+        })
+        .collect();
+    found.sort_unstable_by_key(|(at, _)| *at);
+    found.into_iter().map(|(_, answer)| answer).collect()
+}
+
+fn read_all(mut reader: Box<dyn Read + Send>, (seen, news): &(Mutex<Seen>, Condvar), answer: impl Fn(&[u8])) {
     let mut bytes = [0; 1 << 14];
     loop {
         // Linux reports the end of the last program in the terminal as an error.
         let read = reader.read(&mut bytes).unwrap_or(0);
+        answer(&bytes[..read]);
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.raw.extend_from_slice(&bytes[..read]);
         seen.pending.extend_from_slice(&bytes[..read]);

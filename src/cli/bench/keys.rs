@@ -6,6 +6,7 @@
 
 use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
@@ -22,6 +23,8 @@ const MOST: usize = 85;
 const PACE: Duration = Duration::from_millis(30);
 /// After so long without what was waited for, something is wrong.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The question what a terminal is, to which every one has an answer that programs wait for.
+const ATTRIBUTES: &[u8] = b"\x1b[c";
 /// Letters that the bench's text does not hold: Cyrillic and its supplement.
 const LETTERS: std::ops::RangeInclusive<char> = '\u{410}'..='\u{52f}';
 
@@ -52,6 +55,11 @@ impl Keys {
 pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     sorted.get((share * last as f64).round() as usize).copied().unwrap_or_default()
+}
+
+fn write(to: &Mutex<Box<dyn Write + Send>>, bytes: &[u8]) -> std::io::Result<()> {
+    let mut to = to.lock().unwrap_or_else(PoisonError::into_inner);
+    to.write_all(bytes).and_then(|()| to.flush())
 }
 
 /// Types so many keys in each of the two states.
@@ -85,7 +93,7 @@ pub(super) fn time(common: &Common, keys: usize) -> anyhow::Result<Keys> {
 
 /// The program in a terminal, and what comes out of it with the time it came.
 pub(super) struct Terminal {
-    writer: Box<dyn Write + Send>,
+    writer: Arc<Mutex<Box<dyn Write + Send>>>,
     output: Receiver<(Instant, Vec<u8>)>,
     child: Box<dyn portable_pty::Child + Send + Sync>,
     /// Held open for as long as the program runs.
@@ -118,11 +126,15 @@ impl Terminal {
         let child = pair.slave.spawn_command(command).map_err(failed)?;
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().map_err(failed)?;
-        let writer = pair.master.take_writer().map_err(failed)?;
+        let writer = Arc::new(Mutex::new(pair.master.take_writer().map_err(failed)?));
         let (send, output) = channel();
+        let answers = writer.clone();
         std::thread::spawn(move || {
             let mut buffer = vec![0; 1 << 16];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                if buffer[..count].windows(ATTRIBUTES.len()).any(|window| window == ATTRIBUTES) {
+                    let _ = write(&answers, b"\x1b[?62;22c");
+                }
                 if send.send((Instant::now(), buffer[..count].to_vec())).is_err() {
                     break;
                 }
@@ -144,7 +156,7 @@ impl Terminal {
 
     pub(super) fn press(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         self.seen.clear();
-        self.writer.write_all(bytes).and_then(|()| self.writer.flush()).context("the editor takes no keys any more")
+        write(&self.writer, bytes).context("the editor takes no keys any more")
     }
 
     /// Waits until a text comes out, and says when.
