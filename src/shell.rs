@@ -143,8 +143,7 @@ pub fn run(start: Start) -> anyhow::Result<()> {
     let store = Store::of_user();
     let mut store = if start.settings.keep_unsaved { store } else { store.keeping_nothing() };
     let mut journals = Journals::at(state_file("undo").filter(|_| start.settings.keep_undo));
-    let past =
-        opened.path.as_deref().filter(|_| opened.stamp.is_some()).and_then(|path| journals.open(path, &opened.text));
+    let past = opened.path.as_deref().and_then(|path| journals.open(path, &opened.text));
     let path = opened.path.clone();
     if let Some(path) = path.as_deref().filter(|_| opened.stamp.is_some() && start.settings.keep_recent) {
         remembered::remember_file(path);

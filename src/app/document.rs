@@ -7,6 +7,7 @@
 //! never enters the history.
 
 mod change;
+mod past;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,9 +22,8 @@ use crate::engine::protocol::Constraint;
 use crate::text::buffer::{Buffer, LineEnding};
 use crate::text::change::ChangeSet;
 use crate::text::encoding::Encoding;
-use crate::text::history::{EditKind, History, Record, Revision, Snapshot, Step};
+use crate::text::history::{EditKind, History, Record, Snapshot};
 use crate::text::holes::{HoleLength, Holes};
-use crate::text::journal::Entry;
 use crate::text::selection::{Selection, Selections};
 
 /// A step that was undone or redone.
@@ -174,28 +174,6 @@ impl Document {
         self.encoding = encoding;
     }
 
-    /// Takes up what was done in earlier sessions, unless something was done in this one already.
-    pub(crate) fn take_history(&mut self, steps: Vec<Revision>, at: usize) {
-        if self.history.is_new() {
-            self.history = History::restored(steps, at);
-        }
-    }
-
-    /// What was done since the last call, for the journal.
-    pub(crate) fn take_entry(&mut self) -> Option<Entry> {
-        self.history.take_entry()
-    }
-
-    /// Whether the journal lacks something.
-    pub(crate) fn has_entry(&self) -> bool {
-        self.history.has_entry()
-    }
-
-    /// The next entry of the journal is to have everything.
-    pub(crate) fn tell_all(&mut self) {
-        self.history.tell_all();
-    }
-
     /// Whether the text differs from what is kept on disk.
     pub fn is_dirty(&self) -> bool {
         !self.history.is_saved()
@@ -282,70 +260,6 @@ impl Document {
             origin: None,
             at: now,
         });
-    }
-
-    /// Goes one step back; `None` where there is nothing to undo.
-    pub(crate) fn undo(&mut self) -> Option<Walked> {
-        let step = self.history.undo()?;
-        self.walk(step)
-    }
-
-    /// Goes one step forth again.
-    pub(crate) fn redo(&mut self) -> Option<Walked> {
-        let step = self.history.redo()?;
-        self.walk(step)
-    }
-
-    /// Goes to the text as it was one step earlier in time, or later, whatever was undone since; false where there is none.
-    pub(crate) fn travel(&mut self, later: bool) -> bool {
-        let steps = if later { self.history.later() } else { self.history.earlier() };
-        !steps.is_empty() && steps.into_iter().all(|step| self.walk(step).is_some())
-    }
-
-    /// Goes forth to this text, if redo leads to it.
-    pub(crate) fn redo_to(&mut self, text: &str) -> bool {
-        let mut buffer = self.buffer.clone();
-        let reach = |record: &Record| buffer.apply(&record.forward).is_ok() && buffer.rope() == text;
-        let Some(before) = self.history.ahead().position(reach) else { return false };
-        (0..=before).all(|_| self.redo().is_some())
-    }
-
-    /// The number of the step that led to the text, and how many there are.
-    pub(crate) fn place_in_history(&self) -> (usize, usize) {
-        self.history.place()
-    }
-
-    /// Whether something was undone and then left for another change.
-    pub(crate) fn has_branches(&self) -> bool {
-        self.history.has_branches()
-    }
-
-    fn walk(&mut self, step: Step) -> Option<Walked> {
-        if self.buffer.apply(&step.change).is_err() {
-            debug_assert!(false, "the history fits the text");
-            return None;
-        }
-        self.restore_holes(step.restore.holes, &step.change);
-        self.sources.restore(step.restore.written, &step.change);
-        self.selection = step.restore.selection.snapped(&self.buffer);
-        self.changes.push(step.change);
-        Some(Walked { origin: step.origin })
-    }
-
-    /// The holes of a snapshot, and the temporary ones, which no snapshot knows, moved by the change.
-    fn restore_holes(&mut self, restored: Holes, change: &ChangeSet) {
-        if self.temporary.is_empty() {
-            self.holes.restore(&restored);
-            return;
-        }
-        self.holes.map(change);
-        let others: Vec<u64> = self.holes.iter().map(|hole| hole.id).filter(|id| !self.is_temporary(*id)).collect();
-        for id in others {
-            self.holes.remove(id);
-        }
-        for hole in &restored {
-            self.holes.add(hole.range.clone(), hole.length);
-        }
     }
 
     fn snapshot(&self) -> Snapshot {

@@ -10,6 +10,7 @@ use crate::app::settings::Settings;
 use crate::engine::protocol::Command;
 use crate::text::buffer::Buffer;
 use crate::text::encoding::Encoding;
+use crate::text::history::Revision;
 use crate::text::journal::Entry;
 
 /// A wish.
@@ -43,14 +44,7 @@ pub enum Effect {
     /// Answer with [`super::Message::Clipboard`].
     ReadClipboard,
     /// Keep this text safe in the recovery file of the document.
-    WriteRecovery {
-        /// [`crate::app::document::Document::id`].
-        document: u64,
-        /// Where the document is kept.
-        path: Option<PathBuf>,
-        /// Its text now.
-        contents: Buffer,
-    },
+    WriteRecovery(Unsaved),
     /// Add this to the journal of the document.
     WriteJournal {
         /// Where the document is kept.
@@ -112,4 +106,17 @@ pub struct RecordRequest {
     pub size: (u16, u16),
     /// What a film looks like.
     pub settings: Settings,
+}
+
+/// Unsaved text that is to be kept safe.
+#[derive(Debug, Clone)]
+pub struct Unsaved {
+    /// [`crate::app::document::Document::id`].
+    pub document: u64,
+    /// Where the document is kept.
+    pub path: Option<PathBuf>,
+    /// Its text now.
+    pub contents: Buffer,
+    /// How it came about, where there is no journal that says so: without a file there is none.
+    pub steps: Vec<Revision>,
 }

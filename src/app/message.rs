@@ -219,11 +219,13 @@ pub struct Recovered {
     pub text: String,
     /// When it was written, in words (`12 minutes ago`).
     pub when: String,
+    /// How it came about, where no journal says so.
+    pub steps: Vec<Revision>,
 }
 
 impl Recovered {
     /// A text that only the journal has.
     pub fn of_journal(text: String) -> Self {
-        Self { text, when: "its recovery file is gone".to_owned() }
+        Self { text, when: "its recovery file is gone".to_owned(), steps: Vec::new() }
     }
 }

@@ -342,7 +342,7 @@ impl App {
             (Question::Replace { hit, .. }, "a") => replace::replace_rest(self, hit.start),
             (Question::Replace { .. }, _) => replace::end(self),
             (Question::ModelLost { before, .. }, "l") => self.load_model(before),
-            (Question::Recovery(found), "r") => file::restore(self, &found.text),
+            (Question::Recovery(found), "r") => file::restore(self, &found),
             (Question::Recovery(_), "d") => self.forget_recovery(),
             _ => self.outbox.after_save = None,
         }

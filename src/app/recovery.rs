@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::app::document::Document;
-use crate::app::effect::Effect;
+use crate::app::effect::{Effect, Unsaved};
 
 /// At most one write in this time, for a document of usual size.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// One more second between writes for so many characters.
 const CHARS_PER_SECOND: usize = 1 << 23;
+
+/// Steps of more bytes than this are not kept with a text: they are written anew each time.
+const MOST_STEPS: usize = 1 << 20;
 
 /// What the recovery file holds.
 #[derive(Debug, Default)]
@@ -61,9 +64,15 @@ impl App {
         if self.recovery.is_behind(&self.document) && !self.recovery.over {
             self.recovery.kept = Some(self.document.buffer().revision());
             self.recovery.written_at = Some(self.outbox.now);
-            let (document, path) = (self.document.id(), self.document.path().cloned());
-            self.emit(Effect::WriteRecovery { document, path, contents: self.document.buffer().clone() });
+            self.emit(Effect::WriteRecovery(self.unsaved()));
         }
+    }
+
+    /// The text, to be kept safe.
+    pub(crate) fn unsaved(&self) -> Unsaved {
+        let (path, contents) = (self.document.path().cloned(), self.document.buffer().clone());
+        let most = if path.is_none() && self.settings.keep_undo { MOST_STEPS } else { 0 };
+        Unsaved { document: self.document.id(), path, contents, steps: self.document.way_here(most) }
     }
 
     /// Adds what was done to the journal: that of the document's file, or of another that it is to be saved as.

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::app::effect::SaveRequest;
+use crate::app::effect::{SaveRequest, Unsaved};
 use crate::app::message::{Message, OnDisk, Recovered, SaveError, Stamp};
 use crate::app::notice::{Notice, Severity};
 use crate::shell::FileArg;
@@ -34,7 +34,7 @@ pub(crate) enum Job {
     /// Answered with [`Message::Saved`].
     Save(SaveRequest),
     /// Answered only if it fails, and then once.
-    WriteRecovery { document: u64, path: Option<PathBuf>, contents: Buffer },
+    WriteRecovery(Unsaved),
     /// Answered only if it fails, and then once.
     WriteJournal { path: PathBuf, entry: Entry },
     /// Not answered.
@@ -141,8 +141,8 @@ impl Worker {
                     self.reply(Message::Notice(Notice::new(Severity::Warning, why)));
                 }
             }
-            Job::WriteRecovery { document, path, contents } => {
-                let written = self.store.write((document, path.as_deref()), &contents, SystemTime::now());
+            Job::WriteRecovery(unsaved) => {
+                let written = self.store.write(&unsaved, SystemTime::now());
                 self.complain(written.err());
             }
             Job::WriteJournal { path, entry } => {
@@ -183,7 +183,7 @@ impl Worker {
                 if let Some(path) = known.filter(|_| self.habits.keeps_recent) {
                     remembered::remember_file(path);
                 }
-                let past = known.and_then(|path| self.journals.open(path, &opened.text));
+                let past = opened.path.as_deref().and_then(|path| self.journals.open(path, &opened.text));
                 let sources = known.filter(|_| self.habits.reads_sidecars).and_then(sidecar::read);
                 let recovered = self.store.find(opened.path.as_deref(), &opened.text, SystemTime::now());
                 self.reply(Message::Opened(Ok(opened)));
@@ -262,7 +262,7 @@ fn answer_to_failure(job: &Job) -> Message {
             Severity::Warning,
             "The choice of the model is not remembered: this is a mistake in lacuna.",
         )),
-        Job::WriteRecovery { .. } | Job::WriteJournal { .. } | Job::RemoveRecovery { .. } | Job::Compare { .. } => {
+        Job::WriteRecovery(_) | Job::WriteJournal { .. } | Job::RemoveRecovery { .. } | Job::Compare { .. } => {
             Message::Notice(Notice::new(
                 Severity::Warning,
                 "The recovery file could not be written: this is a mistake in lacuna; save often.",
@@ -288,6 +288,10 @@ mod tests {
         (Disk::start(Store::at(&recovery), Journals::default(), Habits::default(), replies).unwrap(), answers, folder)
     }
 
+    fn unsaved(path: Option<PathBuf>, text: &str) -> Unsaved {
+        Unsaved { document: 1, path, contents: text.into(), steps: Vec::new() }
+    }
+
     fn next(answers: &mut UnboundedReceiver<Reply>) -> Message {
         match answers.blocking_recv() {
             Some(Reply::Message(message)) => message,
@@ -300,7 +304,7 @@ mod tests {
         let (mut disk, mut answers, folder) = start();
         let path = folder.path().join("a.txt");
         let contents = Buffer::from_text("text");
-        disk.send(Job::WriteRecovery { document: 1, path: Some(path.clone()), contents: contents.clone() });
+        disk.send(Job::WriteRecovery(unsaved(Some(path.clone()), "text")));
         disk.send(Job::Save(SaveRequest {
             document: 1,
             path: path.clone(),
@@ -341,7 +345,7 @@ mod tests {
         let (mut disk, mut answers, folder) = start();
         fs::remove_dir(folder.path().join("recovery")).unwrap();
         for _ in 0..3 {
-            disk.send(Job::WriteRecovery { document: 1, path: None, contents: Buffer::from_text("x") });
+            disk.send(Job::WriteRecovery(unsaved(None, "x")));
         }
         disk.finish();
         assert!(matches!(next(&mut answers), Message::Notice(_)));

@@ -9,23 +9,19 @@
 //! Files are the user's alone (0600), locked while they are used, and bounded: over [`COMPACT`] the oldest steps go when the
 //! document is opened next, and over [`LONGEST`] no more is written, nor for a text longer than that.
 
+pub(crate) mod lines;
+
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use self::lines::{Line, Mark, entry, entry_line, lines_of, mark_of};
 use crate::shell::recovery;
 use crate::text::buffer::Buffer;
-use crate::text::change::{ChangeSet, Edit};
-use crate::text::fingerprint;
-use crate::text::history::{EditKind, Record, Revision, Snapshot, way};
-use crate::text::holes::{HoleLength, Holes};
+use crate::text::history::{Record, Revision, way};
 use crate::text::journal::{Entry, Replay};
-use crate::text::selection::{Selection, Selections};
 
 /// A journal longer than this, in bytes, is made shorter when its document is opened.
 const COMPACT: u64 = 4 << 20;
@@ -35,53 +31,6 @@ const KEPT: usize = 1000;
 
 /// A journal does not grow beyond this.
 const LONGEST: u64 = 64 << 20;
-
-/// What stands in a line.
-#[derive(Debug, Serialize, Deserialize)]
-enum Line {
-    /// The text as it was read.
-    Base(Mark),
-    /// What was done. `applied`: the number of the step that led to the text.
-    Entry { from: usize, steps: Vec<StepLine>, applied: usize },
-    /// The text as it was saved.
-    Saved(Mark),
-    /// The text is that of the last mark again.
-    Back,
-}
-
-/// Tells a text from others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Mark {
-    hash: u64,
-    len: u64,
-}
-
-type EditLine = (usize, usize, String);
-type HoleLine = (usize, usize, Option<(usize, usize)>);
-
-#[derive(Debug, Serialize, Deserialize)]
-struct StepLine {
-    /// The number of the step that it followed, where that is not the one before it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    parent: Option<usize>,
-    /// Characters before and after.
-    len: (usize, usize),
-    forward: Vec<EditLine>,
-    inverse: Vec<EditLine>,
-    before: SnapshotLine,
-    after: SnapshotLine,
-    kind: u8,
-    origin: Option<String>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct SnapshotLine {
-    /// Anchors and heads.
-    selections: Vec<(usize, usize)>,
-    primary: usize,
-    /// Starts, ends and lengths.
-    holes: Vec<HoleLine>,
-}
 
 /// What a journal knows of a document.
 #[derive(Debug)]
@@ -201,29 +150,10 @@ fn read_all(file: &mut File) -> io::Result<Vec<u8>> {
 }
 
 fn append(open: &mut Open, line: &Line) -> io::Result<()> {
-    let json = serde_json::to_string(line)?;
-    let line = format!("{:016x} {json}\n", fingerprint::on(fingerprint::START, json.as_bytes()));
+    let line = lines::written(line)?;
     open.file.write_all(line.as_bytes())?;
     open.len += line.len() as u64;
     Ok(())
-}
-
-/// The lines up to the first that is cut or damaged, and the bytes that they take.
-fn lines_of(bytes: &[u8]) -> (Vec<Line>, usize) {
-    let (mut lines, mut whole) = (Vec::new(), 0);
-    for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-        let Some(line) = line_of(piece) else { break };
-        lines.push(line);
-        whole += piece.len();
-    }
-    (lines, whole)
-}
-
-fn line_of(piece: &[u8]) -> Option<Line> {
-    let text = std::str::from_utf8(piece.strip_suffix(b"\n")?).ok()?;
-    let (sum, json) = text.split_once(' ')?;
-    let right = u64::from_str_radix(sum, 16).ok()? == fingerprint::on(fingerprint::START, json.as_bytes());
-    if right { serde_json::from_str(json).ok() } else { None }
 }
 
 /// What the lines come to over the text on disk, and whether nothing was done since; `None` where they are about other texts.
@@ -256,7 +186,8 @@ fn replay(lines: Vec<Line>, disk: Mark, text: &Buffer) -> Option<(Past, bool)> {
             break;
         }
     }
-    let unsaved = (now.text != *text).then(|| now.text.text());
+    // What was saved once and is not on disk any more was taken back by somebody, and redo still leads to it.
+    let unsaved = (now.at != mark && now.text != *text).then(|| now.text.text());
     let untouched = now.at == on_disk;
     Some((Past { steps: now.steps, at: on_disk, unsaved }, untouched))
 }
@@ -264,14 +195,11 @@ fn replay(lines: Vec<Line>, disk: Mark, text: &Buffer) -> Option<(Past, bool)> {
 /// Writes a journal anew with the last of the steps that led to the text, and no branches: they are the past then.
 fn compact(open: &mut Open, past: &mut Past, mark: Mark) -> io::Result<()> {
     let mut size = 0;
-    let weight = |record: &Record| {
-        record.forward.edits().iter().chain(record.inverse.edits()).map(|edit| edit.text.len() + 64).sum::<usize>()
-    };
     let (_, path) = way(&past.steps, 0, past.at);
     let records = path.iter().filter_map(|number| Some(&past.steps.get(number - 1)?.record));
     let mut records: Vec<&Record> = records.rev().take(KEPT).collect();
     let fits = |record: &&&Record| {
-        size += weight(record);
+        size += record.weight();
         size < COMPACT as usize / 4
     };
     records.truncate(records.iter().take_while(fits).count());
@@ -287,96 +215,18 @@ fn compact(open: &mut Open, past: &mut Past, mark: Mark) -> io::Result<()> {
     open.file.sync_data()
 }
 
-fn mark_of<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> Mark {
-    let (mut hash, mut len) = (fingerprint::START, 0);
-    for chunk in chunks {
-        hash = fingerprint::on(hash, chunk);
-        len += chunk.len() as u64;
-    }
-    Mark { hash, len }
-}
-
-fn entry_line(entry: &Entry) -> Line {
-    let numbers = entry.from + 1..;
-    let steps = numbers.zip(&entry.steps).map(|(number, step)| StepLine {
-        parent: Some(step.parent).filter(|parent| parent + 1 != number),
-        ..step_line(&step.record)
-    });
-    Line::Entry { from: entry.from, steps: steps.collect(), applied: entry.at }
-}
-
-fn entry(from: usize, steps: Vec<StepLine>, at: usize) -> Entry {
-    let numbered = (from..).zip(steps);
-    let steps = numbered.map(|(before, step)| Revision { parent: step.parent.unwrap_or(before), record: record(step) });
-    Entry { from, steps: steps.collect(), at }
-}
-
-fn step_line(record: &Record) -> StepLine {
-    let edits = |set: &ChangeSet| {
-        set.edits().iter().map(|edit| (edit.range.start, edit.range.end, edit.text.clone())).collect()
-    };
-    StepLine {
-        parent: None,
-        len: (record.forward.len_before(), record.forward.len_after()),
-        forward: edits(&record.forward),
-        inverse: edits(&record.inverse),
-        before: snapshot_line(&record.before),
-        after: snapshot_line(&record.after),
-        kind: record.kind as u8,
-        origin: record.origin.clone(),
-    }
-}
-
-fn record(line: StepLine) -> Record {
-    let set = |len: usize, edits: Vec<EditLine>| {
-        ChangeSet::new(len, edits.into_iter().map(|(start, end, text)| Edit { range: start..end, text }).collect())
-    };
-    Record {
-        forward: set(line.len.0, line.forward),
-        inverse: set(line.len.1, line.inverse),
-        before: snapshot(&line.before),
-        after: snapshot(&line.after),
-        // A step that is read never grows.
-        kind: EditKind::Other,
-        origin: line.origin,
-        at: Duration::ZERO,
-    }
-}
-
-fn snapshot_line(snapshot: &Snapshot) -> SnapshotLine {
-    let length = |length: HoleLength| match length {
-        HoleLength::Auto => None,
-        HoleLength::Fixed(n) => Some((n, n)),
-        HoleLength::Range(least, most) => Some((least, most)),
-    };
-    SnapshotLine {
-        selections: snapshot.selection.all().iter().map(|s| (s.anchor, s.head)).collect(),
-        primary: snapshot.selection.primary_index(),
-        holes: snapshot.holes.iter().map(|hole| (hole.range.start, hole.range.end, length(hole.length))).collect(),
-    }
-}
-
-fn snapshot(line: &SnapshotLine) -> Snapshot {
-    let mut holes = Holes::new();
-    for &(start, end, length) in &line.holes {
-        let length = match length {
-            None => HoleLength::Auto,
-            Some((least, most)) if least == most => HoleLength::Fixed(least),
-            Some((least, most)) => HoleLength::Range(least, most),
-        };
-        holes.add(start..end.max(start), length);
-    }
-    let list = line.selections.iter().map(|&(anchor, head)| Selection::new(anchor, head)).collect();
-    Snapshot { selection: Selections::new(list, line.primary), holes, written: None }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::MetadataExt;
+    use std::time::Duration;
 
     use super::*;
-    use crate::text::history::History;
+    use crate::text::change::ChangeSet;
+    use crate::text::fingerprint;
+    use crate::text::history::{EditKind, History, Snapshot};
+    use crate::text::holes::HoleLength;
+    use crate::text::selection::Selection;
 
     struct Desk {
         folder: tempfile::TempDir,
@@ -501,6 +351,21 @@ mod tests {
         desk.journals.back(Path::new(PATH)).unwrap();
         let past = desk.reopen("one").unwrap();
         assert_eq!((past.unsaved, past.at), (None, 0));
+    }
+
+    #[test]
+    fn what_was_saved_and_then_taken_back_by_others_is_not_offered() {
+        let mut desk = Desk::new("");
+        desk.insert(0, "one");
+        desk.write();
+        assert_eq!(desk.reopen("").unwrap().unsaved.as_deref(), Some("one"), "a file that never was");
+        desk.journals.back(Path::new(PATH)).unwrap();
+        desk.undo();
+        desk.insert(0, "two");
+        desk.write();
+        desk.save();
+        let past = desk.reopen("").unwrap();
+        assert_eq!((past.unsaved, past.steps.len(), past.at), (None, 2, 0), "one that was removed");
     }
 
     #[test]

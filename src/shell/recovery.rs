@@ -13,8 +13,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+use crate::app::effect::Unsaved;
 use crate::app::message::Recovered;
 use crate::engine::config::state_file;
+use crate::shell::journal::lines::{self, StepLine};
 use crate::shell::save;
 use crate::text::buffer::Buffer;
 use crate::text::fingerprint;
@@ -33,6 +35,9 @@ struct Header {
     time: u64,
     /// Who wrote it.
     pid: u32,
+    /// How the text came about, where no journal says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<StepLine>,
 }
 
 /// The recovery files of this process.
@@ -99,21 +104,23 @@ impl Store {
     }
 
     /// Keeps this text for this document, if any is kept. The error is a sentence.
-    pub(crate) fn write(
-        &mut self,
-        (document, path): (u64, Option<&Path>),
-        contents: &Buffer,
-        now: SystemTime,
-    ) -> Result<(), String> {
+    pub(crate) fn write(&mut self, unsaved: &Unsaved, now: SystemTime) -> Result<(), String> {
         if !self.keeps {
             return Ok(());
         }
         let folder = self.folder.clone()?;
-        let key = key(path);
+        let path = unsaved.path.as_deref();
+        let (key, document) = (key(path), unsaved.document);
         let at = self.held.iter().position(|held| held.is_of(&key, document));
-        let header = Header { path: path.map(absolute), time: seconds(now), pid: std::process::id() };
+        let header = Header {
+            path: path.map(absolute),
+            time: seconds(now),
+            pid: std::process::id(),
+            steps: lines::step_lines(0, &unsaved.steps),
+        };
         let former = at.map(|at| self.held[at].file.as_path());
-        let held = write_held(&folder, key, former, &header, contents).map_err(|error| unkept(&folder, &error))?;
+        let held = write_held(&folder, key, former, &header, &unsaved.contents);
+        let held = held.map_err(|error| unkept(&folder, &error))?;
         let held = Held { document: Some(document), ..held };
         match at {
             Some(at) => self.held[at] = held,
@@ -149,7 +156,8 @@ impl Store {
         }
         let Left { header, text, held } = newest?;
         self.held.push(held);
-        Some(Recovered { text, when: ago(seconds(now).saturating_sub(header.time)) })
+        let when = ago(seconds(now).saturating_sub(header.time));
+        Some(Recovered { text, when, steps: lines::revisions(0, header.steps) })
     }
 
     /// In the order of their names.
@@ -278,6 +286,8 @@ fn ago(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::change::ChangeSet;
+    use crate::text::history::{EditKind, Record, Revision, Snapshot};
 
     const NOW: SystemTime = UNIX_EPOCH;
 
@@ -310,7 +320,11 @@ mod tests {
     }
 
     fn write(store: &mut Store, path: Option<&Path>, text: &str, now: SystemTime) {
-        store.write((1, path), &Buffer::from_text(text), now).unwrap();
+        store.write(&unsaved(1, path, text), now).unwrap();
+    }
+
+    fn unsaved(document: u64, path: Option<&Path>, text: &str) -> Unsaved {
+        Unsaved { document, path: path.map(Path::to_owned), contents: text.into(), steps: Vec::new() }
     }
 
     fn text_of(found: Option<Recovered>) -> Option<String> {
@@ -392,12 +406,30 @@ mod tests {
     fn documents_without_a_file_are_kept_apart() {
         let place = Place::new();
         let mut store = place.session();
-        store.write((1, None), &Buffer::from_text("one"), NOW).unwrap();
-        store.write((2, None), &Buffer::from_text("two"), later(1)).unwrap();
+        store.write(&unsaved(1, None, "one"), NOW).unwrap();
+        store.write(&unsaved(2, None, "two"), later(1)).unwrap();
         assert_eq!(place.count(), 2);
         store.remove((1, None));
         drop(store);
         assert_eq!(text_of(place.session().find(None, &"".into(), NOW)).as_deref(), Some("two"));
+    }
+
+    #[test]
+    fn steps_are_kept_with_a_text_that_has_no_journal() {
+        let place = Place::new();
+        let mut buffer = Buffer::new();
+        let step = |parent, buffer: &mut Buffer, text: &str| {
+            let forward = ChangeSet::insert(buffer.len(), 0, text);
+            let inverse = buffer.apply(&forward).unwrap();
+            let (before, after) = (Snapshot::default(), Snapshot::default());
+            let (kind, origin, at) = (EditKind::Other, None, Duration::ZERO);
+            Revision { parent, record: Record { forward, inverse, before, after, kind, origin, at } }
+        };
+        let steps = vec![step(0, &mut buffer, "two\n"), step(1, &mut buffer, "one\n")];
+        let text = unsaved(1, None, &buffer.text());
+        place.session().write(&Unsaved { steps: steps.clone(), ..text }, NOW).unwrap();
+        let found = place.session().find(None, &"".into(), NOW).unwrap();
+        assert_eq!((found.text.as_str(), found.steps), ("one\ntwo\n", steps));
     }
 
     #[test]
@@ -438,7 +470,7 @@ mod tests {
     fn a_place_that_is_gone_is_a_sentence() {
         let place = Place::new();
         let mut store = Store::at(&place.path("gone"));
-        let why = store.write((1, None), &Buffer::from_text("x"), NOW).unwrap_err();
+        let why = store.write(&unsaved(1, None, "x"), NOW).unwrap_err();
         assert!(why.starts_with("Unsaved text is not kept safe in "), "{why}");
     }
 

@@ -307,9 +307,7 @@ impl Session {
                 }
             }
             Effect::ReadClipboard => self.clipboard.read(),
-            Effect::WriteRecovery { document, path, contents } => {
-                self.disk.send(Job::WriteRecovery { document, path, contents });
-            }
+            Effect::WriteRecovery(unsaved) => self.disk.send(Job::WriteRecovery(unsaved)),
             Effect::WriteJournal { path, entry } => self.disk.send(Job::WriteJournal { path, entry }),
             Effect::RemoveRecovery { document, path } => self.disk.send(Job::RemoveRecovery { document, path }),
             Effect::RememberModel(name) => self.disk.send(Job::RememberModel(name)),
@@ -382,8 +380,7 @@ impl Session {
     pub(crate) fn keep_unsaved(&self) -> bool {
         let document = self.app.document();
         if document.is_dirty() {
-            let (path, contents) = (document.path().cloned(), document.buffer().clone());
-            self.disk.send(Job::WriteRecovery { document: document.id(), path, contents });
+            self.disk.send(Job::WriteRecovery(self.app.unsaved()));
         }
         document.is_dirty()
     }

@@ -51,7 +51,7 @@ pub enum EditKind {
 
 /// One edit that has been applied, with everything needed to take it back. An identity change records that only the
 /// holes or the selection changed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// What was done.
     pub forward: ChangeSet,
@@ -69,6 +69,13 @@ pub struct Record {
     pub at: Duration,
 }
 
+impl Record {
+    /// About how many bytes it takes.
+    pub fn weight(&self) -> usize {
+        self.forward.edits().iter().chain(self.inverse.edits()).map(|edit| edit.text.len() + 64).sum()
+    }
+}
+
 /// What to do to the document for one undo or redo.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -81,7 +88,7 @@ pub struct Step {
 }
 
 /// A step and the step that it followed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revision {
     /// The number of that step; 0 for the text before all steps. Always less than this one's own number.
     pub parent: usize,
@@ -151,6 +158,17 @@ impl History {
         let steps = self.revisions.iter().skip(from).cloned().collect();
         self.told_at = self.at;
         Some(Entry { from, steps, at: self.at })
+    }
+
+    /// The steps that led from the beginning to the text, one after the other and without those that were left; none if they
+    /// weigh more than this, in bytes.
+    pub fn way_here(&self, most: usize) -> Vec<Revision> {
+        let (_, path) = way(&self.revisions, 0, self.at);
+        let records = path.iter().map(|number| &self.revisions[number - 1].record);
+        if records.clone().map(Record::weight).sum::<usize>() > most {
+            return Vec::new();
+        }
+        (0..).zip(records).map(|(parent, record)| Revision { parent, record: record.clone() }).collect()
     }
 
     /// Whether nothing was done yet.

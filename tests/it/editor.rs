@@ -196,6 +196,34 @@ fn a_terminal_with_kittys_keyboard_protocol_is_used_with_it_and_left_without() {
 }
 
 #[test]
+fn a_file_that_never_was_comes_back_with_its_undo_steps() {
+    let place = Place::new();
+    let mut session = place.without_model("new.txt");
+    session.type_text("one two");
+    session.keys("left*3");
+    session.type_text("and ");
+    until("the text to be kept", || place.keeps("one and two"));
+    session.signal("KILL");
+    session.wait_for_end();
+
+    let mut session = place.without_model("new.txt");
+    session.wait_for("An earlier session ended before this file was saved");
+    session.keys("r");
+    session.wait_for("Restored with its undo steps");
+    session.wait_for("one and two");
+    session.keys("ctrl-z");
+    session.wait_until("the last step to be undone", |screen| screen.contains("one two"));
+    session.save("new.txt");
+    session.quit();
+    std::fs::remove_file(place.file("new.txt")).unwrap();
+
+    // It was saved, and removed by the user: there is nothing to offer.
+    let session = place.without_model("new.txt");
+    assert!(!session.screen().contains("An earlier session"));
+    session.quit();
+}
+
+#[test]
 fn a_polite_end_keeps_the_unsaved_text_and_puts_the_terminal_back() {
     for signal in ["TERM", "HUP"] {
         let place = Place::new();

@@ -7,7 +7,7 @@ use crate::app::commands;
 use crate::app::document::{Change, Document};
 use crate::app::effect::{Effect, Expect, SaveRequest};
 use crate::app::infill::Stage;
-use crate::app::message::{Opened, SaveError, SavedFile};
+use crate::app::message::{Opened, Recovered, SaveError, SavedFile};
 use crate::app::panel::{Asked, Panel, Prompt, Question, Then};
 use crate::app::tour;
 use crate::text::change::{Bias, ChangeSet, Edit};
@@ -269,8 +269,15 @@ pub(crate) fn go_to(app: &mut App, line: usize, column: usize) {
     app.document.select(Selection::caret(pos));
 }
 
-/// Puts recovered text into the document: by the steps that led to it where they are known, else as one.
-pub(crate) fn restore(app: &mut App, text: &str) {
+/// Puts recovered text into the document: by the steps that led to it where they are known, else as one. Steps of a document
+/// without a file that began empty, as this one did not, lead to the text in a document of its own.
+pub(crate) fn restore(app: &mut App, Recovered { text, steps, .. }: &Recovered) {
+    if !steps.is_empty() && !app.document.take_steps_to(text, steps) {
+        let mut empty = Document::empty();
+        if empty.take_steps_to(text, steps) {
+            app.put_document(empty);
+        }
+    }
     // The journal knows how the text came about; the recovery file may be a little older or newer.
     if app.document.redo_to(text) {
         app.inform("Restored with its undo steps; save to keep it.");

@@ -108,7 +108,7 @@ fn unsaved_text_is_kept_safe_when_its_document_is_left() {
     let before = desk.effects.len();
     open(&mut desk, "b.txt", "two");
     let kept = desk.effects[before..].iter().find_map(|effect| match effect {
-        Effect::WriteRecovery { contents, .. } => Some(contents.text()),
+        Effect::WriteRecovery(unsaved) => Some(unsaved.contents.text()),
         _ => None,
     });
     assert_eq!(kept.as_deref(), Some("ab"));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Desk, check};
-use crate::app::effect::{Effect, Expect};
+use crate::app::effect::{Effect, Expect, Unsaved};
 use crate::app::message::{Message, Mouse, MouseKind, Recovered, SaveError, SavedFile, Stamp};
 use crate::app::panel::Panel;
 use crate::text::change::ChangeSet;
@@ -136,7 +136,7 @@ fn discarded_changes_leave_no_recovery_file() {
 
 #[test]
 fn recovered_text_is_offered_and_undone_as_one_step() {
-    let found = crate::app::message::Recovered { text: "more".into(), when: "a minute ago".into() };
+    let found = Recovered { text: "more".into(), when: "a minute ago".into(), steps: Vec::new() };
     let mut desk = Desk::new("[|]some");
     desk.send(Message::RecoveryFound(found.clone()));
     desk.keys("x r");
@@ -146,6 +146,51 @@ fn recovered_text_is_offered_and_undone_as_one_step() {
     desk.send(Message::RecoveryFound(found));
     desk.keys("d");
     assert!(matches!(desk.effects.last(), Some(Effect::RemoveRecovery { .. })));
+}
+
+#[test]
+fn text_without_a_file_comes_back_with_the_steps_that_led_to_it() {
+    let kept = |desk: &mut Desk| {
+        desk.now += Duration::from_secs(1);
+        desk.send(Message::Tick);
+        let unsaved = desk.effects.iter().rev().find_map(|effect| match effect {
+            Effect::WriteRecovery(unsaved) => Some(unsaved.clone()),
+            _ => None,
+        });
+        unsaved.unwrap()
+    };
+    let mut desk = Desk::new("[|]some");
+    desk.keys("x left y");
+    assert_eq!(kept(&mut desk).steps, [], "its journal has them");
+    desk.keys("ctrl-n a left b x ctrl-z");
+    let Unsaved { contents, steps, path, .. } = kept(&mut desk);
+    assert_eq!((path, contents.text().as_str(), steps.len()), (None, "a", 1));
+    desk.keys("c");
+    let Unsaved { contents, steps, .. } = kept(&mut desk);
+    assert_eq!((contents.text().as_str(), steps.len()), ("ca", 2), "no branches");
+
+    let found = Recovered { text: "ca".into(), when: "a minute ago".into(), steps };
+    for begun in ["", "ctrl-n"] {
+        // Over another text they lead nowhere, so there they come into a document of their own.
+        let mut next = Desk::new("[|]shown");
+        next.keys(begun);
+        next.send(Message::RecoveryFound(found.clone()));
+        next.keys("r");
+        let mut texts = vec![next.text()];
+        for _ in 0..2 {
+            next.keys("ctrl-z");
+            texts.push(next.text());
+        }
+        assert_eq!(texts, ["ca", "a", ""]);
+        next.keys("ctrl-pageup");
+        assert_eq!(next.text(), "shown");
+        next.keys("ctrl-pageup");
+        assert_eq!(next.text(), "");
+    }
+    let mut next = Desk::new("[|]shown");
+    next.send(Message::RecoveryFound(Recovered { text: "cx".into(), ..found }));
+    next.keys("r ctrl-z");
+    assert_eq!(next.text(), "shown", "steps that lead to another text are none");
 }
 
 #[test]
@@ -169,8 +214,7 @@ fn a_file_that_another_program_wrote_is_not_overwritten_unasked() {
 #[test]
 fn unsaved_text_is_kept_safe_at_most_every_second() {
     let mut desk = Desk::new("[|]");
-    let writes =
-        |desk: &Desk| desk.effects.iter().filter(|effect| matches!(effect, Effect::WriteRecovery { .. })).count();
+    let writes = |desk: &Desk| desk.effects.iter().filter(|effect| matches!(effect, Effect::WriteRecovery(_))).count();
     desk.keys("\"abc\"");
     assert_eq!(writes(&desk), 1);
     assert!(desk.app.wants_ticks());

@@ -312,7 +312,11 @@ pub(crate) fn error() -> Scene {
 }
 
 pub(crate) fn recovery() -> Scene {
-    text().sent(Message::RecoveryFound(Recovered { text: "x".into(), when: "12 minutes ago".into() }))
+    text().sent(Message::RecoveryFound(Recovered {
+        text: "x".into(),
+        when: "12 minutes ago".into(),
+        steps: Vec::new(),
+    }))
 }
 
 pub(crate) fn sideways() -> Scene {
