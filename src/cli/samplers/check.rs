@@ -44,6 +44,8 @@ pub(super) struct Check<'a> {
 struct Row {
     /// The preset.
     name: String,
+    /// What its keys were.
+    keys: String,
     /// Tells the holes, the model, and the preset with its settings from any others.
     made_of: u64,
     /// Passes per hole.
@@ -78,7 +80,8 @@ pub(super) fn run(check: &Check<'_>, common: &Common) -> anyhow::Result<()> {
         let sampler = if options.exact { preset.name.to_owned() } else { format!("{}:{CACHE}", preset.name) };
         let options = RunOptions { sampler, ..options.clone() };
         let made_of = made_of(&brain.info().name, preset, &options, &samples)?;
-        let kept = kept.iter().find(|row| row.name == preset.name && row.made_of == made_of);
+        let kept =
+            kept.iter().find(|row| row.name == preset.name && row.made_of == made_of && row.keys == keys(preset));
         let row = match kept {
             Some(row) => row.clone(),
             None if !chosen(preset) => continue,
@@ -109,14 +112,19 @@ pub(super) fn run(check: &Check<'_>, common: &Common) -> anyhow::Result<()> {
     bail!("these samplers made the same edits in every hole and do not say so: {}", pairs.join(", "))
 }
 
-/// Tells what a row was made of: the model, the sampler, the holes, and the knobs that are not as usual, so that rows
-/// outlive a version with one knob more.
+/// Tells what a row was made of, beside [`keys`]: the model, the sampler, the holes, and the knobs that are not as usual, so
+/// that rows outlive a version with one knob more.
 fn made_of(model: &str, preset: &Preset, options: &RunOptions, samples: &[Sample]) -> anyhow::Result<u64> {
     let (usual, mut knobs) = (serde_json::to_value(RunOptions::default())?, serde_json::to_value(options)?);
     if let Some(knobs) = knobs.as_object_mut() {
         knobs.retain(|name, value| usual.get(name) != Some(value));
     }
     Ok(fingerprint(&format!("{model} {} {knobs} {samples:?}", preset.notation)))
+}
+
+/// The keys of a preset and what they are by default, as a specification has them.
+fn keys(preset: &Preset) -> String {
+    preset.keys.iter().map(|key| format!("{}={}", key.name, key.default)).collect::<Vec<_>>().join(",")
 }
 
 /// Whether a preset is to be run.
@@ -171,6 +179,7 @@ impl Row {
         let (passes, tokens) = (sum(&|filled| filled.nfe as f64), sum(&|filled| filled.tokens as f64));
         Self {
             name: preset.name.to_owned(),
+            keys: keys(preset),
             made_of,
             passes: passes / count,
             tokens_per_pass: tokens / passes.max(1.0),
@@ -214,8 +223,17 @@ mod tests {
     use super::*;
 
     fn row(name: &str, prints: &[u64]) -> Row {
-        let (name, prints, zero) = (name.to_owned(), prints.to_vec(), 0.0);
-        Row { name, made_of: 7, passes: 1.5, tokens_per_pass: zero, mean_logprob: zero, edit_similarity: zero, prints }
+        let (name, keys, prints, zero) = (name.to_owned(), "gamma=0.1".to_owned(), prints.to_vec(), 0.0);
+        Row {
+            name,
+            keys,
+            made_of: 7,
+            passes: 1.5,
+            tokens_per_pass: zero,
+            mean_logprob: zero,
+            edit_similarity: zero,
+            prints,
+        }
     }
 
     #[test]

@@ -33,10 +33,11 @@ pub(super) const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "klass",
-        source: "KLASS, arXiv:2511.05664, shkim0116/KLASS llada_klass.py",
+        source: "KLASS, arXiv:2511.05664, shkim0116/KLASS llada_klass.py; of the bounds that it names the least strict, as a \
+                 small model is seldom as sure as 0.9",
         doc: "Commits every token that is likely and whose distribution has held still for two steps, else an equal share \
               of the likeliest.",
-        keys: &[positive("eps", 0.01), THRESHOLD],
+        keys: &[positive("eps", 0.015), share("threshold", 0.6)],
         notation: "window blocks(64); masked where(drift2 < eps) conf above(threshold) write
             masked conf best(if(acted == 0, equal, 0)) write",
         ..ROW
