@@ -24,7 +24,8 @@ pub(super) const PRESETS: &[Preset] = &[
         aliases: &[alias("verify")],
         twins: &["llada", "dllm"],
         source: "FreeDave, arXiv:2510.00294; SSD, arXiv:2510.04147",
-        doc: "The same text as llada: drafts steps ahead and keeps those that passes of their own confirm.",
+        doc: "The same text as llada where no rows are cached: drafts steps ahead and keeps those that passes of their own \
+              confirm.",
         keys: &[whole("depth", 4.0, 1)],
         notation: "window blocks(32); search verify(depth); masked conf best(equal) write",
     },
