@@ -71,8 +71,10 @@ impl App {
     /// The text, to be kept safe.
     pub(crate) fn unsaved(&self) -> Unsaved {
         let (path, contents) = (self.document.path().cloned(), self.document.buffer().clone());
-        let most = if path.is_none() && self.settings.keep_undo { MOST_STEPS } else { 0 };
-        Unsaved { document: self.document.id(), path, contents, steps: self.document.way_here(most) }
+        // A file's journal has them, and to gather them takes as long as the history is.
+        let wanted = path.is_none() && self.settings.keep_undo;
+        let steps = if wanted { self.document.way_here(MOST_STEPS) } else { Vec::new() };
+        Unsaved { document: self.document.id(), path, contents, steps }
     }
 
     /// Adds what was done to the journal: that of the document's file, or of another that it is to be saved as.
