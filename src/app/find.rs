@@ -3,14 +3,15 @@
 use std::ops::Range;
 
 use crate::text::buffer::Buffer;
-use crate::text::search::{Case, Options, Query, find_all};
+use crate::text::search::{Case, Options, Query, find_all, find_near, find_next};
 use crate::text::selection::Selection;
 
 /// So many matches are counted and shown; a document with more says "more than".
 pub const MAX_MATCHES: usize = 10_000;
 
-/// In documents longer than this, in characters, matches are found one by one and not counted.
-const COUNTED: usize = 1 << 22;
+/// In documents longer than this, in characters, matches are found one by one and not counted, and only near the caret while
+/// the query is typed.
+const COUNTED: usize = if cfg!(test) { 1 << 12 } else { 1 << 22 };
 
 /// A replacement that goes on from match to match.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Find {
     revision: u64,
     /// Matches are shown on the screen.
     shown: bool,
+    /// What was typed last is not near; it may be further away.
+    not_near: bool,
 }
 
 impl Find {
@@ -44,10 +47,24 @@ impl Find {
         let wrong = query.as_ref().err().cloned();
         self.query = query.unwrap_or_default();
         self.wrong = wrong.is_some();
+        self.not_near = false;
         self.shown = true;
         self.revision = buffer.revision().wrapping_sub(1);
         self.refresh(buffer);
         wrong.map_or(Ok(()), Err)
+    }
+
+    /// The match to show while the query is typed: the next one from `from` on.
+    pub(crate) fn while_typed(&mut self, buffer: &Buffer, from: usize) -> Option<Range<usize>> {
+        let look = if Self::is_counted(buffer) { find_next } else { find_near };
+        let hit = self.query.as_ref().and_then(|query| look(buffer, from, query));
+        self.not_near = hit.is_none() && self.query.is_some() && !Self::is_counted(buffer);
+        hit
+    }
+
+    /// Whether what was typed last was looked for near the caret only, and not found there.
+    pub(crate) fn is_only_not_near(&self) -> bool {
+        self.not_near
     }
 
     /// What the options are, in words.
@@ -115,8 +132,11 @@ impl Find {
         self.matches.contains(&range).then_some(range)
     }
 
-    /// What is known about the number of matches, in words.
-    pub fn count(&self, selection: Selection) -> String {
+    /// What is known about the number of matches, in words; nothing where they are not counted.
+    pub fn count(&self, buffer: &Buffer, selection: Selection) -> String {
+        if !Self::is_counted(buffer) {
+            return if self.not_near { "enter looks further" } else { "" }.to_owned();
+        }
         let total = self.matches.len();
         let current =
             self.current(selection).map(|range| self.matches.partition_point(|hit| hit.start < range.start) + 1);
@@ -130,7 +150,7 @@ impl Find {
     }
 
     /// Whether matches are counted in a document of this length.
-    pub fn is_counted(buffer: &Buffer) -> bool {
+    fn is_counted(buffer: &Buffer) -> bool {
         buffer.len() <= COUNTED
     }
 }

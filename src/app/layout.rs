@@ -11,6 +11,8 @@ pub(crate) mod unit;
 
 use std::ops::Range;
 
+use compact_str::CompactString;
+
 use crate::app::App;
 use crate::app::document::Document;
 use crate::app::heat::Heat;
@@ -103,7 +105,7 @@ impl Marks {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Glyph {
     /// What to draw; `width` columns of it.
-    pub text: String,
+    pub text: CompactString,
     /// Columns.
     pub width: usize,
     /// Where in the document it stands; a cell stands at its hole's start.
@@ -262,7 +264,7 @@ fn rows(pane: Pane<'_>, pair: Option<(usize, usize)>) -> Vec<Row> {
     let mut walker = Walker::new(pane, pane.view.top);
     let mut rows = Vec::with_capacity(height);
     while rows.len() < height {
-        rows.push(walker.row().clone());
+        rows.push(walker.take_row());
         if !walker.down() {
             break;
         }

@@ -165,8 +165,7 @@ impl App {
             Asked::Find { before, .. } => {
                 let (from, before) = (before.range().start, *before);
                 prompt.complaint = self.find.set(prompt.input.text(), self.document.buffer()).err();
-                let hit = self.find.query().and_then(|query| search::find_next(self.document.buffer(), from, query));
-                match hit {
+                match self.find.while_typed(self.document.buffer(), from) {
                     Some(hit) => view::select_match(self, hit),
                     None => self.document.select(before),
                 }
@@ -200,7 +199,12 @@ impl App {
                 self.panel = Panel::Prompt(Prompt::new(Asked::Replacement, before));
                 None
             }
-            Asked::Find { .. } => None,
+            Asked::Find { .. } => {
+                if self.find.is_only_not_near() {
+                    view::find_next(self);
+                }
+                None
+            }
             Asked::Replacement => {
                 replace::begin(self, prompt.input.text());
                 None

@@ -5,6 +5,7 @@
 //! and bidirectional controls have visible stand-ins. `tab` is the distance between tab stops (0 counts as 1).
 //! Widths of everything else are those of the `unicode-width` crate, which `ratatui` uses as well.
 
+use compact_str::CompactString;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
@@ -23,7 +24,7 @@ pub struct Grapheme {
     /// Cells it takes; at least 1.
     pub width: usize,
     /// What to draw: the grapheme itself, spaces for a tab, or a stand-in.
-    pub text: String,
+    pub text: CompactString,
 }
 
 /// The graphemes of `line_text`, which begins at position `start_pos` and column `start_col`.
@@ -40,12 +41,12 @@ pub fn graphemes(
         let (text, width) = match shown(cluster) {
             Shown::Tab => {
                 let width = tab_width(col, tab);
-                (" ".repeat(width), width)
+                (CompactString::from(" ").repeat(width), width)
             }
-            Shown::AsIs(width) => (cluster.to_owned(), width),
+            Shown::AsIs(width) => (cluster.into(), width),
             Shown::StandIn(text) => {
                 let width = text.width().max(1);
-                (text, width)
+                (text.into(), width)
             }
         };
         let grapheme = Grapheme { pos, chars: cluster.chars().count(), width, text };

@@ -1,12 +1,17 @@
 //! Searching a document for a literal or a regular expression.
 //!
 //! Read [`find_all`]: the others agree with it. Positions are `char` indices. Matches are found from the start of the text,
-//! leftmost first, and do not overlap; empty matches are passed over, since there is nothing in them to select. Limit: a
-//! search copies the text into one string, for the regular expression to run on.
+//! leftmost first, and do not overlap; empty matches are passed over, since there is nothing in them to select.
+//!
+//! A regular expression runs on a string, so what is searched is copied: in [`Pieces`] of whole lines, from where the search
+//! begins, if no match can go over a line; else the whole text.
 
 use std::ops::Range;
 
 use regex::{Regex, RegexBuilder};
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
+use regex_syntax::{Parser, ParserBuilder};
+use ropey::Rope;
 
 use crate::text::buffer::Buffer;
 
@@ -27,6 +32,8 @@ pub enum Case {
 pub struct Query {
     pattern: String,
     matcher: Matcher,
+    /// Whether a match is sure to be within one line, wherever the text around the lines begins and ends.
+    stays_on_a_line: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -35,6 +42,12 @@ enum Matcher {
     Exact,
     Regex(Regex),
 }
+
+/// How much is searched at once, in bytes: little enough to be copied in no time. The short texts of tests are cut as well.
+const PIECE: usize = if cfg!(test) { 7 } else { 1 << 16 };
+
+/// How far [`find_near`] looks, in bytes.
+pub const NEAR: usize = if cfg!(test) { 40 } else { 1 << 25 };
 
 /// Longer literals (in bytes) are compared exactly: an automaton for one is slow to build and slower to run.
 const LONGEST_FOLDED: usize = 2000;
@@ -74,7 +87,7 @@ impl Query {
         } else {
             Matcher::Exact
         };
-        Query { pattern: pattern.to_owned(), matcher }
+        Query { pattern: pattern.to_owned(), matcher, stays_on_a_line: !pattern.contains('\n') }
     }
 
     /// Searches for a regular expression, in which `^` and `$` match at line ends and `.` matches within a line.
@@ -91,7 +104,8 @@ impl Query {
                 format!("This is not a regular expression: {}.", last.trim_start_matches("error: "))
             }
         })?;
-        Ok(Query { pattern: pattern.to_owned(), matcher: Matcher::Regex(matcher) })
+        let stays_on_a_line = syntax(insensitive).parse(pattern).is_ok_and(|hir| !goes_over_lines(&hir));
+        Ok(Query { pattern: pattern.to_owned(), matcher: Matcher::Regex(matcher), stays_on_a_line })
     }
 
     /// The pattern as it was given.
@@ -102,39 +116,47 @@ impl Query {
 
 /// The first match that starts at or behind `from`; failing that, the first of all.
 pub fn find_next(buffer: &Buffer, from: usize, query: &Query) -> Option<Range<usize>> {
-    let text = buffer.text();
-    let from = buffer.byte_of(from);
-    let mut first = None;
-    for found in matches(&text, query) {
-        if found.start >= from {
-            return Some(to_positions(buffer, found));
-        }
-        first = first.or(Some(found));
-    }
-    first.map(|found| to_positions(buffer, found))
+    let (pieces, from) = (Pieces::of(buffer, query), buffer.byte_of(from));
+    let here = pieces.holding(from);
+    let first = |at, accept: &dyn Fn(usize) -> bool| pieces.look(at, |mut found| found.find(|hit| accept(hit.start)));
+    let behind = (here..pieces.count()).find_map(|at| first(at, &|start| start >= from));
+    let found = behind.or_else(|| (0..=here).find_map(|at| first(at, &|_| true)));
+    found.map(|found| to_positions(buffer, found))
+}
+
+/// The first match that starts at or behind `from` and within [`NEAR`] of it, or a little further, in a time that does not
+/// depend on how long the text is: matches that may go over lines are none of it.
+pub fn find_near(buffer: &Buffer, from: usize, query: &Query) -> Option<Range<usize>> {
+    let (pieces, from) = (Pieces::of(buffer, query), buffer.byte_of(from));
+    let near = (pieces.holding(from)..pieces.count()).take_while(|piece| pieces.start(*piece) <= from + NEAR);
+    let mut near = near.filter(|_| query.stays_on_a_line);
+    let found = near.find_map(|at| pieces.look(at, |mut found| found.find(|hit| hit.start >= from)));
+    found.map(|found| to_positions(buffer, found))
 }
 
 /// The last match that starts before `from`; failing that, the last of all.
 pub fn find_prev(buffer: &Buffer, from: usize, query: &Query) -> Option<Range<usize>> {
-    let text = buffer.text();
-    let from = buffer.byte_of(from);
-    let (mut before, mut last) = (None, None);
-    for found in matches(&text, query) {
-        if found.start < from {
-            before = Some(found);
-        } else if before.is_some() {
-            break;
-        } else {
-            last = Some(found);
-        }
-    }
-    before.or(last).map(|found| to_positions(buffer, found))
+    let (pieces, from) = (Pieces::of(buffer, query), buffer.byte_of(from));
+    let here = pieces.holding(from);
+    let last =
+        |at, accept: &dyn Fn(usize) -> bool| pieces.look(at, |found| found.take_while(|hit| accept(hit.start)).last());
+    let before = (0..=here).rev().find_map(|at| last(at, &|start| start < from));
+    let found = before.or_else(|| (here..pieces.count()).rev().find_map(|at| last(at, &|_| true)));
+    found.map(|found| to_positions(buffer, found))
 }
 
 /// The first `limit` matches in document order.
 pub fn find_all(buffer: &Buffer, query: &Query, limit: usize) -> Vec<Range<usize>> {
-    let text = buffer.text();
-    matches(&text, query).take(limit).map(|found| to_positions(buffer, found)).collect()
+    let pieces = Pieces::of(buffer, query);
+    let mut all = Vec::new();
+    for at in 0..pieces.count() {
+        let room = limit - all.len();
+        pieces.look(at, |found| all.extend(found.take(room)));
+        if all.len() == limit {
+            break;
+        }
+    }
+    all.into_iter().map(|found| to_positions(buffer, found)).collect()
 }
 
 /// The matches that are found when one begins at position `from`, each with what replaces it. With `captures`, `$1` and
@@ -145,14 +167,43 @@ pub fn replacements(
     query: &Query,
     (template, captures): (&str, bool),
 ) -> Vec<(Range<usize>, String)> {
-    let text = buffer.text();
-    let next = |at: usize| match &query.matcher {
+    let (pieces, from) = (Pieces::of(buffer, query), buffer.byte_of(from));
+    let mut all = Vec::new();
+    for piece in pieces.holding(from)..pieces.count() {
+        let (start, text) = pieces.text(piece);
+        let mut at = from.saturating_sub(start);
+        while all.len() < limit
+            && let Some((found, with)) = replacement(&text, at, query, (template, captures))
+        {
+            // What is empty is no match, and the next one begins a character later.
+            let passed = if found.is_empty() { text[found.end..].chars().next().map_or(1, char::len_utf8) } else { 0 };
+            at = found.end + passed;
+            if !found.is_empty() {
+                all.push((to_positions(buffer, start + found.start..start + found.end), with));
+            }
+        }
+        if all.len() == limit {
+            break;
+        }
+    }
+    all
+}
+
+/// The first match in the text that begins at byte `at` or behind it, and what replaces it.
+fn replacement(
+    text: &str,
+    at: usize,
+    query: &Query,
+    (template, captures): (&str, bool),
+) -> Option<(Range<usize>, String)> {
+    let rest = text.get(at..)?;
+    match &query.matcher {
         Matcher::Exact => {
-            let start = at + text[at..].find(&query.pattern)?;
+            let start = at + rest.find(&query.pattern)?;
             Some((start..start + query.pattern.len(), template.to_owned()))
         }
         Matcher::Regex(regex) => {
-            let groups = regex.captures_at(&text, at)?;
+            let groups = regex.captures_at(text, at)?;
             let mut with = String::new();
             if captures {
                 groups.expand(template, &mut with);
@@ -161,18 +212,54 @@ pub fn replacements(
             }
             Some((groups.get(0)?.range(), with))
         }
-    };
-    let (mut found, mut at) = (Vec::new(), buffer.byte_of(from));
-    while found.len() < limit
-        && let Some((range, with)) = text.get(at..).and_then(|_| next(at))
-    {
-        // What is empty is no match, and the next one begins a character later.
-        at = range.end + if range.is_empty() { text[range.end..].chars().next().map_or(1, char::len_utf8) } else { 0 };
-        if !range.is_empty() {
-            found.push((to_positions(buffer, range), with));
+    }
+}
+
+/// The document in the pieces that are searched one by one: whole lines, or all of it where a match may go over lines.
+struct Pieces<'a> {
+    rope: &'a Rope,
+    query: &'a Query,
+    /// Bytes. Piece `k` begins with the first line that starts at `k` times this or behind it.
+    size: usize,
+}
+
+impl<'a> Pieces<'a> {
+    fn of(buffer: &'a Buffer, query: &'a Query) -> Self {
+        let rope = buffer.rope();
+        let size = if query.stays_on_a_line { PIECE } else { rope.len_bytes().max(1) };
+        Self { rope, query, size }
+    }
+
+    fn count(&self) -> usize {
+        self.rope.len_bytes().div_ceil(self.size)
+    }
+
+    /// The byte that a piece begins with.
+    fn start(&self, piece: usize) -> usize {
+        match piece * self.size {
+            0 => 0,
+            byte if byte >= self.rope.len_bytes() => self.rope.len_bytes(),
+            byte => self.rope.try_line_to_byte(self.rope.byte_to_line(byte - 1) + 1).unwrap_or(self.rope.len_bytes()),
         }
     }
-    found
+
+    /// The piece that a byte is in; the last one for the end of the text.
+    fn holding(&self, byte: usize) -> usize {
+        let last = (byte / self.size).min(self.count().saturating_sub(1));
+        (0..=last).rev().find(|piece| self.start(*piece) <= byte).unwrap_or(0)
+    }
+
+    /// Where a piece begins, and its text, which is empty where a line is longer than a piece.
+    fn text(&self, piece: usize) -> (usize, String) {
+        let (start, end) = (self.start(piece), self.start(piece + 1));
+        (start, self.rope.byte_slice(start..end).to_string())
+    }
+
+    /// What `look` sees in the matches of a piece, which are in bytes of the document.
+    fn look<T>(&self, piece: usize, look: impl FnOnce(Box<dyn Iterator<Item = Range<usize>> + '_>) -> T) -> T {
+        let (start, text) = self.text(piece);
+        look(Box::new(matches(&text, self.query).map(|found| start + found.start..start + found.end)))
+    }
 }
 
 fn matches<'t>(text: &'t str, query: &'t Query) -> impl Iterator<Item = Range<usize>> + 't {
@@ -195,6 +282,27 @@ fn builder(pattern: &str, insensitive: bool) -> RegexBuilder {
     // With `crlf`, `$` matches before "\r\n" as well.
     builder.case_insensitive(insensitive).multi_line(true).crlf(true);
     builder
+}
+
+/// The parser that [`builder`] has within it.
+fn syntax(insensitive: bool) -> Parser {
+    ParserBuilder::new().case_insensitive(insensitive).multi_line(true).crlf(true).build()
+}
+
+/// Whether a match can hold a line break, or depends on where the whole text begins or ends.
+fn goes_over_lines(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Empty => false,
+        HirKind::Literal(literal) => literal.0.contains(&b'\n'),
+        HirKind::Class(Class::Unicode(class)) => {
+            class.iter().any(|range| (range.start()..=range.end()).contains(&'\n'))
+        }
+        HirKind::Class(Class::Bytes(class)) => class.iter().any(|range| (range.start()..=range.end()).contains(&b'\n')),
+        HirKind::Look(look) => matches!(look, Look::Start | Look::End),
+        HirKind::Repetition(repetition) => goes_over_lines(&repetition.sub),
+        HirKind::Capture(capture) => goes_over_lines(&capture.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(goes_over_lines),
+    }
 }
 
 fn ignores_case(case: Case, has_capital: impl FnOnce() -> bool) -> bool {
@@ -339,7 +447,43 @@ mod tests {
         found
     }
 
+    /// Some stay on a line, some do not, and some seem to.
+    const PATTERNS: [&str; 16] = [
+        r"\w+",
+        r"^.",
+        r".$",
+        r"\b\S",
+        r"\B.",
+        r"x*",
+        r"a|b\r?$",
+        r"[a-z ]+",
+        r"\s+",
+        r"[^a]",
+        r"\A.",
+        r".\z",
+        r"(?-m:^).",
+        r"(?s).a",
+        r"\n?b",
+        r"(?i)A.\r",
+    ];
+
     proptest! {
+        #[test]
+        fn regular_expressions_find_in_pieces_what_they_find_in_the_whole(
+            text in samples::text(), n in 0..PATTERNS.len(), from in 0..60_usize
+        ) {
+            let (buffer, query) = (Buffer::from_text(&text), regex(PATTERNS[n]));
+            let whole = builder(PATTERNS[n], !has_literal_capital(PATTERNS[n])).build().unwrap();
+            let position = |byte: usize| text[..byte].chars().count();
+            let all: Vec<_> = whole.find_iter(&text).filter(|found| !found.is_empty()).map(|found| position(found.start())..position(found.end())).collect();
+            prop_assert_eq!(find_all(&buffer, &query, usize::MAX), all.clone());
+            let from = from.min(buffer.len());
+            prop_assert_eq!(find_next(&buffer, from, &query), all.iter().find(|found| found.start >= from).or(all.first()).cloned());
+            prop_assert_eq!(find_prev(&buffer, from, &query), all.iter().rfind(|found| found.start < from).or(all.last()).cloned());
+            let replaced = replacements(&buffer, (0, usize::MAX), &query, ("", false));
+            prop_assert_eq!(replaced.into_iter().map(|(range, _)| range).collect::<Vec<_>>(), all);
+        }
+
         #[test]
         fn search_is_as_the_slow_one(text in samples::text(), at in 0..40_usize, n in 0..3_usize, from in 0..60_usize) {
             let pattern: String = text.chars().skip(at).take(n).collect();
@@ -348,6 +492,10 @@ mod tests {
             prop_assert_eq!(find_all(&buffer, &query, usize::MAX), all.clone());
             prop_assert_eq!(find_all(&buffer, &query, 1), all.iter().take(1).cloned().collect::<Vec<_>>());
             let from = from.min(buffer.len());
+            let near = find_near(&buffer, from, &query);
+            let behind = all.iter().find(|found| found.start >= from);
+            prop_assert!(near.is_none() || near.as_ref() == behind);
+            prop_assert!(near.is_some() || pattern.contains('\n') || behind.is_none_or(|hit| buffer.byte_of(hit.start) > buffer.byte_of(from) + NEAR));
             let next = all.iter().find(|found| found.start >= from).or(all.first());
             let prev = all.iter().rfind(|found| found.start < from).or(all.last());
             prop_assert_eq!(find_next(&buffer, from, &query), next.cloned());

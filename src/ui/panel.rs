@@ -7,7 +7,6 @@ use ratatui::buffer::Buffer;
 
 use crate::app::App;
 use crate::app::command::Command;
-use crate::app::find::Find;
 use crate::app::listing::Listing;
 use crate::app::panel::{Asked, Prompt, Question};
 use crate::app::status::count;
@@ -53,9 +52,10 @@ pub(crate) fn prompt(
     let after = pen::put(buffer, (u16::from(columns > LEAST_INPUT), y), &label, columns, theme.words.strong);
     let x = if label.is_empty() { 0 } else { after + 2 };
     let count = match prompt.asked {
-        Asked::Find { .. } if !prompt.input.text().is_empty() && Find::is_counted(app.document().buffer()) => {
-            let (count, options) = (app.find().count(app.document().selection()), app.find().options());
-            if options.is_empty() { count } else { format!("{options}   {count}") }
+        Asked::Find { .. } if !prompt.input.text().is_empty() => {
+            let (document, find) = (app.document(), app.find());
+            let words = [find.options(), find.count(document.buffer(), document.selection())];
+            words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("   ")
         }
         _ => String::new(),
     };

@@ -64,6 +64,14 @@ pub(crate) fn glyph(buffer: &mut Buffer, (x, y): (u16, u16), text: &str, columns
         blank(buffer, (x, y), columns, style);
         return;
     }
+    // Most of what is drawn, and about it there is nothing to find out.
+    if let [sign @ b' '..=b'~'] = text.as_bytes() {
+        if let Some(cell) = buffer.cell_mut((x, y)) {
+            cell.reset();
+            cell.set_char(char::from(*sign)).set_style(style);
+        }
+        return;
+    }
     let mut at = x;
     for part in measure::graphemes(text, 0, 0, 1) {
         blank(buffer, (at, y), part.width, style);

@@ -203,6 +203,11 @@ impl<'a> Walker<'a> {
         &self.rows[self.at]
     }
 
+    /// The row it stands on, for whoever goes on downwards and does not come back to it.
+    pub(crate) fn take_row(&mut self) -> Row {
+        std::mem::take(&mut self.rows[self.at])
+    }
+
     /// One row down; false at the end of the document.
     pub(crate) fn down(&mut self) -> bool {
         if self.at + 1 < self.rows.len() {

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use compact_str::{CompactString, format_compact};
+
 use crate::app::infill::overlay::HoleCells;
 use crate::app::layout::pane::Pane;
 use crate::app::layout::{GUESS_SHOWN, Glyph, Look, Marks, Row, SEGMENT, Style};
@@ -142,6 +144,7 @@ impl Line<'_> {
         }
         let text = self.pane.document.buffer().slice(range.clone());
         let mut holes = self.pane.document.holes().in_range(range.clone()).peekable();
+        self.glyphs.reserve(range.len());
         for grapheme in measure::graphemes(&text, range.start, self.column, self.style.tab) {
             while holes.next_if(|hole| hole.range.end <= grapheme.pos).is_some() {}
             let in_hole = holes.peek().is_some_and(|hole| hole.range.contains(&grapheme.pos));
@@ -165,7 +168,7 @@ impl Line<'_> {
     }
 
     /// What stands for white space that is to be seen, in the text of this range.
-    fn blank_sign(&self, grapheme: &measure::Grapheme, range: &Range<usize>) -> Option<String> {
+    fn blank_sign(&self, grapheme: &measure::Grapheme, range: &Range<usize>) -> Option<CompactString> {
         let buffer = self.pane.document.buffer();
         let sign = match buffer.char_at(grapheme.pos)? {
             ' ' => '·',
@@ -183,7 +186,7 @@ impl Line<'_> {
             Blanks::Trailing => trailing(),
             Blanks::All => true,
         };
-        shown.then(|| format!("{sign}{}", " ".repeat(grapheme.width.saturating_sub(1))))
+        shown.then(|| format_compact!("{sign}{:1$}", "", grapheme.width.saturating_sub(1)))
     }
 
     fn push_cells(&mut self, pos: usize, cells: &HoleCells) {
@@ -198,7 +201,7 @@ impl Line<'_> {
     fn push_cell(&mut self, pos: usize, name: (HoleId, usize), cell: &Cell, width: usize) {
         let state = cell.state;
         let glyph = |text: &str, width, look| Glyph {
-            text: text.to_owned(),
+            text: text.into(),
             width,
             pos,
             cell: Some(name),
@@ -312,7 +315,7 @@ impl Line<'_> {
 }
 
 fn empty_hole(pos: usize, cell: Option<(HoleId, usize)>) -> Glyph {
-    Glyph { text: "▢".to_owned(), width: 1, pos, cell, look: Look::EmptyHole, marks: Marks::default() }
+    Glyph { text: "▢".into(), width: 1, pos, cell, look: Look::EmptyHole, marks: Marks::default() }
 }
 
 fn wrap_item(glyphs: &[Glyph], i: usize) -> WrapItem {

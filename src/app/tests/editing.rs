@@ -87,13 +87,29 @@ fn find_moves_with_what_is_typed() {
     let mut desk = Desk::new("[|]one two one");
     desk.keys("ctrl-f \"on\"");
     assert_eq!(desk.drawing(), "[on|]e two one");
-    assert_eq!(desk.app.find().count(desk.app.document().selection()), "1 of 2");
+    assert_eq!(desk.app.find().count(desk.app.document().buffer(), desk.app.document().selection()), "1 of 2");
     desk.keys("enter f3");
     assert_eq!(desk.drawing(), "one two [on|]e");
     desk.keys("shift-f3 esc ctrl-f \"z\"");
-    assert_eq!(desk.app.find().count(desk.app.document().selection()), "no match");
+    assert_eq!(desk.app.find().count(desk.app.document().buffer(), desk.app.document().selection()), "no match");
     desk.keys("esc");
     assert_eq!(desk.text(), "one two one");
+}
+
+#[test]
+fn while_a_query_is_typed_a_long_text_is_searched_near_the_caret_only() {
+    let filling = "word\n".repeat(1000);
+    let mut desk = Desk::new(&format!("[|]near\n{filling}far\n"));
+    let count = |desk: &Desk| desk.app.find().count(desk.app.document().buffer(), desk.app.document().selection());
+    let selected = |desk: &Desk| desk.app.document().buffer().slice(desk.app.document().selection().range());
+    desk.keys("ctrl-f \"nea\"");
+    assert_eq!((selected(&desk).as_str(), count(&desk).as_str()), ("nea", ""));
+    desk.keys("esc ctrl-f \"far\"");
+    assert_eq!((selected(&desk).as_str(), count(&desk).as_str()), ("", "enter looks further"));
+    desk.keys("enter");
+    assert_eq!(selected(&desk), "far");
+    desk.keys("ctrl-home ctrl-f \"farm\" enter");
+    assert_eq!(desk.notice(), "\"farm\" is nowhere in this document.");
 }
 
 #[test]

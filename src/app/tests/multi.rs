@@ -137,7 +137,7 @@ fn a_search_says_what_is_wrong_with_it_and_how_it_looks() {
     desk.keys("enter");
     assert!(complaint(&desk).contains("unclosed"), "enter does not leave a search that is wrong");
     desk.keys("alt-r backspace \"cat\"");
-    let count = |desk: &Desk| desk.app.find().count(desk.app.document().selection());
+    let count = |desk: &Desk| desk.app.find().count(desk.app.document().buffer(), desk.app.document().selection());
     assert_eq!((complaint(&desk).as_str(), count(&desk).as_str()), ("", "1 of 3"));
     desk.keys("alt-w");
     assert_eq!((desk.app.find().options().as_str(), count(&desk).as_str()), ("word", "1 of 2"));
