@@ -52,6 +52,13 @@ pub enum Effect {
         /// What was done.
         entry: Entry,
     },
+    /// The file holds this text now, though it was not saved from here: the journal goes on from there.
+    MarkOnDisk {
+        /// Where the document is kept.
+        path: PathBuf,
+        /// Its text.
+        contents: Buffer,
+    },
     /// The recovery file of the document is not needed any more.
     RemoveRecovery {
         /// [`crate::app::document::Document::id`].

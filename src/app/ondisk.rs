@@ -54,6 +54,9 @@ pub(crate) fn found(app: &mut App, document: u64, revision: u64, found: Result<O
         Ok(OnDisk::Same(stamp)) => {
             app.with_document(document, |app| {
                 app.document.found_on_disk(stamp, revision);
+                if !app.document.is_dirty() {
+                    app.found_on_disk();
+                }
                 app.inform(format!("{} is on disk what it is here.", app.document.name()));
             });
         }
@@ -68,6 +71,7 @@ pub(crate) fn found(app: &mut App, document: u64, revision: u64, found: Result<O
                 app.document.edit(change, app.outbox.now);
                 app.document.set_encoding(encoding);
                 app.document.found_on_disk(stamp, app.document.buffer().revision());
+                app.found_on_disk();
                 app.inform(format!("{} was read again; {{undo}} brings back what was here.", app.document.name()));
             });
         }

@@ -94,6 +94,14 @@ impl App {
         }
     }
 
+    /// The file is what the document is, and not by a save: the journal is to know that.
+    pub(crate) fn found_on_disk(&mut self) {
+        self.write_journal(None);
+        if let Some(path) = self.document.path().cloned() {
+            self.emit(Effect::MarkOnDisk { path, contents: self.document.buffer().clone() });
+        }
+    }
+
     /// The program ends by the user's wish: nothing is kept any more. To be called before [`Effect::Quit`].
     pub(crate) fn end_recovery(&mut self) {
         if self.recovery.is_kept() {

@@ -84,7 +84,9 @@ impl Desk {
         self.now += Duration::from_millis(10);
         let mut effects = self.app.update(self.now, message);
         // What follows every change of the text has tests of its own.
-        effects.retain(|effect| !matches!(effect, Effect::Highlight(_) | Effect::WriteJournal { .. }));
+        effects.retain(|effect| {
+            !matches!(effect, Effect::Highlight(_) | Effect::WriteJournal { .. } | Effect::MarkOnDisk { .. })
+        });
         self.effects.extend(effects.iter().cloned());
         effects
     }

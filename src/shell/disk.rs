@@ -37,6 +37,8 @@ pub(crate) enum Job {
     WriteRecovery(Unsaved),
     /// Answered only if it fails, and then once.
     WriteJournal { path: PathBuf, entry: Entry },
+    /// Answered only if it fails, and then once.
+    MarkOnDisk { path: PathBuf, contents: Buffer },
     /// Not answered.
     RemoveRecovery { document: u64, path: Option<PathBuf> },
     /// Answered only if it fails.
@@ -148,6 +150,10 @@ impl Worker {
             Job::WriteJournal { path, entry } => {
                 let written = self.journals.write(&files::expand_home(&path), &entry);
                 self.complain(written.err().map(|error| unjournalled(&error)));
+            }
+            Job::MarkOnDisk { path, contents } => {
+                let marked = self.journals.saved(&files::expand_home(&path), &contents);
+                self.complain(marked.err().map(|error| unjournalled(&error)));
             }
             Job::RememberModel(name) => {
                 if let Err(why) = remembered::remember_model(&name) {
@@ -262,12 +268,14 @@ fn answer_to_failure(job: &Job) -> Message {
             Severity::Warning,
             "The choice of the model is not remembered: this is a mistake in lacuna.",
         )),
-        Job::WriteRecovery(_) | Job::WriteJournal { .. } | Job::RemoveRecovery { .. } | Job::Compare { .. } => {
-            Message::Notice(Notice::new(
-                Severity::Warning,
-                "The recovery file could not be written: this is a mistake in lacuna; save often.",
-            ))
-        }
+        Job::WriteRecovery(_)
+        | Job::WriteJournal { .. }
+        | Job::MarkOnDisk { .. }
+        | Job::RemoveRecovery { .. }
+        | Job::Compare { .. } => Message::Notice(Notice::new(
+            Severity::Warning,
+            "The recovery file could not be written: this is a mistake in lacuna; save often.",
+        )),
     }
 }
 

@@ -309,6 +309,7 @@ impl Session {
             Effect::ReadClipboard => self.clipboard.read(),
             Effect::WriteRecovery(unsaved) => self.disk.send(Job::WriteRecovery(unsaved)),
             Effect::WriteJournal { path, entry } => self.disk.send(Job::WriteJournal { path, entry }),
+            Effect::MarkOnDisk { path, contents } => self.disk.send(Job::MarkOnDisk { path, contents }),
             Effect::RemoveRecovery { document, path } => self.disk.send(Job::RemoveRecovery { document, path }),
             Effect::RememberModel(name) => self.disk.send(Job::RememberModel(name)),
             Effect::Suspend => self.suspend(),

@@ -37,6 +37,32 @@ fn undo_goes_on_after_a_restart_unless_the_file_was_changed() {
 }
 
 #[test]
+fn undo_goes_over_what_was_read_from_disk_after_a_restart_too() {
+    let place = Place::new();
+    place.write("a.txt", "one\n");
+    let mut session = place.without_model("a.txt");
+    session.wait_for("one");
+    session.type_text("so ");
+    session.wait_for("so one");
+    place.write("a.txt", "another\n");
+    session.keys("ctrl-p");
+    session.type_text("disk-read");
+    session.keys("enter");
+    session.wait_for("another");
+    session.quit();
+
+    let mut session = place.without_model("a.txt");
+    session.wait_for("another");
+    session.keys("ctrl-z");
+    session.wait_for("so one");
+    session.keys("ctrl-z");
+    session.wait_until("the words to be gone", |screen| !screen.contains("so one"));
+    session.keys("ctrl-y ctrl-y");
+    session.wait_for("another");
+    session.quit();
+}
+
+#[test]
 fn no_history_is_kept_where_the_settings_say_so() {
     let place = Place::new();
     place.configure("[editor]\nkeep_undo = false\n");
