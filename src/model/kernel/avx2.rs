@@ -191,37 +191,46 @@ fn add(sum: __m256i, scale: f32, block: &Block, eight: usize, out: &mut [f32; PA
 
 #[target_feature(enable = "avx2,fma")]
 fn sums(from: Sums<'_>, out: &mut [f32]) {
-    for first in (0..from.rows).step_by(3) {
-        let from = Sums { a: &from.a[first * from.a_width..], rows: (from.rows - first).min(3), ..from };
+    for first in (0..from.rows).step_by(6) {
+        let from = Sums { a: &from.a[first * from.a_width..], rows: (from.rows - first).min(6), ..from };
         let out = &mut out[first * from.out_width..];
         match from.rows {
             1 => some_sums::<1>(from, out),
             2 => some_sums::<2>(from, out),
-            _ => some_sums::<3>(from, out),
+            3 => some_sums::<3>(from, out),
+            4 => some_sums::<4>(from, out),
+            5 => some_sums::<5>(from, out),
+            _ => some_sums::<6>(from, out),
         }
     }
 }
 
-/// Three rows by four vectors of 8 columns: 12 chains of dependent instructions in 16 registers.
+/// Six rows by two vectors of 8 columns, twice: 12 chains of dependent instructions, and with what they are made of 15 of the
+/// 16 registers.
 #[target_feature(enable = "avx2,fma")]
 #[inline]
 fn some_sums<const R: usize>(from: Sums<'_>, out: &mut [f32]) {
     assert!(from.a.len() >= (R - 1) * from.a_width + from.panel.len() && out.len() >= (R - 1) * from.out_width + PANEL);
-    let mut sums = [[_mm256_setzero_ps(); 4]; R];
-    for (k, panel) in from.panel.iter().enumerate() {
-        for (r, sums) in sums.iter_mut().enumerate() {
-            // SAFETY: inside of `a`, by the assertion above.
-            let a = _mm256_set1_ps(unsafe { *from.a.get_unchecked(r * from.a_width + k) });
-            for (sum, panel) in sums.iter_mut().zip(panel.as_chunks::<8>().0) {
-                // SAFETY: 8 floats are a vector.
-                *sum = _mm256_fmadd_ps(a, unsafe { _mm256_loadu_ps(panel.as_ptr()) }, *sum);
+    for half in [0, PANEL / 2] {
+        let mut sums = [[_mm256_setzero_ps(); 2]; R];
+        for (k, panel) in from.panel.iter().enumerate() {
+            let panel = panel[half..].as_ptr();
+            // SAFETY: half a row of the panel is two vectors.
+            let (left, right) = unsafe { (_mm256_loadu_ps(panel), _mm256_loadu_ps(panel.add(8))) };
+            for (r, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: inside of `a`, by the assertion above.
+                let a = _mm256_set1_ps(unsafe { *from.a.get_unchecked(r * from.a_width + k) });
+                sums[0] = _mm256_fmadd_ps(a, left, sums[0]);
+                sums[1] = _mm256_fmadd_ps(a, right, sums[1]);
             }
         }
-    }
-    for (r, sums) in sums.into_iter().enumerate() {
-        for (out, sum) in out[r * from.out_width..][..PANEL].as_chunks_mut::<8>().0.iter_mut().zip(sums) {
-            // SAFETY: 8 floats are a vector.
-            unsafe { _mm256_storeu_ps(out.as_mut_ptr(), _mm256_add_ps(_mm256_loadu_ps(out.as_ptr()), sum)) };
+        for (r, sums) in sums.into_iter().enumerate() {
+            // SAFETY: two vectors from here are inside of `out`, by the assertion above.
+            unsafe {
+                let out = out.as_mut_ptr().add(r * from.out_width + half);
+                _mm256_storeu_ps(out, _mm256_add_ps(_mm256_loadu_ps(out), sums[0]));
+                _mm256_storeu_ps(out.add(8), _mm256_add_ps(_mm256_loadu_ps(out.add(8)), sums[1]));
+            }
         }
     }
 }
