@@ -193,6 +193,9 @@ fn parts(args: &FillArgs, text: &str) -> anyhow::Result<(Vec<Part>, Verb)> {
         segments = mask_matches(segments, pattern).map_err(Usage)?;
     }
     if !segments.iter().any(|segment| matches!(segment, Segment::Hole(_))) {
+        if let Some(name) = args.source.named() {
+            bail!("there is no hole in the text {name:?}; to fill the holes of that file, say --file {name}");
+        }
         bail!("there is no hole in the text; write [MASK] where something is to be filled in");
     }
     let part = |(index, segment)| match segment {

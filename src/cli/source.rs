@@ -22,6 +22,11 @@ impl Source {
         self.file.as_deref()
     }
 
+    /// The file that the text is the name of: what was meant, if the text itself makes no sense.
+    pub(crate) fn named(&self) -> Option<&str> {
+        self.text.as_deref().filter(|text| Path::new(text).is_file())
+    }
+
     /// Reads it.
     ///
     /// # Errors

@@ -194,6 +194,8 @@ fn a_trace_has_one_line_a_step() {
 #[test]
 fn what_cannot_be_filled_is_told_in_one_line() {
     refused(&run(&["fill", "no hole here"]), 1, &["[MASK]"]);
+    // A file was meant, and named as a text.
+    refused(&run(&["fill", "Cargo.toml"]), 1, &["--file Cargo.toml"]);
     refused(&run(&["fill", "[MASK:0]"]), 1, &["[MASK:0]", "at least 1"]);
     refused(&run_with(&["fill"], b"caf\xe9 [MASK]"), 1, &["UTF-8", "byte 3"]);
     refused(&run(&["fill", "--file", "/nowhere/at/all"]), 1, &["/nowhere/at/all"]);
