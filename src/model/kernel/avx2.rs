@@ -6,7 +6,8 @@ use std::arch::x86_64::{
     __m256i, _mm256_abs_epi8, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps, _mm256_cvtepi32_ps,
     _mm256_dpbusd_avx_epi32, _mm256_fmadd_ps, _mm256_load_ps, _mm256_load_si256, _mm256_loadu_ps, _mm256_madd_epi16,
     _mm256_maddubs_epi16, _mm256_mul_ps, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps,
-    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_sign_epi8, _mm256_storeu_ps, _mm256_sub_epi8, _mm256_xor_si256,
+    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_sign_epi8, _mm256_srai_epi32, _mm256_storeu_ps, _mm256_sub_epi8,
+    _mm256_xor_si256,
 };
 use std::hint::black_box;
 
@@ -121,9 +122,10 @@ fn narrow_rows<const R: usize>(tiled: Tiled<'_>, out: &mut [[f32; PANEL]]) {
         let tile = b * R..(b + 1) * R;
         let (values, offsets) = (&tiled.values[tile.clone()], &tiled.offsets[tile]);
         for pair in 0..PANEL / 16 {
-            // Offsets are for weights with 128 added.
-            let offset = |r: usize| offsets[r] / 128 * i32::from(NARROW);
-            let mut sums: [_; R] = std::array::from_fn(|r| [_mm256_set1_epi32(offset(r)); 2]);
+            // Offsets are for weights with 128 added, and multiples of that.
+            const { assert!(NARROW == 128 >> 3) };
+            let offset = |r: usize| _mm256_srai_epi32::<3>(_mm256_set1_epi32(offsets[r]));
+            let mut sums: [_; R] = std::array::from_fn(|r| [offset(r); 2]);
             for (part, groups) in block.values.as_chunks::<PAIRS>().0.iter().enumerate() {
                 let mut pairs = [[_mm256_setzero_si256(); 2]; R];
                 for (group, columns) in groups.iter().enumerate().take(rolled) {
