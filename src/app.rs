@@ -209,6 +209,7 @@ impl App {
             }
             Message::Files { recent, others } => self.take_files(recent, others),
             Message::DiskChanged(path) => ondisk::changed(self, &path),
+            Message::DiskGone(path) => ondisk::gone(self, &path),
             Message::OnDisk { document, revision, found } => ondisk::found(self, document, revision, found),
             Message::HistoryFound { path, steps, at } => {
                 if self.document.path() == Some(&path) {
@@ -216,7 +217,7 @@ impl App {
                 }
             }
             Message::SourcesFound { path, found } => commands::source::found(self, &path, found),
-            Message::RecoveryFound(found) => self.panel = Panel::Question(panel::Question::Recovery(found)),
+            Message::RecoveryFound(found) => commands::file::offer(self, found),
             Message::Run => commands::run::start(self),
             Message::Notice(notice) => self.say(notice),
             Message::Tick => {

@@ -38,7 +38,7 @@ use crate::model::{Attention, Checkpoint, DeviceChoice, DtypeChoice, LoadOptions
 #[derive(Debug, Parser)]
 #[command(name = "lacuna", version, after_help = AFTER_HELP, disable_help_subcommand = true)]
 struct Cli {
-    /// Files to edit, as FILE, FILE:LINE or FILE:LINE:COL; `-` reads standard input
+    /// Files to edit, as FILE, FILE:LINE or FILE:LINE:COL (or +LINE FILE); `-` reads standard input
     #[arg(value_name = "FILE")]
     files: Vec<String>,
     #[command(flatten)]

@@ -287,6 +287,12 @@ impl App {
         self.place_of(self.buffers.parked[self.parked_where(|parked| is_it(&parked.document))?].document.id())
     }
 
+    /// How many documents have changes that are not saved.
+    pub(crate) fn count_unsaved(&self) -> usize {
+        let parked = self.buffers.parked.iter().filter(|parked| parked.document.is_dirty()).count();
+        parked + usize::from(self.document.is_dirty())
+    }
+
     /// The place of a document that quitting would lose something of, the one on the screen first.
     pub(crate) fn place_of_unsaved(&self) -> Option<usize> {
         let unsaved = |document: &Document, infill: &Infill| document.is_dirty() || infill.stage() == Stage::Review;

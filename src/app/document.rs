@@ -148,6 +148,11 @@ impl Document {
         self.stamp
     }
 
+    /// The file that this text was made from is another than the one that was read.
+    pub(crate) fn set_stamp(&mut self, stamp: Option<Stamp>) {
+        self.stamp = stamp;
+    }
+
     /// Whether the file cannot be written.
     pub fn is_read_only(&self) -> bool {
         self.read_only

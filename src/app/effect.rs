@@ -124,6 +124,8 @@ pub struct Unsaved {
     pub path: Option<PathBuf>,
     /// Its text now.
     pub contents: Buffer,
+    /// The file as it was read or written last.
+    pub base: Option<Stamp>,
     /// How it came about, where there is no journal that says so: without a file there is none.
     pub steps: Vec<Revision>,
 }

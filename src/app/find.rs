@@ -18,6 +18,9 @@ const COUNTED: usize = if cfg!(test) { 1 << 12 } else { 1 << 22 };
 pub(crate) struct Replacing {
     /// What stands for a match, groups included.
     pub(crate) template: String,
+    /// Where it began, and whether it has come round to the start of the text since: it ends there.
+    pub(crate) origin: usize,
+    pub(crate) is_round: bool,
     /// How many were replaced.
     pub(crate) done: usize,
 }

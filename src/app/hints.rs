@@ -85,7 +85,7 @@ fn of_panel(panel: &Panel) -> Vec<Hint> {
                 ("alt-w", "words"),
                 ("alt-c", "capitals"),
             ]),
-            Asked::Replacement => hints(&[("enter", "show the first match"), ("esc", "leave")]),
+            Asked::Replacement => hints(&[("enter", "show the next match"), ("esc", "leave")]),
             Asked::Palette { .. } => hints(&[("enter", "do it"), ("esc", "leave"), ("up down", "choose")]),
             Asked::Strength => hints(&[("enter", "rewrite"), ("esc", "leave"), ("up down", "more or less")]),
             Asked::File { .. } => hints(&[("enter", "open it"), ("esc", "leave"), ("up down", "choose")]),

@@ -58,6 +58,8 @@ pub enum Message {
     Highlighted(Highlighted),
     /// This file on disk is not the one that was opened or saved last.
     DiskChanged(PathBuf),
+    /// The file of a document is not there any more.
+    DiskGone(PathBuf),
     /// The answer to [`super::Effect::LookAtDisk`]; the error is a sentence.
     OnDisk {
         /// [`crate::app::document::Document::id`].
@@ -219,6 +221,8 @@ pub struct Recovered {
     pub text: String,
     /// When it was written, in words (`12 minutes ago`).
     pub when: String,
+    /// The file as the text was made from, where that is known.
+    pub base: Option<Stamp>,
     /// How it came about, where no journal says so.
     pub steps: Vec<Revision>,
 }
@@ -226,6 +230,6 @@ pub struct Recovered {
 impl Recovered {
     /// A text that only the journal has.
     pub fn of_journal(text: String) -> Self {
-        Self { text, when: "its recovery file is gone".to_owned(), steps: Vec::new() }
+        Self { text, when: "its recovery file is gone".to_owned(), base: None, steps: Vec::new() }
     }
 }

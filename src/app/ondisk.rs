@@ -45,6 +45,11 @@ pub(crate) fn changed(app: &mut App, path: &Path) {
     ));
 }
 
+/// Another program removed this file, or gave it another name.
+pub(crate) fn gone(app: &mut App, path: &Path) {
+    app.warn(format!("{} is not there any more; {{save}} writes it again.", path.display()));
+}
+
 /// What the shell found, beside the document's text of this revision.
 pub(crate) fn found(app: &mut App, document: u64, revision: u64, found: Result<OnDisk, String>) {
     match found {

@@ -142,8 +142,8 @@ pub enum Then {
 /// A question with a few answers, each a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
-    /// There are unsaved changes.
-    Unsaved(Then),
+    /// There are unsaved changes: in this document, and in so many others.
+    Unsaved(Then, String, usize),
     /// A proposal waits for a decision, and nothing else is unsaved.
     Proposal(Then),
     /// There is a file already where a document is to be saved.
@@ -160,7 +160,12 @@ pub enum Question {
         hit: std::ops::Range<usize>,
     },
     /// An earlier session left unsaved text.
-    Recovery(Recovered),
+    Recovery {
+        /// That.
+        found: Recovered,
+        /// The file is another now than the one that it was made from.
+        is_stale: bool,
+    },
     /// A model could not be loaded, and the one before had made room for it.
     ModelLost {
         /// Why, as a sentence.
@@ -334,7 +339,10 @@ impl Question {
     /// The question, as a sentence.
     pub fn text(&self) -> String {
         match self {
-            Self::Unsaved(_) => "There are changes that are not saved.".to_owned(),
+            Self::Unsaved(_, name, 0) => format!("{name} has changes that are not saved."),
+            Self::Unsaved(_, name, others) => {
+                format!("{name} has changes that are not saved, and so {}.", have(*others))
+            }
             Self::Proposal(_) => "A proposal is waiting that is not in your text yet.".to_owned(),
             Self::Overwrite(path) => format!("{} exists already.", path.display()),
             Self::ChangedOnDisk(path) => {
@@ -342,14 +350,17 @@ impl Question {
             }
             Self::Replace { old, with, .. } => format!("{} → {}", quoted(old), quoted(with)),
             Self::ModelLost { why, .. } => why.clone(),
-            Self::Recovery(found) => format!("An earlier session ended before this file was saved ({}).", found.when),
+            Self::Recovery { found, is_stale } => {
+                let since = if *is_stale { " Another program has changed the file since." } else { "" };
+                format!("An earlier session ended before this file was saved ({}).{since}", found.when)
+            }
         }
     }
 
     /// The answers: key and what it does.
     pub fn choices(&self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Unsaved(_) => &[("s", "save"), ("d", "discard them"), ("esc", "stay")],
+            Self::Unsaved(..) => &[("s", "save"), ("d", "discard them"), ("esc", "stay")],
             Self::Proposal(_) => &[("d", "drop it"), ("esc", "stay")],
             Self::Overwrite(_) => &[("o", "overwrite it"), ("esc", "do not save")],
             Self::ChangedOnDisk(_) => {
@@ -359,17 +370,21 @@ impl Question {
                 &[("y", "replace"), ("n", "pass over"), ("a", "replace all that follow"), ("esc", "stop")]
             }
             Self::ModelLost { .. } => &[("l", "load the model from before again"), ("esc", "go on without a model")],
-            Self::Recovery(_) => &[("r", "restore its text"), ("d", "discard it")],
+            Self::Recovery { .. } => &[("r", "restore its text"), ("d", "discard it"), ("esc", "discard it")],
         }
     }
 }
 
-/// A text as it is shown in a question: in one line, and not too long.
-fn quoted(text: &str) -> String {
+fn have(others: usize) -> String {
+    if others == 1 { "has one other document".to_owned() } else { format!("have {others} other documents") }
+}
+
+/// A text as it is shown in a sentence: in one line, and not too long.
+pub(crate) fn quoted(text: &str) -> String {
     const MOST: usize = 60;
-    let short: String = text.chars().take(MOST).collect();
-    let more = if short.len() < text.len() { "…" } else { "" };
-    format!("{short:?}{more}")
+    let short: String = text.chars().filter(|c| *c != '\r').take(MOST).collect();
+    let more = if short.len() < text.len() && text.chars().count() > MOST { "…" } else { "" };
+    format!("“{}{more}”", short.replace('\n', "⏎").replace('\t', "→"))
 }
 
 #[cfg(test)]

@@ -327,11 +327,11 @@ impl App {
         let Some((answer, _)) = question.choices().iter().find(|(choice, _)| *choice == name) else { return };
         self.panel = Panel::None;
         match (question, *answer) {
-            (Question::Unsaved(then), "s") => {
+            (Question::Unsaved(then, ..), "s") => {
                 self.outbox.after_save = Some(then);
                 file::save(self);
             }
-            (Question::Unsaved(then), "d") => file::discard(self, then),
+            (Question::Unsaved(then, ..), "d") => file::discard(self, then),
             (Question::Proposal(then), "d") => {
                 self.drop_session();
                 file::go_on(self, then);
@@ -346,8 +346,14 @@ impl App {
             (Question::Replace { hit, .. }, "a") => replace::replace_rest(self, hit.start),
             (Question::Replace { .. }, _) => replace::end(self),
             (Question::ModelLost { before, .. }, "l") => self.load_model(before),
-            (Question::Recovery(found), "r") => file::restore(self, &found),
-            (Question::Recovery(_), "d") => self.forget_recovery(),
+            (Question::Recovery { found, is_stale }, "r") => {
+                file::restore(self, &found);
+                if is_stale {
+                    // What another program wrote is not overwritten without a question.
+                    self.document.set_stamp(found.base);
+                }
+            }
+            (Question::Recovery { found, .. }, _) => file::leave_out(self, &found),
             _ => self.outbox.after_save = None,
         }
     }

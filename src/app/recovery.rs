@@ -74,7 +74,7 @@ impl App {
         // A file's journal has them, and to gather them takes as long as the history is.
         let wanted = path.is_none() && self.settings.keep_undo;
         let steps = if wanted { self.document.way_here(MOST_STEPS) } else { Vec::new() };
-        Unsaved { document: self.document.id(), path, contents, steps }
+        Unsaved { document: self.document.id(), path, contents, base: self.document.stamp(), steps }
     }
 
     /// Adds what was done to the journal: that of the document's file, or of another that it is to be saved as.

@@ -1,7 +1,7 @@
 //! `lacuna [FILE...]`: the editor, with the engine behind it.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 use tokio::sync::mpsc::unbounded_channel;
@@ -96,7 +96,28 @@ fn documents(files: &[String]) -> anyhow::Result<(Option<InitialDocument>, Vec<F
     } else {
         None
     };
-    Ok((document, names.into_iter().map(|name| FileArg::parse(name)).collect()))
+    Ok((document, named(names)))
+}
+
+/// The files of a command line, with the lines to go to: `FILE:LINE:COL`, or `+LINE FILE` as other editors have it.
+fn named(names: Vec<&String>) -> Vec<FileArg> {
+    let (mut files, mut at) = (Vec::new(), None);
+    for name in names {
+        if let Some(place) = place(name).filter(|_| at.is_none() && !Path::new(name).exists()) {
+            at = Some(place);
+            continue;
+        }
+        let file = FileArg::parse(name);
+        files.push(FileArg { at: at.take().or(file.at), ..file });
+    }
+    files
+}
+
+/// The line and column of `+LINE`, `+LINE:COL` or `+LINE,COL`.
+fn place(argument: &str) -> Option<(usize, usize)> {
+    let place = argument.strip_prefix('+')?;
+    let (line, column) = place.split_once([':', ',']).unwrap_or((place, "1"));
+    Some((line.parse().ok()?, column.parse().ok()?))
 }
 
 /// The tour, with the keys that are in use.
@@ -150,7 +171,21 @@ fn connect(options: EngineOptions) -> EngineLink {
 
 #[cfg(test)]
 mod tests {
-    use super::welcome;
+    use super::{named, welcome};
+
+    #[test]
+    fn a_line_may_be_named_before_its_file() {
+        let named = |names: &[&str]| -> Vec<(String, Option<(usize, usize)>)> {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            named(names.iter().collect()).into_iter().map(|file| (file.path.display().to_string(), file.at)).collect()
+        };
+        assert_eq!(
+            named(&["+3", "no.txt", "other:4"]),
+            [("no.txt".into(), Some((3, 1))), ("other".into(), Some((4, 1)))]
+        );
+        assert_eq!(named(&["+3,7", "no.txt"]), [("no.txt".into(), Some((3, 7)))]);
+        assert_eq!(named(&["+x", "+"]), [("+x".into(), None), ("+".into(), None)]);
+    }
 
     #[test]
     fn the_welcome_text_has_holes_and_no_markers() {

@@ -45,7 +45,8 @@ pub(crate) enum Job {
     RememberModel(String),
     /// Answered with [`Message::OnDisk`].
     Look { document: u64, path: PathBuf, contents: Buffer, take: bool },
-    /// Answered with [`Message::DiskChanged`] if the file is another, once for each other file.
+    /// Answered with [`Message::DiskChanged`] if the file is another, once for each other file, and with
+    /// [`Message::DiskGone`] once if there is none any more.
     Compare { path: PathBuf, stamp: Stamp },
 }
 
@@ -103,8 +104,8 @@ struct Worker {
     replies: UnboundedSender<Reply>,
     /// The user was told that recovery files cannot be written.
     complained: bool,
-    /// The foreign changes that the user was told of.
-    told: BTreeMap<PathBuf, Stamp>,
+    /// The foreign changes that the user was told of; none where there is no file any more.
+    told: BTreeMap<PathBuf, Option<Stamp>>,
 }
 
 impl Worker {
@@ -124,7 +125,13 @@ impl Worker {
 
     fn carry_out(&mut self, job: Job) {
         match job {
-            Job::Open(path) => self.open(&files::expand_home(&path), None),
+            Job::Open(path) => {
+                let path = files::expand_home(&path);
+                // As on the command line, a line and a column may stand behind the name.
+                let FileArg { path, at } =
+                    path.to_str().map_or_else(|| FileArg { path: path.clone(), at: None }, files::parse_argument);
+                self.open(&path, at);
+            }
             Job::OpenBehind(file) => {
                 self.open(&file.path, file.at);
                 self.reply(Message::ShowDocument(0));
@@ -213,13 +220,16 @@ impl Worker {
     }
 
     fn compare(&mut self, path: &Path, known: Stamp) {
-        // A file that is gone is simply written again.
-        let Ok(metadata) = path.metadata() else { return };
-        let found = files::stamp(&metadata);
-        if found == known {
+        let found = match path.metadata() {
+            Ok(metadata) => Some(files::stamp(&metadata)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(_) => return,
+        };
+        if found == Some(known) {
             self.told.remove(path);
         } else if self.told.insert(path.to_owned(), found) != Some(found) {
-            self.reply(Message::DiskChanged(path.to_owned()));
+            let path = path.to_owned();
+            self.reply(if found.is_some() { Message::DiskChanged(path) } else { Message::DiskGone(path) });
         }
     }
 }
@@ -297,7 +307,7 @@ mod tests {
     }
 
     fn unsaved(path: Option<PathBuf>, text: &str) -> Unsaved {
-        Unsaved { document: 1, path, contents: text.into(), steps: Vec::new() }
+        Unsaved { document: 1, path, contents: text.into(), base: None, steps: Vec::new() }
     }
 
     fn next(answers: &mut UnboundedReceiver<Reply>) -> Message {
@@ -343,6 +353,10 @@ mod tests {
         compare(&disk);
         compare(&disk);
         assert!(matches!(next(&mut answers), Message::DiskChanged(_)));
+        fs::remove_file(&path).unwrap();
+        compare(&disk);
+        compare(&disk);
+        assert!(matches!(next(&mut answers), Message::DiskGone(_)));
         disk.finish();
         drop(disk);
         assert!(answers.blocking_recv().is_none());

@@ -1,7 +1,7 @@
 //! Reading documents: names as they are typed, bytes that must be a text, and what tells a file from a later one.
 //!
-//! Everything that goes wrong is one sentence: what, where, what to do. A byte order mark, `"\r\n"` and a missing last
-//! newline are text like any other and stay as they are. Saving is in [`super::save`].
+//! Everything that goes wrong is one sentence: what, where, what to do. `"\r\n"` and a missing last newline are text like any
+//! other and stay as they are. Saving is in [`super::save`].
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek};
@@ -10,6 +10,7 @@ use std::time::UNIX_EPOCH;
 
 use directories::BaseDirs;
 
+use crate::app::commands::file::split_place;
 use crate::app::message::{Opened, Stamp};
 use crate::shell::{FileArg, style};
 use crate::text::buffer::{Buffer, Incoming};
@@ -22,16 +23,7 @@ pub(crate) fn parse_argument(text: &str) -> FileArg {
     if whole.path.exists() {
         return whole;
     }
-    let text = text.strip_suffix(':').unwrap_or(text);
-    let number = |text: &str| text.parse::<usize>().ok().filter(|&n| n > 0);
-    let Some((rest, last)) = text.rsplit_once(':').and_then(|(rest, last)| Some((rest, number(last)?))) else {
-        return whole;
-    };
-    let (path, at) = match rest.rsplit_once(':').and_then(|(path, line)| Some((path, number(line)?))) {
-        Some((path, line)) => (path, (line, last)),
-        None => (rest, (last, 1)),
-    };
-    if path.is_empty() { whole } else { FileArg { path: PathBuf::from(path), at: Some(at) } }
+    split_place(text).map_or(whole, |(path, at)| FileArg { path: PathBuf::from(path), at: Some(at) })
 }
 
 /// A path as typed at a prompt, where no other shell has put the home folder for `~`.
@@ -92,16 +84,17 @@ fn read(path: &Path) -> io::Result<(Decoded, Stamp)> {
     let mut bytes = Vec::new();
     // Where there is no room for it, that is said before the memory of everything else is used up.
     bytes.try_reserve_exact(stamp.len as usize).map_err(|_| ErrorKind::OutOfMemory)?;
-    if let Some(text) = read_utf8(&mut file)? {
-        return Ok((Ok((text, Encoding::Utf8)), stamp));
+    if let Some((text, is_marked)) = read_utf8(&mut file)? {
+        let encoding = if is_marked { Encoding::MarkedUtf8 } else { Encoding::Utf8 };
+        return Ok((Ok((text, encoding)), stamp));
     }
     file.rewind()?;
     file.read_to_end(&mut bytes)?;
     Ok((decode(bytes).map(|(text, encoding)| (text.into(), encoding)), stamp))
 }
 
-/// The text of a file in UTF-8, never in memory twice; none where it is in something else.
-fn read_utf8(file: &mut File) -> io::Result<Option<Buffer>> {
+/// The text of a file in UTF-8, never in memory twice, and whether a mark stood before it; none where it is in something else.
+fn read_utf8(file: &mut File) -> io::Result<Option<(Buffer, bool)>> {
     let (mut incoming, mut piece) = (Incoming::default(), vec![0; PIECE]);
     loop {
         match file.read(&mut piece) {
@@ -144,7 +137,9 @@ mod tests {
             let path = folder.path().join("a.txt");
             fs::write(&path, text).unwrap();
             let opened = open(&path, Some((2, 1))).unwrap();
-            assert_eq!((opened.text.text().as_str(), opened.at), (text, Some((2, 1))));
+            let (rest, is_marked) = text.strip_prefix('\u{feff}').map_or((text, false), |rest| (rest, true));
+            assert_eq!((opened.text.text().as_str(), opened.at), (rest, Some((2, 1))));
+            assert_eq!(opened.encoding == Encoding::MarkedUtf8, is_marked);
             assert_eq!(opened.stamp.map(|stamp| stamp.len), Some(text.len() as u64));
         }
     }

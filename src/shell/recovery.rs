@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use crate::app::effect::Unsaved;
-use crate::app::message::Recovered;
+use crate::app::message::{Recovered, Stamp};
 use crate::engine::config::state_file;
 use crate::shell::journal::lines::{self, StepLine};
 use crate::shell::save;
@@ -35,6 +35,9 @@ struct Header {
     time: u64,
     /// Who wrote it.
     pid: u32,
+    /// The file as the text was made from: when it was changed, in seconds and nanoseconds, and its length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    base: Option<(u64, u32, u64)>,
     /// How the text came about, where no journal says so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     steps: Vec<StepLine>,
@@ -116,6 +119,9 @@ impl Store {
             path: path.map(absolute),
             time: seconds(now),
             pid: std::process::id(),
+            base: unsaved
+                .base
+                .and_then(|Stamp { modified, len }| Some((modified?.as_secs(), modified?.subsec_nanos(), len))),
             steps: lines::step_lines(0, &unsaved.steps),
         };
         let former = at.map(|at| self.held[at].file.as_path());
@@ -157,7 +163,8 @@ impl Store {
         let Left { header, text, held } = newest?;
         self.held.push(held);
         let when = ago(seconds(now).saturating_sub(header.time));
-        Some(Recovered { text, when, steps: lines::revisions(0, header.steps) })
+        let base = header.base.map(|(secs, nanos, len)| Stamp { modified: Some(Duration::new(secs, nanos)), len });
+        Some(Recovered { text, when, base, steps: lines::revisions(0, header.steps) })
     }
 
     /// In the order of their names.
@@ -324,7 +331,7 @@ mod tests {
     }
 
     fn unsaved(document: u64, path: Option<&Path>, text: &str) -> Unsaved {
-        Unsaved { document, path: path.map(Path::to_owned), contents: text.into(), steps: Vec::new() }
+        Unsaved { document, path: path.map(Path::to_owned), contents: text.into(), base: None, steps: Vec::new() }
     }
 
     fn text_of(found: Option<Recovered>) -> Option<String> {

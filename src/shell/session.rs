@@ -28,6 +28,9 @@ use crate::ui::theme::Theme;
 /// The least time between two frames that only the engine asks for.
 const FRAME: Duration = Duration::from_millis(16);
 
+/// Files are compared with what is on disk at most so often while keys are pressed.
+const COMPARED_AGAIN: Duration = Duration::from_secs(2);
+
 /// Time between two ticks, while there are any.
 const TICK: Duration = Duration::from_millis(300);
 
@@ -82,6 +85,8 @@ pub(crate) struct Session {
     engine: Option<EngineLink>,
     picture: Picture,
     started: Instant,
+    /// When the files were last compared with what is known of them.
+    compared: Instant,
     drawn: Instant,
     ticked: Option<Instant>,
     ending: Option<Ending>,
@@ -124,6 +129,7 @@ impl Session {
             engine: None,
             picture: Picture::Wanted,
             started: Instant::now(),
+            compared: Instant::now(),
             drawn: Instant::now(),
             ticked: None,
             ending: None,
@@ -236,7 +242,8 @@ impl Session {
     }
 
     fn take_terminal_event(&mut self, event: TerminalEvent) {
-        if event == TerminalEvent::FocusGained {
+        // Many terminals do not tell who has the keyboard, so whoever comes back after a while is taken to have been away.
+        if event == TerminalEvent::FocusGained || self.compared.elapsed() >= COMPARED_AGAIN {
             self.compare_with_disk();
         }
         if let Some(message) = self.translator.message(event, self.started.elapsed()) {
@@ -356,7 +363,8 @@ impl Session {
         }
     }
 
-    fn compare_with_disk(&self) {
+    fn compare_with_disk(&mut self) {
+        self.compared = Instant::now();
         for (path, stamp) in self.app.known_files() {
             self.disk.send(Job::Compare { path, stamp });
         }

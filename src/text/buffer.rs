@@ -12,6 +12,7 @@ use ropey::{Rope, RopeBuilder};
 use unicode_segmentation::{GraphemeCursor, GraphemeIncomplete};
 
 use crate::text::change::{ChangeSet, Edit};
+use crate::text::encoding::MARK;
 
 /// How lines end in a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,10 +114,15 @@ impl Incoming {
         !text.contains('\0')
     }
 
-    /// The text, if its last character is whole.
-    pub fn finish(self) -> Option<Buffer> {
+    /// The text, if its last character is whole, and whether a byte order mark stood before it.
+    pub fn finish(self) -> Option<(Buffer, bool)> {
         let Self { rope, crlf, half, .. } = self;
-        half.is_empty().then(|| Buffer { rope: rope.finish(), revision: 0, crlf })
+        let mut rope = rope.finish();
+        let is_marked = rope.get_char(0) == Some(MARK);
+        if is_marked {
+            rope.remove(..1);
+        }
+        half.is_empty().then_some((Buffer { rope, revision: 0, crlf }, is_marked))
     }
 }
 
@@ -154,6 +160,11 @@ impl Buffer {
     /// Number of lines: one more than there are `"\n"`.
     pub fn line_count(&self) -> usize {
         self.rope.len_lines()
+    }
+
+    /// Number of lines as people and `wc` count them: behind the last line break there is none.
+    pub fn counted_lines(&self) -> usize {
+        self.line_count() - usize::from(self.line_start(self.line_count() - 1) == self.len())
     }
 
     /// The line that `pos` is on. O(log n).
@@ -406,7 +417,8 @@ mod tests {
             for piece in text.as_bytes().chunks(size) {
                 prop_assert!(incoming.push(piece));
             }
-            let (come, whole) = (incoming.finish().unwrap(), Buffer::from_text(&text));
+            let ((come, is_marked), whole) = (incoming.finish().unwrap(), Buffer::from_text(&text));
+            prop_assert!(!is_marked);
             prop_assert_eq!(come.text(), text);
             prop_assert_eq!((come.crlf, come.line_count()), (whole.crlf, whole.line_count()));
         }

@@ -1,7 +1,7 @@
 //! How a text is written as bytes: read from them without losing one, and written back as it was.
 //!
-//! A byte order mark is text like any other (U+FEFF), so it is there again when the text is written. Bytes that are not
-//! UTF-8 and have no mark of UTF-16 are taken as Windows-1252, of which Latin-1's letters are a part and which has a
+//! A byte order mark is no part of the text but of how it is written, so nothing can come to stand before it. Bytes that are
+//! not UTF-8 and have no mark of UTF-16 are taken as Windows-1252, of which Latin-1's letters are a part and which has a
 //! character for each byte: reading and writing such a file changes no byte.
 
 use encoding_rs::WINDOWS_1252;
@@ -14,9 +14,11 @@ pub enum Encoding {
     /// UTF-8.
     #[default]
     Utf8,
-    /// UTF-16, the lower byte first.
+    /// UTF-8 behind a byte order mark.
+    MarkedUtf8,
+    /// UTF-16 behind a byte order mark, the lower byte first.
     Utf16Le,
-    /// UTF-16, the higher byte first.
+    /// UTF-16 behind a byte order mark, the higher byte first.
     Utf16Be,
     /// Windows-1252, which most of Western Europe's old files are in.
     Windows1252,
@@ -36,12 +38,16 @@ impl Encoding {
     pub fn name(self) -> &'static str {
         match self {
             Self::Utf8 => "UTF-8",
+            Self::MarkedUtf8 => "UTF-8 with a mark",
             Self::Utf16Le => "UTF-16 LE",
             Self::Utf16Be => "UTF-16 BE",
             Self::Windows1252 => "Windows-1252",
         }
     }
 }
+
+/// The byte order mark.
+pub(crate) const MARK: char = '\u{feff}';
 
 /// The text of a file and how it is written. The error says what is wrong with it and goes after the file's name.
 pub fn decode(bytes: Vec<u8>) -> Result<(String, Encoding), String> {
@@ -62,6 +68,11 @@ pub fn decode(bytes: Vec<u8>) -> Result<(String, Encoding), String> {
             (text, Encoding::Windows1252)
         }
     };
+    let (text, encoding) = match (text.strip_prefix(MARK), encoding) {
+        (Some(rest), Encoding::Utf8) => (rest.to_owned(), Encoding::MarkedUtf8),
+        (Some(rest), Encoding::Utf16Le | Encoding::Utf16Be) => (rest.to_owned(), encoding),
+        _ => (text, encoding),
+    };
     match text.find('\0') {
         Some(at) => Err(format!("is not a text: there is a zero byte at offset {at}; only text can be edited")),
         None => Ok((text, encoding)),
@@ -79,13 +90,16 @@ fn from_utf16(bytes: &[u8], read: fn([u8; 2]) -> u16) -> Result<String, String> 
 
 /// The bytes of a text; `None` stands for the text's own, which are UTF-8.
 pub fn encode(buffer: &Buffer, encoding: Encoding) -> Result<Option<Vec<u8>>, Unencodable> {
+    let chunks = buffer.rope().chunks();
+    let mut mark = [0; 4];
+    let chunks = std::iter::once(&*MARK.encode_utf8(&mut mark)).chain(chunks);
     let write: fn(u16) -> [u8; 2] = match encoding {
         Encoding::Utf8 => return Ok(None),
+        Encoding::MarkedUtf8 => return Ok(Some(chunks.flat_map(str::bytes).collect())),
         Encoding::Windows1252 => return windows_1252(buffer).map(Some),
         Encoding::Utf16Le => u16::to_le_bytes,
         Encoding::Utf16Be => u16::to_be_bytes,
     };
-    let chunks = buffer.rope().chunks();
     Ok(Some(chunks.flat_map(str::encode_utf16).flat_map(write).collect()))
 }
 
@@ -119,9 +133,9 @@ mod tests {
     fn encodings_are_told_apart() {
         let of = |bytes: &[u8]| decode(bytes.to_vec());
         assert_eq!(of("é\r\n".as_bytes()), Ok(("é\r\n".into(), Encoding::Utf8)));
-        assert_eq!(of(b"\xef\xbb\xbfa"), Ok(("\u{feff}a".into(), Encoding::Utf8)));
-        assert_eq!(of(b"\xff\xfea\0\x3d\xd8\x00\xde"), Ok(("\u{feff}a😀".into(), Encoding::Utf16Le)));
-        assert_eq!(of(b"\xfe\xff\0a"), Ok(("\u{feff}a".into(), Encoding::Utf16Be)));
+        assert_eq!(of(b"\xef\xbb\xbfa"), Ok(("a".into(), Encoding::MarkedUtf8)));
+        assert_eq!(of(b"\xff\xfea\0\x3d\xd8\x00\xde"), Ok(("a😀".into(), Encoding::Utf16Le)));
+        assert_eq!(of(b"\xfe\xff\0a"), Ok(("a".into(), Encoding::Utf16Be)));
         assert_eq!(of(b"caf\xe9 \x80\x9d"), Ok(("café €\u{9d}".into(), Encoding::Windows1252)));
         assert!(of(b"\xff\xfea").unwrap_err().contains("UTF-16"));
         assert!(of(b"\xff\xfe\0\xd8").unwrap_err().contains("UTF-16"));
@@ -137,7 +151,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_byte_is_lost(bytes in proptest::collection::vec(1..=255_u8, 0..80)) {
+        fn no_byte_is_lost(bytes in prop_oneof![Just(vec![]), Just(b"\xef\xbb\xbf".to_vec()), Just(b"\xff\xfe".to_vec())], rest in proptest::collection::vec(1..=255_u8, 0..80)) {
+            let bytes = [bytes, rest].concat();
             if let Ok((text, encoding)) = decode(bytes.clone()) {
                 prop_assert_eq!(bytes_of(&text, encoding), bytes);
             }
@@ -145,9 +160,8 @@ mod tests {
 
         #[test]
         fn texts_come_back_from_every_encoding(text in "[ -~é€😀字\n]{0,40}") {
-            for encoding in [Encoding::Utf16Le, Encoding::Utf16Be] {
-                let marked = format!("\u{feff}{text}");
-                prop_assert_eq!(decode(bytes_of(&marked, encoding)), Ok((marked.clone(), encoding)));
+            for encoding in [Encoding::MarkedUtf8, Encoding::Utf16Le, Encoding::Utf16Be] {
+                prop_assert_eq!(decode(bytes_of(&text, encoding)), Ok((text.clone(), encoding)));
             }
         }
     }

@@ -104,7 +104,11 @@ impl Query {
                 format!("This is not a regular expression: {}.", last.trim_start_matches("error: "))
             }
         })?;
-        let stays_on_a_line = syntax(insensitive).parse(pattern).is_ok_and(|hir| !goes_over_lines(&hir));
+        let hir = syntax(insensitive).parse(pattern).ok();
+        if hir.as_ref().is_some_and(|hir| hir.properties().maximum_len() == Some(0)) {
+            return Err("This is found between characters only, where there is no text to select.".to_owned());
+        }
+        let stays_on_a_line = hir.is_some_and(|hir| !goes_over_lines(&hir));
         Ok(Query { pattern: pattern.to_owned(), matcher: Matcher::Regex(matcher), stays_on_a_line })
     }
 
@@ -372,7 +376,9 @@ mod tests {
     #[test]
     fn empty_matches_are_passed_over() {
         check("axxb", &regex("x*"), &[1..3]);
-        check("ab", &regex("^"), &[]);
+        for nowhere in ["^", "$", "^$", "(?s)", r"\b"] {
+            assert!(Query::regex(nowhere, Case::Smart).unwrap_err().contains("no text to select"));
+        }
     }
 
     #[test]

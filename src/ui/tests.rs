@@ -615,8 +615,8 @@ fn a_question_shows_its_answers() {
         &Theme::full(),
         (60, 10),
         r"
-        | ! There are changes that are not saved.
-        |  : 1-1 bold #b36b00, 3-39 bold #b36b00
+        | ! lighthouse.md has changes that are not saved.
+        |  : 1-1 bold #b36b00, 3-47 bold #b36b00
         | s save   d discard them   esc stay
         |  : 1-1 bold #0072b2, 3-6 dim, 10-10 bold #0072b2, 12-23 dim, 27-29 bold #0072b2, 31-34 dim
         ",

@@ -1,6 +1,6 @@
 //! Commands about files, and what the shell answers. Nothing here touches a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::app::App;
 use crate::app::commands;
@@ -9,6 +9,7 @@ use crate::app::effect::{Effect, Expect, SaveRequest};
 use crate::app::infill::Stage;
 use crate::app::message::{Opened, Recovered, SaveError, SavedFile};
 use crate::app::panel::{Asked, Panel, Prompt, Question, Then};
+use crate::app::status::count;
 use crate::app::tour;
 use crate::text::change::{Bias, ChangeSet, Edit};
 use crate::text::encoding::Encoding;
@@ -86,11 +87,10 @@ fn take_saved(app: &mut App, saved: Result<SavedFile, SaveError>) {
             if app.document.path() != Some(&file.path) {
                 app.forget_recovery();
             }
-            let lines = app.document.buffer().line_count();
+            let lines = count(app.document.buffer().counted_lines(), "line");
             let name = file.path.display().to_string();
             app.document.saved(file.path, file.stamp, file.revision);
-            let s = if lines == 1 { "" } else { "s" };
-            app.inform(format!("Saved {name}, {lines} line{s}."));
+            app.inform(format!("Saved {name}, {lines}."));
             if let Some(then) = app.outbox.after_save.take()
                 && !app.document.is_dirty()
             {
@@ -125,10 +125,31 @@ pub(crate) fn tour(app: &mut App) {
 
 /// Opens a file, or shows it if it is open.
 pub(crate) fn open_path(app: &mut App, path: PathBuf) {
-    match app.place_of_file(&path) {
-        Some(place) => app.show_document(place),
+    if let Some(place) = app.place_of_file(&path) {
+        app.show_document(place);
+        return;
+    }
+    let of_open =
+        path.to_str().and_then(split_place).and_then(|(path, at)| Some((app.place_of_file(Path::new(path))?, at)));
+    match of_open {
+        Some((place, (line, column))) => {
+            app.show_document(place);
+            go_to(app, line, column);
+        }
         None => app.emit(Effect::Open(path)),
     }
+}
+
+/// The name, the line and the column of `FILE:LINE` or `FILE:LINE:COL`.
+pub(crate) fn split_place(text: &str) -> Option<(&str, (usize, usize))> {
+    let number = |text: &str| text.parse::<usize>().ok().filter(|n| *n > 0);
+    let (rest, last) = text.strip_suffix(':').unwrap_or(text).rsplit_once(':')?;
+    let last = number(last)?;
+    let (path, at) = match rest.rsplit_once(':').and_then(|(path, line)| Some((path, number(line)?))) {
+        Some((path, line)) => (path, (line, last)),
+        None => (rest, (last, 1)),
+    };
+    (!path.is_empty()).then_some((path, at))
 }
 
 pub(crate) fn close(app: &mut App) {
@@ -169,7 +190,8 @@ pub(crate) fn suspend(app: &mut App) {
 /// Does it, after asking about unsaved changes or a proposal if there are any.
 pub(crate) fn unless_unsaved(app: &mut App, then: Then) {
     if app.document.is_dirty() {
-        app.panel = Panel::Question(Question::Unsaved(then));
+        let unsaved = if then == Then::Quit { app.count_unsaved() } else { 1 };
+        app.panel = Panel::Question(Question::Unsaved(then, app.document.name(), unsaved.saturating_sub(1)));
     } else if app.infill.stage() == Stage::Review {
         app.panel = Panel::Question(Question::Proposal(then));
     } else {
@@ -269,6 +291,30 @@ pub(crate) fn go_to(app: &mut App, line: usize, column: usize) {
     app.document.select(Selection::caret(pos));
 }
 
+/// Asks what is to be done with the text that an earlier session left.
+pub(crate) fn offer(app: &mut App, found: Recovered) {
+    let is_stale = found.base.is_some() && found.base != app.document.stamp();
+    app.panel = Panel::Question(Question::Recovery { found, is_stale });
+}
+
+/// Goes on without the text that an earlier session left, which redo still leads to if it is one of this document.
+pub(crate) fn leave_out(app: &mut App, Recovered { text, steps, .. }: &Recovered) {
+    if app.document.is_ahead(text) || !steps.is_empty() && app.document.take_steps_to(text, steps) {
+        app.inform("Discarded; {redo} brings it back.");
+    } else if steps.is_empty() {
+        app.document.edit(recovered(app, text), app.outbox.now);
+        app.document.undo();
+        app.inform("Discarded; {redo} brings it back.");
+    }
+    app.forget_recovery();
+}
+
+fn recovered(app: &App, text: &str) -> Change {
+    let len = app.document.buffer().len();
+    let change = Change::new(ChangeSet::replace(len, 0..len, text), EditKind::Other);
+    change.selecting(Selection::caret(0)).from("recovered text".to_owned())
+}
+
 /// Puts recovered text into the document: by the steps that led to it where they are known, else as one. Steps of a document
 /// without a file that began empty, as this one did not, lead to the text in a document of its own.
 pub(crate) fn restore(app: &mut App, Recovered { text, steps, .. }: &Recovered) {
@@ -282,10 +328,7 @@ pub(crate) fn restore(app: &mut App, Recovered { text, steps, .. }: &Recovered) 
     if app.document.redo_to(text) {
         app.inform("Restored with its undo steps; save to keep it.");
     } else {
-        let len = app.document.buffer().len();
-        let change = Change::new(ChangeSet::replace(len, 0..len, text), EditKind::Other);
-        let change = change.selecting(Selection::caret(0)).from("recovered text".to_owned());
-        app.document.edit(change, app.outbox.now);
+        app.document.edit(recovered(app, text), app.outbox.now);
         app.inform("Restored; save to keep it, {undo} goes back to what is on disk.");
     }
 }

@@ -7,7 +7,7 @@ use crate::app::commands::multi;
 use crate::app::keymap::Context;
 use crate::app::layout;
 use crate::app::mouse::to_selection;
-use crate::app::panel::{Asked, Panel, Prompt};
+use crate::app::panel::{Asked, Panel, Prompt, quoted};
 use crate::app::settings::{Blanks, Motion};
 use crate::app::status::count;
 use crate::text::buffer::Buffer;
@@ -63,7 +63,7 @@ pub(crate) fn find_elsewhere(app: &mut App) {
             return;
         }
     }
-    app.inform(format!("{:?} is in no other open document.", query.pattern()));
+    app.inform(format!("{} is in no other open document.", quoted(query.pattern())));
 }
 
 type Search = fn(&Buffer, usize, &search::Query) -> Option<Range<usize>>;
@@ -74,7 +74,7 @@ fn go_to_match(app: &mut App, from: usize, look: Search) {
         return;
     };
     let hit = look(app.document.buffer(), from, query);
-    let missing = format!("{:?} is nowhere in this document.", query.pattern());
+    let missing = format!("{} is nowhere in this document.", quoted(query.pattern()));
     app.find.show(app.document.buffer());
     match hit {
         Some(hit) => select_match(app, hit),

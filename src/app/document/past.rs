@@ -27,10 +27,20 @@ impl Document {
 
     /// Goes forth to this text, if redo leads to it.
     pub(crate) fn redo_to(&mut self, text: &str) -> bool {
+        let Some(before) = self.steps_before(text) else { return false };
+        (0..=before).all(|_| self.redo().is_some())
+    }
+
+    /// Whether redo leads to this text.
+    pub(crate) fn is_ahead(&self, text: &str) -> bool {
+        self.steps_before(text).is_some()
+    }
+
+    /// How many steps ahead there are before the one that leads to this text.
+    fn steps_before(&self, text: &str) -> Option<usize> {
         let mut buffer = self.buffer.clone();
         let reach = |record: &Record| buffer.apply(&record.forward).is_ok() && buffer.rope() == text;
-        let Some(before) = self.history.ahead().position(reach) else { return false };
-        (0..=before).all(|_| self.redo().is_some())
+        self.history.ahead().position(reach)
     }
 
     /// The number of the step that led to the text, and how many there are.

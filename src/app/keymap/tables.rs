@@ -135,8 +135,11 @@ pub const KEYS: &[Binding] = &[
     text("ctrl-r", "replace"),
     text("f3", "find-next"),
     text("ctrl-g", "find-next"),
+    // Many terminals send for f3 with shift or alt what is no key to others.
+    text("alt-shift-g", "find-previous"),
     text("shift-f3", "find-previous"),
     text("ctrl-shift-g", "find-previous"),
+    text("alt-shift-f", "find-elsewhere"),
     text("alt-f3", "find-elsewhere"),
     text("ctrl-l", "go-to-line"),
     text("alt-,", "jump-back"),

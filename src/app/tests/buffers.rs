@@ -50,7 +50,7 @@ fn quitting_asks_about_each_document_that_is_not_saved() {
     desk.keys("y");
     open(&mut desk, "c.txt", "three");
     desk.keys("ctrl-q");
-    let asked = |desk: &Desk| matches!(desk.app.panel(), Panel::Question(Question::Unsaved(Then::Quit)));
+    let asked = |desk: &Desk| matches!(desk.app.panel(), Panel::Question(Question::Unsaved(Then::Quit, ..)));
     assert!(asked(&desk) && name(&desk).starts_with("a.txt"), "{}", name(&desk));
     desk.keys("d");
     assert!(asked(&desk) && name(&desk).starts_with("b.txt"), "{}", name(&desk));

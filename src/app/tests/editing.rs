@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Desk, check};
 use crate::app::effect::{Effect, Expect, Unsaved};
-use crate::app::message::{Message, Mouse, MouseKind, Recovered, SaveError, SavedFile, Stamp};
+use crate::app::message::{Message, Mouse, MouseKind, Opened, Recovered, SaveError, SavedFile, Stamp};
 use crate::app::panel::Panel;
 use crate::text::change::ChangeSet;
 use crate::text::history::{EditKind, Record, Revision, Snapshot};
@@ -109,7 +109,7 @@ fn while_a_query_is_typed_a_long_text_is_searched_near_the_caret_only() {
     desk.keys("enter");
     assert_eq!(selected(&desk), "far");
     desk.keys("ctrl-home ctrl-f \"farm\" enter");
-    assert_eq!(desk.notice(), "\"farm\" is nowhere in this document.");
+    assert_eq!(desk.notice(), "“farm” is nowhere in this document.");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn discarded_changes_leave_no_recovery_file() {
 
 #[test]
 fn recovered_text_is_offered_and_undone_as_one_step() {
-    let found = Recovered { text: "more".into(), when: "a minute ago".into(), steps: Vec::new() };
+    let found = Recovered { text: "more".into(), when: "a minute ago".into(), base: None, steps: Vec::new() };
     let mut desk = Desk::new("[|]some");
     desk.send(Message::RecoveryFound(found.clone()));
     desk.keys("x r");
@@ -162,6 +162,26 @@ fn recovered_text_is_offered_and_undone_as_one_step() {
     desk.send(Message::RecoveryFound(found));
     desk.keys("d");
     assert!(matches!(desk.effects.last(), Some(Effect::RemoveRecovery { .. })));
+    assert_eq!((desk.text().as_str(), desk.notice()), ("some", "Discarded; ctrl-y brings it back."));
+    desk.keys("ctrl-y");
+    assert_eq!(desk.text(), "more");
+}
+
+#[test]
+fn recovered_text_of_a_file_that_was_changed_since_is_not_saved_over_it_unasked() {
+    let stamp = |len| Stamp { modified: Some(Duration::from_secs(9)), len };
+    let opened = Opened { path: Some("a.txt".into()), text: "some".into(), stamp: Some(stamp(4)), ..Opened::default() };
+    for (base, is_stale) in [(Some(stamp(4)), false), (Some(stamp(3)), true), (None, false)] {
+        let mut desk = Desk::new("[|]");
+        desk.send(Message::Opened(Ok(opened.clone())));
+        let found = Recovered { text: "more".into(), when: "a minute ago".into(), base, steps: Vec::new() };
+        desk.send(Message::RecoveryFound(found));
+        let Panel::Question(question) = desk.app.panel() else { panic!("no question") };
+        assert_eq!(question.text().contains("changed the file since"), is_stale);
+        desk.keys("r ctrl-s");
+        let Some(Effect::Save(request)) = desk.effects.last() else { panic!("no save") };
+        assert_eq!(request.expect, Expect::Same(stamp(if is_stale { 3 } else { 4 })));
+    }
 }
 
 #[test]
@@ -185,7 +205,7 @@ fn text_without_a_file_comes_back_with_the_steps_that_led_to_it() {
     let Unsaved { contents, steps, .. } = kept(&mut desk);
     assert_eq!((contents.text().as_str(), steps.len()), ("ca", 2), "no branches");
 
-    let found = Recovered { text: "ca".into(), when: "a minute ago".into(), steps };
+    let found = Recovered { text: "ca".into(), when: "a minute ago".into(), base: None, steps };
     for begun in ["", "ctrl-n"] {
         // Over another text they lead nowhere, so there they come into a document of their own.
         let mut next = Desk::new("[|]shown");

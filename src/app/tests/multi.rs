@@ -108,6 +108,31 @@ fn enter_and_closing_brackets_follow_the_brackets() {
 }
 
 #[test]
+fn replacing_begins_at_the_match_that_is_shown_and_comes_round_to_it() {
+    let replaced = |keys: &str| {
+        let mut desk = Desk::new("x1 x2 [|]x3 x4");
+        desk.keys(keys);
+        (desk.text(), desk.notice().to_owned())
+    };
+    let (text, said) = replaced("ctrl-r \"x\" enter \"long\" enter y n y n");
+    assert_eq!((text.as_str(), said.as_str()), ("long1 x2 long3 x4", "Replaced 2 matches; ctrl-z takes it back."));
+    assert_eq!(replaced("ctrl-r \"x\" enter \"\" enter a").0, "1 2 3 4");
+    assert_eq!(replaced("ctrl-r \"x\" enter \"yy\" enter n a").0, "yy1 yy2 x3 yy4");
+    assert_eq!(replaced("ctrl-r \"x\" enter \"yy\" enter n n a").0, "yy1 yy2 x3 x4");
+}
+
+#[test]
+fn what_stands_for_a_match_is_written_as_people_write_it() {
+    let replaced = |template: &str| {
+        let mut desk = Desk::new("[|]alpha\r\n");
+        desk.keys(&format!("ctrl-r alt-r \"(al)(ph)a\" enter \"{template}\" enter a"));
+        desk.text()
+    };
+    assert_eq!(replaced("$1x|$2y|$0|${1}b|$$1"), "alx|phy|alpha|alb|$1\r\n");
+    assert_eq!(replaced(r"$2\t$1\n\\n"), "ph\tal\r\n\\n\r\n");
+}
+
+#[test]
 fn a_regular_expression_is_replaced_match_by_match_and_all_at_once() {
     let mut desk = Desk::new("[|]a1 b2 c3");
     desk.keys("ctrl-r alt-r \"\\w(\\d)\" enter \"$1-\" enter");

@@ -315,6 +315,7 @@ pub(crate) fn recovery() -> Scene {
     text().sent(Message::RecoveryFound(Recovered {
         text: "x".into(),
         when: "12 minutes ago".into(),
+        base: None,
         steps: Vec::new(),
     }))
 }
