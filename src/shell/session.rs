@@ -28,7 +28,7 @@ use crate::ui::theme::Theme;
 /// The least time between two frames that only the engine asks for.
 const FRAME: Duration = Duration::from_millis(16);
 
-/// Files are compared with what is on disk at most so often while keys are pressed.
+/// Many terminals do not tell who has the keyboard: whoever presses no key for so long is taken to have been away.
 const COMPARED_AGAIN: Duration = Duration::from_secs(2);
 
 /// Time between two ticks, while there are any.
@@ -85,7 +85,6 @@ pub(crate) struct Session {
     engine: Option<EngineLink>,
     picture: Picture,
     started: Instant,
-    /// When the files were last compared with what is known of them.
     compared: Instant,
     drawn: Instant,
     ticked: Option<Instant>,
@@ -242,7 +241,6 @@ impl Session {
     }
 
     fn take_terminal_event(&mut self, event: TerminalEvent) {
-        // Many terminals do not tell who has the keyboard, so whoever comes back after a while is taken to have been away.
         if event == TerminalEvent::FocusGained || self.compared.elapsed() >= COMPARED_AGAIN {
             self.compare_with_disk();
         }
@@ -340,8 +338,7 @@ impl Session {
     }
 
     fn copy_through_terminal(&mut self, text: &str) {
-        let written = Terminal::write(&self.clipboard.sequence(text));
-        self.note(written);
+        self.note(Terminal::write(&self.clipboard.sequence(text)));
     }
 
     fn suspend(&mut self) {

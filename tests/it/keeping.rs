@@ -158,7 +158,7 @@ fn several_carets_type_and_a_search_replaces_by_groups() {
     session.keys("enter");
     session.type_text("$2 = $1");
     session.keys("enter");
-    session.wait_for("\"one = 1\" → \"1 = one\"");
+    session.wait_for("“two = 2” → “2 = two”");
     session.keys("a");
     session.wait_for("Replaced 2 matches");
     session.save("a.txt");

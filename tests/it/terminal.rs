@@ -308,7 +308,7 @@ impl Session {
     }
 
     fn asks_about_unsaved(&self) -> bool {
-        const QUESTION: &str = "There are changes that are not saved.";
+        const QUESTION: &str = "changes that are not saved.";
         let asked = |seen: &Seen| seen.parser.screen().contents().contains(QUESTION);
         let deadline = Instant::now() + PATIENCE;
         let mut seen = self.seen();
