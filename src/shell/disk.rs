@@ -104,7 +104,7 @@ struct Worker {
     replies: UnboundedSender<Reply>,
     /// The user was told that recovery files cannot be written.
     complained: bool,
-    /// The foreign changes that the user was told of; none where there is no file any more.
+    /// What was saved, or is foreign and was told to the user; none where there is no file any more.
     told: BTreeMap<PathBuf, Option<Stamp>>,
 }
 
@@ -139,9 +139,11 @@ impl Worker {
             Job::Save(mut request) => {
                 request.path = files::expand_home(&request.path);
                 let saved = save::save(&request, self.store.folder());
-                if saved.is_ok() {
+                if let Ok(file) = &saved {
+                    // Who asks before the answer is there asks about the file from before.
+                    self.told.insert(file.path.clone(), Some(file.stamp));
                     let marked = self.journals.saved(&request.path, &request.contents);
-                    self.complain(marked.err().map(|error| unjournalled(&error)));
+                    self.complain_of_journal(marked);
                 }
                 let beside = request.sidecar.as_ref().filter(|_| saved.is_ok());
                 let failed = beside.and_then(|json| sidecar::write(&request.path, json).err());
@@ -156,11 +158,11 @@ impl Worker {
             }
             Job::WriteJournal { path, entry } => {
                 let written = self.journals.write(&files::expand_home(&path), &entry);
-                self.complain(written.err().map(|error| unjournalled(&error)));
+                self.complain_of_journal(written);
             }
             Job::MarkOnDisk { path, contents } => {
                 let marked = self.journals.saved(&files::expand_home(&path), &contents);
-                self.complain(marked.err().map(|error| unjournalled(&error)));
+                self.complain_of_journal(marked);
             }
             Job::RememberModel(name) => {
                 if let Err(why) = remembered::remember_model(&name) {
@@ -170,7 +172,7 @@ impl Worker {
             Job::RemoveRecovery { document, path } => {
                 self.store.remove((document, path.as_deref()));
                 let back = path.as_deref().map_or(Ok(()), |path| self.journals.back(path));
-                self.complain(back.err().map(|error| unjournalled(&error)));
+                self.complain_of_journal(back);
             }
             Job::Look { document, path, contents, take } => {
                 let found = look(&files::expand_home(&path), &contents, take);
@@ -187,6 +189,10 @@ impl Worker {
         {
             self.reply(Message::Notice(Notice::new(Severity::Warning, why)));
         }
+    }
+
+    fn complain_of_journal(&mut self, done: io::Result<()>) {
+        self.complain(done.err().map(|error| unjournalled(&error)));
     }
 
     fn open(&mut self, path: &Path, at: Option<(usize, usize)>) {
@@ -310,6 +316,12 @@ mod tests {
         Unsaved { document: 1, path, contents: text.into(), base: None, steps: Vec::new() }
     }
 
+    fn save(path: &Path, text: &str, expect: Expect) -> Job {
+        let (path, contents) = (path.to_owned(), Buffer::from_text(text));
+        let encoding = crate::text::encoding::Encoding::Utf8;
+        Job::Save(SaveRequest { document: 1, path, contents, encoding, expect, sidecar: None })
+    }
+
     fn next(answers: &mut UnboundedReceiver<Reply>) -> Message {
         match answers.blocking_recv() {
             Some(Reply::Message(message)) => message,
@@ -321,16 +333,8 @@ mod tests {
     fn jobs_are_done_in_order_and_all_of_them() {
         let (mut disk, mut answers, folder) = start();
         let path = folder.path().join("a.txt");
-        let contents = Buffer::from_text("text");
         disk.send(Job::WriteRecovery(unsaved(Some(path.clone()), "text")));
-        disk.send(Job::Save(SaveRequest {
-            document: 1,
-            path: path.clone(),
-            contents,
-            encoding: crate::text::encoding::Encoding::Utf8,
-            expect: Expect::Nothing,
-            sidecar: None,
-        }));
+        disk.send(save(&path, "text", Expect::Nothing));
         disk.send(Job::RemoveRecovery { document: 1, path: Some(path.clone()) });
         disk.send(Job::Open(path.clone()));
         disk.finish();
@@ -358,6 +362,20 @@ mod tests {
         compare(&disk);
         assert!(matches!(next(&mut answers), Message::DiskGone(_)));
         disk.finish();
+        drop(disk);
+        assert!(answers.blocking_recv().is_none());
+    }
+
+    #[test]
+    fn what_was_saved_is_not_foreign_before_its_answer_is_there() {
+        let (mut disk, mut answers, folder) = start();
+        let path = folder.path().join("a.txt");
+        fs::write(&path, "one").unwrap();
+        let stamp = files::stamp(&path.metadata().unwrap());
+        disk.send(save(&path, "two, longer", Expect::Same(stamp)));
+        disk.send(Job::Compare { path: path.clone(), stamp });
+        disk.finish();
+        assert!(matches!(next(&mut answers), Message::Saved { result: Ok(_), .. }));
         drop(disk);
         assert!(answers.blocking_recv().is_none());
     }
