@@ -287,10 +287,9 @@ impl App {
         self.place_of(self.buffers.parked[self.parked_where(|parked| is_it(&parked.document))?].document.id())
     }
 
-    /// How many documents have changes that are not saved.
-    pub(crate) fn count_unsaved(&self) -> usize {
-        let parked = self.buffers.parked.iter().filter(|parked| parked.document.is_dirty()).count();
-        parked + usize::from(self.document.is_dirty())
+    /// How many documents that are not on the screen have changes that are not saved.
+    pub(crate) fn others_unsaved(&self) -> usize {
+        self.buffers.parked.iter().filter(|parked| parked.document.is_dirty()).count()
     }
 
     /// The place of a document that quitting would lose something of, the one on the screen first.

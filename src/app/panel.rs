@@ -382,8 +382,9 @@ fn have(others: usize) -> String {
 /// A text as it is shown in a sentence: in one line, and not too long.
 pub(crate) fn quoted(text: &str) -> String {
     const MOST: usize = 60;
-    let short: String = text.chars().filter(|c| *c != '\r').take(MOST).collect();
-    let more = if short.len() < text.len() && text.chars().count() > MOST { "…" } else { "" };
+    let mut chars = text.chars().filter(|c| *c != '\r');
+    let short: String = chars.by_ref().take(MOST).collect();
+    let more = if chars.next().is_some() { "…" } else { "" };
     format!("“{}{more}”", short.replace('\n', "⏎").replace('\t', "→"))
 }
 

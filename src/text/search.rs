@@ -131,9 +131,11 @@ pub fn find_next(buffer: &Buffer, from: usize, query: &Query) -> Option<Range<us
 /// The first match that starts at or behind `from` and within [`NEAR`] of it, or a little further, in a time that does not
 /// depend on how long the text is: matches that may go over lines are none of it.
 pub fn find_near(buffer: &Buffer, from: usize, query: &Query) -> Option<Range<usize>> {
+    if !query.stays_on_a_line {
+        return None;
+    }
     let (pieces, from) = (Pieces::of(buffer, query), buffer.byte_of(from));
-    let near = (pieces.holding(from)..pieces.count()).take_while(|piece| pieces.start(*piece) <= from + NEAR);
-    let mut near = near.filter(|_| query.stays_on_a_line);
+    let mut near = (pieces.holding(from)..pieces.count()).take_while(|piece| pieces.start(*piece) <= from + NEAR);
     let found = near.find_map(|at| pieces.look(at, |mut found| found.find(|hit| hit.start >= from)));
     found.map(|found| to_positions(buffer, found))
 }

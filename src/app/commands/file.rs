@@ -190,8 +190,8 @@ pub(crate) fn suspend(app: &mut App) {
 /// Does it, after asking about unsaved changes or a proposal if there are any.
 pub(crate) fn unless_unsaved(app: &mut App, then: Then) {
     if app.document.is_dirty() {
-        let unsaved = if then == Then::Quit { app.count_unsaved() } else { 1 };
-        app.panel = Panel::Question(Question::Unsaved(then, app.document.name(), unsaved.saturating_sub(1)));
+        let others = if then == Then::Quit { app.others_unsaved() } else { 0 };
+        app.panel = Panel::Question(Question::Unsaved(then, app.document.name(), others));
     } else if app.infill.stage() == Stage::Review {
         app.panel = Panel::Question(Question::Proposal(then));
     } else {
