@@ -202,6 +202,11 @@ impl Common {
         self.model.as_deref().unwrap_or(catalog::DEFAULT_MODEL)
     }
 
+    /// The same with another model.
+    pub(crate) fn with_model(&self, name: &str) -> Self {
+        Self { model: Some(name.to_owned()), ..self.clone() }
+    }
+
     /// The model asked for, where one was.
     pub(crate) fn model_asked_for(&self) -> Option<&str> {
         self.model.as_deref()

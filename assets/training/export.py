@@ -22,6 +22,8 @@ from quantise import quantised
 from train import Canvases
 
 HERE = Path(__file__).parent
+# That mask i of k says END with P(n <= i) and EXPAND with P(n >= 2k-i): Lacuna then asks for lengths in one pass.
+TELLS_LENGTHS = "diffusion.tells_lengths"
 GOLDEN = (
     ("The capital of France is", 1, ", and its river is the Seine."),
     ("She opened the door and", 4, " ran out into the garden."),
@@ -68,6 +70,8 @@ def write_gguf(path: Path, template: Path, name: str, tensors: dict[str, np.ndar
             case "tokenizer.ggml.token_type":
                 value[EXPAND] = int(gguf.TokenType.CONTROL)
         writer.add_key_value(field.name, value, field.types[0], field.types[1] if len(field.types) > 1 else None)
+    if TELLS_LENGTHS not in reader.fields:
+        writer.add_bool(TELLS_LENGTHS, True)
     for tensor, array in tensors.items():
         writer.add_tensor(tensor, array, raw_dtype=weights.PACKED if array.dtype == np.uint8 else None)
     writer.write_header_to_file()
@@ -88,7 +92,7 @@ def write_config(template: Path, path: Path) -> None:
     """The parent's configuration with the tokens that change a hole's length."""
     said = json.loads(template.read_text())
     said |= {"mask_token_id": MASK, "expand_token_id": EXPAND, "delete_token_id": END}
-    said["diffusion"]["canvas"] = "elastic"
+    said["diffusion"] |= {"canvas": "elastic", "tells_lengths": True}
     path.write_text(json.dumps(said, indent=1) + "\n")
 
 

@@ -7,6 +7,7 @@ Autoregressive Models", section 3: the shift is kept), so that adaptation starts
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -37,8 +38,30 @@ class Shape:
         return self.hidden // self.heads
 
 
+class LowRank(torch.autograd.Function):
+    """`x @ (weight + up @ down).T` where only `down` and `up` learn: the sum is made once for a whole pass, so that forward
+    and back cost what the matrix alone does, and its own gradient, the third of that work, is never made."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, down: Tensor, up: Tensor) -> Tensor:
+        device = x.device.type
+        computed_in = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+        with torch.autocast(device, enabled=False):
+            rows, merged = x.flatten(0, -2).to(computed_in), torch.addmm(weight, up, down).to(computed_in)
+            ctx.save_for_backward(rows, merged, down, up)
+            return (rows @ merged.T).view(*x.shape[:-1], -1)
+
+    @staticmethod
+    def backward(ctx: Any, change: Tensor) -> tuple[Tensor, None, Tensor, Tensor]:
+        rows, merged, down, up = ctx.saved_tensors
+        flat = change.flatten(0, -2)
+        for_up = flat.T @ (rows @ down.to(rows.dtype).T)
+        for_down = (flat @ up.to(flat.dtype)).T @ rows
+        return (flat @ merged).view(*change.shape[:-1], -1), None, for_down, for_up
+
+
 class Linear(nn.Linear):
-    """A product without bias and, where asked for, a low-rank change beside it (LoRA, 2106.09685)."""
+    """A product without bias and, where asked for, a low-rank change of it (LoRA, 2106.09685)."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, bias=False)
@@ -55,8 +78,7 @@ class Linear(nn.Linear):
         return self.weight if self.up is None else self.weight + self.up @ self.down
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.linear(x, self.weight)
-        return y if self.up is None else y + F.linear(F.linear(x, self.down), self.up)
+        return F.linear(x, self.weight) if self.up is None else LowRank.apply(x, self.weight, self.down, self.up)
 
 
 class Layer(nn.Module):

@@ -1,19 +1,31 @@
-//! `lacuna eval`: how well a model fills holes cut out of real text, by the length of the hole and how it is chosen.
+//! `lacuna eval`: how well a model fills holes cut out of real text, tells stories, and writes code that runs; and whether
+//! another model does better on the same.
+//!
+//! Here is what is measured and in which order; `eval/report.rs` makes tables of it, `eval/python.rs` runs code.
 
+mod python;
+mod report;
+
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use serde_json::json;
+use flate2::read::GzDecoder;
 
 use super::{Common, Precision, print, progress};
-use crate::engine::eval::{DOCUMENT_BREAK, Filled, Judged, LengthRule, Sample};
+use crate::engine::brain::Brain;
+use crate::engine::eval::task::{Task, spread, tasks};
+use crate::engine::eval::text::rouge;
+use crate::engine::eval::{DOCUMENT_BREAK, Filled, Given, Judged, LengthRule, Sample};
+use crate::engine::protocol::RunOptions;
 use crate::engine::score::Care;
 
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// Text files, or folders of .txt files, to cut holes out of; a line of U+001E separates documents [default: some
-    /// held-out prose, documentation and code that ships with the program]
+    /// Text files, or folders of .txt files, to cut holes out of; a line of U+001E separates documents, and what stands
+    /// before the first `-` of a file's name says what kind of text is in it [default: some held-out prose, documentation
+    /// and code that ships with the program]
     #[arg(value_name = "FILE|FOLDER")]
     texts: Vec<PathBuf>,
     /// How many holes
@@ -26,128 +38,165 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "RULE,..", value_delimiter = ',', value_parser = LengthRule::parse,
           default_value = "known,auto,4,8,16,32")]
     lengths: Vec<LengthRule>,
+    /// Fill nothing: only how likely what stood in the holes is
+    #[arg(long)]
+    no_fills: bool,
+    /// Stories of five sentences cut out of the same text, two of them to be filled in: ROUGE
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    stories: usize,
+    /// Tasks of HumanEval-Infilling (.jsonl, .jsonl.gz). What the model writes is run, by python3, with limits on time,
+    /// memory and files, but with your rights
+    #[arg(long, value_name = "FILE", requires = "run_code")]
+    code: Option<PathBuf>,
+    /// Says that what a model writes may be run on this machine
+    #[arg(long)]
+    run_code: bool,
+    /// So many of the tasks, evenly spread over the file [default: all]
+    #[arg(long, value_name = "N", requires = "code")]
+    tasks: Option<usize>,
+    /// Another model to measure on the same, and whether it is better by more than chance
+    #[arg(long, value_name = "NAME|DIR")]
+    beside: Option<String>,
 }
 
-/// Holes by their true length, both ends included.
-const BUCKETS: [(usize, usize); 4] = [(1, 1), (2, 4), (5, 16), (17, 64)];
-
-pub(crate) fn run(args: &EvalArgs, common: &Common) -> anyhow::Result<()> {
-    let documents = documents(&args.texts)?;
-    let (_, mut brain) = common.load_brain(Precision::Fast)?;
-    let seed = common.seed.unwrap_or(1);
-    let samples =
-        brain.samples(&documents, args.holes, usize::from(args.longest), seed).map_err(|message| anyhow!(message))?;
-    let options = common.run_options(seed)?;
-    let (mut arms, mut judged) = (Vec::new(), Judged::with(Care::FULL));
-    for rule in &args.lengths {
-        let mut filled = Vec::with_capacity(samples.len());
-        for (index, sample) in samples.iter().enumerate() {
-            let result = brain.fill_sample(sample, *rule, &options, &mut judged);
-            filled.push(result.map_err(|message| anyhow!(message))?);
-            progress(&format!("{}: {} of {} holes", rule.name(), index + 1, samples.len()));
-        }
-        arms.push((*rule, filled));
-    }
-    progress("");
-    let arms: Vec<Arm> = arms.iter().map(|(rule, filled)| Arm::of(*rule, &samples, filled)).collect();
-    if common.json {
-        let model = brain.info().name;
-        let arms: Vec<_> = arms.iter().map(Arm::json).collect();
-        return print(&format!(
-            "{}\n",
-            json!({ "model": model, "sampler": options.sampler, "seed": seed, "holes": samples.len(), "lengths": arms })
-        ));
-    }
-    print(&table(&arms))
+/// What models are measured on.
+struct Exam {
+    holes: Vec<Sample>,
+    stories: Vec<Sample>,
+    tasks: Vec<Task>,
 }
 
-/// What one rule reached.
-struct Arm {
-    rule: LengthRule,
-    /// All holes, then one entry for each bucket that has any.
-    rows: Vec<(String, Means)>,
+/// What one model reached.
+struct Measured {
+    model: String,
+    /// How likely what stood in each hole is; none where the model does not say.
+    given: Vec<Option<Given>>,
+    fills: Vec<(LengthRule, Vec<Fill>)>,
+    stories: Vec<(LengthRule, Vec<Told>)>,
+    code: Vec<(LengthRule, Vec<Ran>)>,
 }
 
-/// Means over some holes.
-struct Means {
-    holes: usize,
-    exact: f64,
-    similarity: f64,
-    likelihood: f64,
-    log_ratio: f64,
-    nfe: f64,
+/// One hole filled.
+struct Fill {
+    filled: Filled,
+    /// Tokens that the model would have needed for what stood there.
+    tokens: usize,
+    seam: Option<f64>,
+}
+
+/// One story told to the end.
+struct Told {
+    rouge: [f64; 3],
+    text: String,
+}
+
+/// One task's code, run.
+struct Ran {
+    passed: bool,
+    exact: bool,
     seconds: f64,
 }
 
-impl Arm {
-    fn of(rule: LengthRule, samples: &[Sample], filled: &[Filled]) -> Self {
-        let pairs: Vec<(&Sample, &Filled)> = samples.iter().zip(filled).collect();
-        let mut rows = vec![("all".to_owned(), Means::of(&pairs))];
-        for (least, most) in BUCKETS {
-            let inside: Vec<_> =
-                pairs.iter().copied().filter(|(sample, _)| (least..=most).contains(&sample.tokens)).collect();
-            if !inside.is_empty() {
-                let name = if least == most { least.to_string() } else { format!("{least}-{most}") };
-                rows.push((name, Means::of(&inside)));
+pub(crate) fn run(args: &EvalArgs, common: &Common) -> anyhow::Result<()> {
+    let mut tasks = args.code.as_deref().map(read_tasks).transpose()?.unwrap_or_default();
+    if let Some(count) = args.tasks {
+        tasks = spread(tasks, count);
+    }
+    if let Some(task) = tasks.first() {
+        python::check(task)?;
+    }
+    let documents = documents(&args.texts)?;
+    let (_, mut brain) = common.load_brain(Precision::Fast)?;
+    let seed = common.seed.unwrap_or(1);
+    let sentence = |message: String| anyhow!(message);
+    let holes = brain.samples(&documents, args.holes, usize::from(args.longest), seed).map_err(sentence)?;
+    let stories = brain.stories(&documents, args.stories, seed).map_err(sentence)?;
+    if stories.len() < args.stories {
+        bail!("only {} stories could be cut out of the text; give more of it", stories.len());
+    }
+    let exam = Exam { holes, stories, tasks };
+    let mut measured = vec![measure(&mut brain, &exam, args, common, seed)?];
+    drop(brain);
+    if let Some(name) = &args.beside {
+        let other = common.with_model(name);
+        let (_, mut brain) = other.load_brain(Precision::Fast)?;
+        measured.push(measure(&mut brain, &exam, args, &other, seed)?);
+    }
+    progress("");
+    if common.json { print(&report::json(&exam, &measured, seed)) } else { print(&report::tables(&exam, &measured)) }
+}
+
+/// Everything that is asked of one model.
+fn measure(
+    brain: &mut Brain,
+    exam: &Exam,
+    args: &EvalArgs,
+    common: &Common,
+    seed: u64,
+) -> anyhow::Result<Measured> {
+    let sentence = |message: String| anyhow!(message);
+    let options = common.run_options(seed)?;
+    let model = brain.info().name;
+    let told = |what: &str, at: usize, of: usize| progress(&format!("{model}: {what}, {} of {of}", at + 1));
+    let mut given = Vec::with_capacity(exam.holes.len());
+    for (at, sample) in exam.holes.iter().enumerate() {
+        told("what stood there", at, exam.holes.len());
+        given.push(brain.says_likelihoods().then(|| brain.given(sample)).transpose().map_err(sentence)?);
+    }
+    let (mut fills, mut stories, mut code) = (Vec::new(), Vec::new(), Vec::new());
+    let mut judged = Judged::with(Care::FULL);
+    for &rule in args.lengths.iter().filter(|_| !args.no_fills) {
+        let mut fill = |what: &str, samples: &mut dyn Iterator<Item = Sample>, of: usize| {
+            let mut filled = Vec::with_capacity(of);
+            for (at, sample) in samples.enumerate() {
+                told(&format!("{what}, {} lengths", rule.name()), at, of);
+                filled.push(fill_one(brain, sample, rule, &options, &mut judged).map_err(sentence)?);
             }
-        }
-        Self { rule, rows }
-    }
-
-    fn json(&self) -> serde_json::Value {
-        let rows: Vec<_> = self
-            .rows
-            .iter()
-            .map(|(tokens, means)| {
-                json!({
-                    "tokens": tokens, "holes": means.holes, "exact_match": means.exact,
-                    "edit_similarity": means.similarity, "mean_logprob": means.likelihood, "mean_abs_log_length_ratio": means.log_ratio,
-                    "nfe": means.nfe, "seconds": means.seconds,
-                })
-            })
-            .collect();
-        json!({ "length": self.rule.name(), "by_tokens": rows })
-    }
-}
-
-impl Means {
-    fn of(pairs: &[(&Sample, &Filled)]) -> Self {
-        let mean = |value: &dyn Fn(&Sample, &Filled) -> f64| {
-            pairs.iter().map(|(sample, filled)| value(sample, filled)).sum::<f64>() / pairs.len().max(1) as f64
+            Ok::<_, anyhow::Error>(filled)
         };
-        Self {
-            holes: pairs.len(),
-            exact: mean(&|_, filled| f64::from(u8::from(filled.exact))),
-            similarity: mean(&|_, filled| filled.similarity),
-            likelihood: mean(&|_, filled| filled.likelihood),
-            log_ratio: mean(&|sample, filled| (filled.tokens.max(1) as f64 / sample.tokens as f64).ln().abs()),
-            nfe: mean(&|_, filled| filled.nfe as f64),
-            seconds: mean(&|_, filled| filled.seconds),
-        }
+        fills.push((rule, fill("holes", &mut exam.holes.iter().cloned(), exam.holes.len())?));
+        let found = fill("stories", &mut exam.stories.iter().cloned(), exam.stories.len())?;
+        let tell = |(fill, sample): (Fill, &Sample)| Told {
+            rouge: rouge(&fill.filled.text, &sample.hole),
+            text: fill.filled.text,
+        };
+        stories.push((rule, found.into_iter().zip(&exam.stories).map(tell).collect()));
+        let found = fill("code", &mut exam.tasks.iter().map(Task::sample), exam.tasks.len())?;
+        let ran = found.into_iter().zip(&exam.tasks).map(|(fill, task)| {
+            let passed = python::passes(&task.program(&fill.filled.text))?;
+            Ok(Ran { passed, exact: fill.filled.exact, seconds: fill.filled.seconds })
+        });
+        code.push((rule, ran.collect::<anyhow::Result<_>>()?));
     }
+    Ok(Measured { model, given, fills, stories, code })
 }
 
-fn table(arms: &[Arm]) -> String {
-    let mut out = format!(
-        "{:<8}{:>8}{:>7}{:>9}{:>12}{:>12}{:>10}{:>9}{:>9}\n",
-        "length", "tokens", "holes", "exact", "similarity", "likelihood", "off by", "passes", "seconds"
-    );
-    for arm in arms {
-        for (tokens, means) in &arm.rows {
-            let rule = if tokens == "all" { arm.rule.name() } else { String::new() };
-            out += &format!(
-                "{rule:<8}{tokens:>8}{:>7}{:>8.1}%{:>12.3}{:>12.3}{:>9.2}x{:>9.1}{:>9.2}\n",
-                means.holes,
-                100.0 * means.exact,
-                means.similarity,
-                means.likelihood,
-                means.log_ratio.exp(),
-                means.nfe,
-                means.seconds
-            );
-        }
-    }
-    out
+/// Fills one hole, with the model's own count of tokens where the length is known.
+fn fill_one(
+    brain: &mut Brain,
+    sample: Sample,
+    rule: LengthRule,
+    options: &RunOptions,
+    judged: &mut Judged,
+) -> Result<Fill, String> {
+    let tokens = brain.tokens_of(&sample)?;
+    let sample = Sample { tokens, ..sample };
+    let filled = brain.fill_sample(&sample, rule, options, judged)?;
+    let seam = if brain.says_likelihoods() { brain.seam(&sample, &filled.text)? } else { None };
+    Ok(Fill { filled, tokens, seam })
+}
+
+fn read_tasks(path: &Path) -> anyhow::Result<Vec<Task>> {
+    let unread = || format!("cannot read {}", path.display());
+    let bytes = std::fs::read(path).with_context(unread)?;
+    let mut text = String::new();
+    let read = if bytes.starts_with(&[0x1f, 0x8b]) {
+        GzDecoder::new(&bytes[..]).read_to_string(&mut text)
+    } else {
+        (&bytes[..]).read_to_string(&mut text)
+    };
+    read.with_context(unread)?;
+    tasks(&text).map_err(|message| anyhow!("{} is no file of HumanEval-Infilling: {message}", path.display()))
 }
 
 /// Held-out text that ships with the program; `assets/eval/README.md` says where it is from.

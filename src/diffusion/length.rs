@@ -11,6 +11,7 @@
 //! been filled can be judged by what it was filled with ([`Evidence::worth`]).
 
 mod fit;
+pub mod told;
 
 use std::ops::{Range, RangeInclusive};
 

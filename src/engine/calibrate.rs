@@ -8,7 +8,8 @@
 //! other than the rule before. Unit: tokens. Cost: for each hole and length one pass, one run and four passes more.
 
 use super::brain::Brain;
-use super::eval::{NEIGHBOURHOOD, Sample, similarity};
+use super::eval::text::similarity;
+use super::eval::{NEIGHBOURHOOD, Sample};
 use super::job::Turn;
 use super::job::trial::Judged;
 use super::lengths::{Lengths, kept};

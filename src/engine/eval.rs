@@ -1,4 +1,5 @@
-//! Measuring how well holes are filled: stretches of real text are cut out, filled again, and compared.
+//! Measuring how well holes are filled: stretches of real text are cut out, filled again, and compared. Beside it, what else
+//! a model is measured by: what stood in the holes ([`given`]), stories ([`story`]), code that is run ([`task`]).
 //!
 //! Holes begin and end at words, have a length in tokens drawn evenly on a logarithmic scale, and know the text on both
 //! sides. The same seed and text give the same holes, so that models, samplers and ways to choose a length are compared
@@ -6,6 +7,12 @@
 //! blanks at both ends are taken off; *exact match* compares the same two texts. *Likelihood* is how plausible a fill
 //! is to the model itself once all is written: the mean log-probability of its tokens, fold by fold, given both sides
 //! ([`Brain::score_within`]); unlike the confidence at commit it can be compared between samplers.
+
+mod given;
+pub mod paired;
+pub mod story;
+pub mod task;
+pub mod text;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,8 +22,9 @@ use super::protocol::{HoleId, HolePart, JobId, Length, Part, Request, RunOptions
 use super::score::{Care, total};
 use crate::diffusion::canvas::EditAct;
 use crate::diffusion::rng::{Draw, DrawKey, Purpose, Seeded};
-use crate::diffusion::spec::distance;
 use crate::model::Tokenizer;
+pub use given::Given;
+use text::similarity;
 
 /// Bytes of text kept on each side of a hole, at most.
 const CONTEXT: usize = 1200;
@@ -86,7 +94,7 @@ pub struct Filled {
     pub exact: bool,
     /// How similar it is, 0 to 1.
     pub similarity: f64,
-    /// Mean natural log-probability of its tokens when all is written; 0 for no tokens.
+    /// Mean natural log-probability of its tokens when all is written; 0 for no tokens, no number where the model says none.
     pub likelihood: f64,
     /// Passes made.
     pub nfe: usize,
@@ -179,6 +187,11 @@ fn cut(domain: &str, text: &str, tokenizer: &Tokenizer, length: usize, place: f6
 }
 
 impl Sample {
+    /// What kind of text it is from: its domain up to the first `-`.
+    pub fn kind(&self) -> &str {
+        self.domain.split('-').next().unwrap_or_default()
+    }
+
     /// The same hole with at most so many bytes of text on each side.
     #[must_use]
     pub fn within(&self, context: usize) -> Self {
@@ -229,6 +242,7 @@ impl Brain {
         let (start, end) = (sample.before.len(), sample.before.len() + text.len());
         let likelihood = match judged.known.entry((whole, start, end)) {
             Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(_) if !self.says_likelihoods() => f64::NAN,
             Entry::Vacant(place) => {
                 let (sum, tokens) = total(&self.score_within(&place.key().0, start..end, judged.care, |_, _| {})?);
                 *place.insert(sum / tokens.max(1) as f64)
@@ -260,6 +274,15 @@ impl Brain {
         let tokenizer = self.model.tokenizer().map_err(|error| error.to_string())?;
         samples(documents, tokenizer, count, longest, seed)
     }
+
+    /// Cuts stories, their middles counted in the model's own tokens: [`story::stories`].
+    ///
+    /// # Errors
+    /// As for [`story::stories`].
+    pub fn stories(&self, documents: &[(String, String)], count: usize, seed: u64) -> Result<Vec<Sample>, String> {
+        let tokenizer = self.model.tokenizer().map_err(|error| error.to_string())?;
+        story::stories(documents, tokenizer, count, seed)
+    }
 }
 
 /// Tells a text from any other, as well as 64 bits can.
@@ -274,12 +297,6 @@ fn hashed(hash: u64, word: u64) -> u64 {
     (hash ^ word).wrapping_mul(0x0100_0000_01b3)
 }
 
-/// 1 - (Levenshtein's distance / the longer length), in characters; 1 for two empty texts.
-pub fn similarity(a: &str, b: &str) -> f64 {
-    let longer = a.chars().count().max(b.chars().count());
-    if longer == 0 { 1.0 } else { 1.0 - distance(a, b) as f64 / longer as f64 }
-}
-
 /// The last character boundary at or before a byte.
 pub fn boundary(text: &str, byte: usize) -> usize {
     (0..=byte.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
@@ -288,14 +305,6 @@ pub fn boundary(text: &str, byte: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn similarity_counts_edits_against_the_longer_text() {
-        assert_eq!(similarity("", ""), 1.0);
-        assert_eq!(similarity("abcd", "abed"), 0.75);
-        assert_eq!(similarity("abcd", ""), 0.0);
-        assert_eq!(similarity("ü", "u"), 0.0);
-    }
 
     #[test]
     fn length_rules_are_read_and_written_alike() {

@@ -16,6 +16,7 @@ mod picture;
 mod revise;
 mod settle;
 mod steer;
+mod told;
 pub(in crate::engine) mod trail;
 pub(in crate::engine) mod trial;
 mod vector;
@@ -76,6 +77,8 @@ enum Stage {
     /// Which edges of holes does a word go across?
     Asking,
     Measuring(LengthSearch),
+    /// The model is asked how long the holes are.
+    Hearing(told::Question),
     /// A few lengths are filled and judged.
     Trying(Box<Trial>),
     Scoring {
@@ -191,6 +194,7 @@ impl Job {
         let next = match stage {
             Stage::Asking => self.decide(model, cancelled),
             Stage::Measuring(search) => self.try_length(search, model, cancelled),
+            Stage::Hearing(question) => self.hear_lengths(question, model, cancelled),
             Stage::Trying(trial) => self.advance_trial(*trial, model, cancelled),
             Stage::Scoring { scoring, fold, purpose } => self.score_fold(scoring, fold, purpose, model, cancelled),
             Stage::Denoising(run) => self.denoise(run, model, cancelled),
@@ -224,6 +228,7 @@ impl Job {
             // Nothing has been decided yet: the first guesses are not worth keeping.
             Stage::Asking
             | Stage::Measuring(_)
+            | Stage::Hearing(_)
             | Stage::Trying(_)
             | Stage::Weighing(_)
             | Stage::Beside(_)
@@ -278,6 +283,10 @@ impl Job {
             Stage::Asking => Phase::Measuring { tried: 0, of: 1 },
             Stage::Measuring(search) => {
                 let (tried, of) = search.progress();
+                Phase::Measuring { tried, of }
+            }
+            Stage::Hearing(question) => {
+                let (tried, of) = question.progress();
                 Phase::Measuring { tried, of }
             }
             Stage::Trying(trial) => {

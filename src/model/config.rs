@@ -63,6 +63,8 @@ pub struct Descriptor {
     pub expand: Option<u32>,
     /// A token that stands for nothing: its position goes (DreamOn).
     pub delete: Option<u32>,
+    /// Whether one pass over some masks tells how long a hole is, by those two tokens (`diffusion/length/told.rs`).
+    pub tells_lengths: bool,
 }
 
 /// What the user says about a model beyond its files (`--mask-id`, `--shift`, `--attention`, `--family`).

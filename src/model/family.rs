@@ -242,6 +242,7 @@ pub(crate) fn from_json(
         descriptor.attention = Attention::parse(text).map_err(|why| diffusion.error("attention", why))?;
     }
     descriptor.shift = diffusion.optional("logit_shift")?.unwrap_or(descriptor.shift);
+    descriptor.tells_lengths = diffusion.flag("tells_lengths")?;
     descriptor.mask = keys.token("mask_token_id")?.or(descriptor.mask);
     descriptor.expand = keys.token("expand_token_id")?;
     (descriptor.bos, descriptor.eos) = (keys.token("bos_token_id")?, keys.token("eos_token_id")?);

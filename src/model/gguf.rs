@@ -87,6 +87,7 @@ pub(crate) fn from_metadata(
             }
             _ => Attention::Full,
         },
+        tells_lengths: matches!(content.metadata.get("diffusion.tells_lengths"), Some(Value::Bool(true))),
         bos: keys.token("tokenizer.ggml.bos_token_id")?,
         eos: keys.token("tokenizer.ggml.eos_token_id")?,
         ..Descriptor::default()

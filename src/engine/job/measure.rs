@@ -32,6 +32,10 @@ impl Job {
             // From where a search would begin, the model says itself what is too many or too few.
             return self.begin_masked(&search.best(), model);
         }
+        if model.descriptor.tells_lengths && model.vocabulary().controls().delete.is_some() {
+            let searched = ranges.iter().map(|range| (*range.start()).max(1)..=(*range.end()).max(1)).collect();
+            return self.ask_lengths(searched, model);
+        }
         let priors: Vec<_> = holes.map(|hole| self.prior(hole)).collect();
         let search = search.with_priors(&priors, self.lengths.evidence);
         let canvas = self.masked_canvas(model, &search.best())?;
