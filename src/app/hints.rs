@@ -29,7 +29,7 @@ impl Placed {
 /// The hints that there is room for, from the left. `usual` are those while no panel is open; their last one leads to all the
 /// others, is kept the longest, and stands at the right edge when something is missing.
 pub fn placed(panel: &Panel, usual: &[Hint], columns: u16) -> Vec<Placed> {
-    let own = of_panel(panel);
+    let own = of_panel(panel, usize::from(columns));
     let (hints, last) = match (own.as_slice(), usual.split_last()) {
         ([], Some((last, first))) => (first, Some(last)),
         (own, _) => (own, None),
@@ -67,14 +67,19 @@ fn width(hint: &Hint) -> usize {
     columns_of(&hint.key) + 1 + columns_of(hint.does)
 }
 
-/// The keys of a panel; none where there is no panel.
-fn of_panel(panel: &Panel) -> Vec<Hint> {
-    let hints = |pairs: &[(&'static str, &'static str)]| {
+/// The keys of a panel; none where there is no panel. The answers to a question are put in fewer words rather than left out.
+fn of_panel(panel: &Panel, columns: usize) -> Vec<Hint> {
+    let hints = |pairs: &[(&'static str, &'static str)]| -> Vec<Hint> {
         pairs.iter().map(|&(key, does)| Hint { key: key.to_owned(), does }).collect()
     };
     match panel {
         Panel::None => Vec::new(),
-        Panel::Question(question) => hints(question.choices()),
+        Panel::Question(question) => {
+            let long: Vec<_> = question.choices().iter().map(|&(key, does, _)| (key, does)).collect();
+            let short: Vec<_> = question.choices().iter().map(|&(key, _, does)| (key, does)).collect();
+            let whole: usize = hints(&long).iter().map(|hint| width(hint) + 2).sum();
+            hints(if whole <= columns { &long } else { &short })
+        }
         Panel::Help(_) => hints(&[("esc", "close"), ("up down", "scroll"), ("pageup pagedown", "by pages")]),
         Panel::Prompt(prompt) => match &prompt.asked {
             Asked::Find { replace, .. } => hints(&[
@@ -157,6 +162,15 @@ mod tests {
         assert_eq!(at(20), named(&[(1, "f5"), (12, "f1")]));
         assert_eq!(at(9), named(&[(1, "f1")]));
         assert_eq!(at(5), named(&[]));
+    }
+
+    #[test]
+    fn every_answer_to_a_question_has_its_place_at_forty_columns() {
+        use crate::app::panel::Question;
+        let question = Panel::Question(Question::ChangedOnDisk("a".into()));
+        let words = |columns| placed(&question, &[], columns).into_iter().map(|it| it.hint.does).collect::<Vec<_>>();
+        assert_eq!(words(80), ["overwrite it", "see how it differs", "read it again", "do not save"]);
+        assert_eq!(words(40), ["write", "differs", "read", "leave"]);
     }
 
     #[test]

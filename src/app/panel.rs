@@ -357,20 +357,29 @@ impl Question {
         }
     }
 
-    /// The answers: key and what it does.
-    pub fn choices(&self) -> &'static [(&'static str, &'static str)] {
+    /// The answers: key or keys, what it does, and the same where there is little room.
+    pub fn choices(&self) -> &'static [(&'static str, &'static str, &'static str)] {
         match self {
-            Self::Unsaved(..) => &[("s", "save"), ("d", "discard them"), ("esc", "stay")],
-            Self::Proposal(_) => &[("d", "drop it"), ("esc", "stay")],
-            Self::Overwrite(_) => &[("o", "overwrite it"), ("esc", "do not save")],
-            Self::ChangedOnDisk(_) => {
-                &[("o", "overwrite it"), ("d", "see how it differs"), ("r", "read it again"), ("esc", "do not save")]
-            }
-            Self::Replace { .. } => {
-                &[("y", "replace"), ("n", "pass over"), ("a", "replace all that follow"), ("esc", "stop")]
-            }
-            Self::ModelLost { .. } => &[("l", "load the model from before again"), ("esc", "go on without a model")],
-            Self::Recovery { .. } => &[("r", "restore its text"), ("d", "discard it"), ("esc", "discard it")],
+            Self::Unsaved(..) => &[("s", "save", "save"), ("d", "discard them", "discard"), ("esc", "stay", "stay")],
+            Self::Proposal(_) => &[("d", "drop it", "drop"), ("esc", "stay", "stay")],
+            Self::Overwrite(_) => &[("o", "overwrite it", "overwrite"), ("esc", "do not save", "leave")],
+            Self::ChangedOnDisk(_) => &[
+                ("o", "overwrite it", "write"),
+                ("d", "see how it differs", "differs"),
+                ("r", "read it again", "read"),
+                ("esc", "do not save", "leave"),
+            ],
+            Self::Replace { .. } => &[
+                ("y", "replace", "yes"),
+                ("n", "pass over", "no"),
+                ("a", "replace all that follow", "all"),
+                ("esc", "stop", "stop"),
+            ],
+            Self::ModelLost { .. } => &[
+                ("l", "load the model from before again", "load it again"),
+                ("esc", "go on without a model", "go on"),
+            ],
+            Self::Recovery { .. } => &[("r", "restore its text", "restore"), ("d esc", "discard it", "discard")],
         }
     }
 }

@@ -324,9 +324,11 @@ impl App {
 
     fn answer(&mut self, question: Question, key: Key) {
         let name = key.to_string();
-        let Some((answer, _)) = question.choices().iter().find(|(choice, _)| *choice == name) else { return };
+        if !question.choices().iter().any(|(keys, ..)| keys.split(' ').any(|key| key == name)) {
+            return;
+        }
         self.panel = Panel::None;
-        match (question, *answer) {
+        match (question, name.as_str()) {
             (Question::Unsaved(then, ..), "s") => {
                 self.outbox.after_save = Some(then);
                 file::save(self);

@@ -244,7 +244,8 @@ pub(crate) fn from_json(
     descriptor.shift = diffusion.optional("logit_shift")?.unwrap_or(descriptor.shift);
     descriptor.tells_lengths = diffusion.flag("tells_lengths")?;
     descriptor.mask = keys.token("mask_token_id")?.or(descriptor.mask);
-    descriptor.expand = keys.token("expand_token_id")?;
+    (descriptor.expand, descriptor.delete) = (keys.token("expand_token_id")?, keys.token("delete_token_id")?);
+    descriptor.elastic |= descriptor.expand.is_some();
     (descriptor.bos, descriptor.eos) = (keys.token("bos_token_id")?, keys.token("eos_token_id")?);
     Ok((architecture, descriptor.with(overrides)))
 }

@@ -32,7 +32,7 @@ pub(crate) fn question(question: &Question, (theme, geometry): (&Theme, Geometry
     let mut text = question.text();
     if geometry.hints.is_none() {
         // Without a row for them the answers come first: they must not be cut.
-        let answers: Vec<String> = question.choices().iter().map(|(key, does)| format!("{key} {does}")).collect();
+        let answers: Vec<String> = question.choices().iter().map(|(key, _, does)| format!("{key} {does}")).collect();
         text = format!("{}? {text}", answers.join(", "));
     }
     pen::sentence(buffer, y, theme.glyphs.warning, &text, theme.words.warning);

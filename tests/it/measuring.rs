@@ -154,3 +154,86 @@ fn several_runs_side_by_side_are_a_sampler_like_any_other() {
     let refusal = desk.run(&["fill", "--sampler", "smc", "--trace", &trace, "a [MASK:2] b"]);
     refused(&refusal, 2, &["several runs", "--trace"]);
 }
+
+#[test]
+fn models_are_measured_on_the_same_holes_stories_and_code() {
+    let desk = Desk::new();
+    let tale = "Once there was a small red boat. It lay on the sand for ten years. Then a boy came and bought it. \
+        He took it out to sea at once. Nobody has seen the two again.\n";
+    fs::write(desk.path("prose-tale.txt"), tale.repeat(9)).unwrap();
+    let task = json!({ "task_id": "T/0", "entry_point": "one", "prompt": "def one():\n", "suffix": "    return one\n",
+        "canonical_solution": "    one = 1\n", "test": "def check(f):\n    assert f() == 1" });
+    let broken = json!({ "task_id": "T/1", "entry_point": "one", "prompt": "", "suffix": "", "canonical_solution": "x",
+        "test": "" });
+    fs::write(desk.path("tasks.jsonl"), format!("{task}\n{task}\n")).unwrap();
+    fs::write(desk.path("broken.jsonl"), format!("{broken}\n")).unwrap();
+    let (pages, tales, tasks) = (desk.path("pages.txt"), desk.path("prose-tale.txt"), desk.path("tasks.jsonl"));
+    let eval = |more: &[&str]| {
+        let always = ["eval", &pages, &tales, "--holes", "6", "--longest", "4", "--lengths", "known,3"];
+        desk.run(&[&always, more].concat())
+    };
+    let tiny = desk.path("tiny");
+    let all = ["--stories", "2", "--code", &tasks, "--run-code", "--tasks", "1", "--beside", &tiny, "--json"];
+    let found = json(&eval(&all));
+    let [one, two] = &found["models"].as_array().unwrap()[..] else { panic!("{found}") };
+    // The same model is neither better nor worse than itself, by any draw, and writes the same.
+    let timeless = |model: &Value| {
+        let mut model = model.clone();
+        for table in ["fills", "code"] {
+            model[table].as_array_mut().unwrap().iter_mut().for_each(|row| row["seconds"] = Value::Null);
+        }
+        model
+    };
+    assert_eq!(timeless(one), timeless(two));
+    for change in found["change"].as_array().unwrap() {
+        assert_eq!((&change["nats_per_byte"], &change["p"]), (&json!(0.0), &json!(1.0)));
+    }
+    let row = |table: &str, text: &str, length: &str| {
+        let rows = one[table].as_array().unwrap();
+        let fits = |row: &&Value| row["text"] == text && row["tokens"] == "all" && row["length"] == length;
+        rows.iter().find(fits).unwrap_or_else(|| panic!("{text} {length}: {one}")).clone()
+    };
+    // Kinds of text are told by the file's name; a random network gives a character about one part in a hundred.
+    let nats = |text: &str| {
+        let of = |row: &&Value| row["text"] == text && row["tokens"] == "all";
+        one["given"].as_array().unwrap().iter().find(of).unwrap()["nats_per_byte"].as_f64().unwrap()
+    };
+    assert!([nats("all"), nats("pages"), nats("prose")].iter().all(|nats| (2.0..12.0).contains(nats)), "{one}");
+    let (known, three) = (row("fills", "all", "known"), row("fills", "prose", "3"));
+    assert_eq!((&known["holes"], &three["holes"]), (&json!(6), &json!(3)));
+    assert!(known["mean_abs_log_length_ratio"] == 0.0 && three["seam_logprob"].as_f64().unwrap() < 0.0);
+    assert_eq!((&one["stories"][0]["stories"], &one["code"][1]["tasks"]), (&json!(2), &json!(1)));
+    let table = String::from_utf8(eval(&["--no-fills", "--beside", &tiny]).stdout).unwrap();
+    assert!(table.contains("nats/byte  nats/byte     change") && !table.contains("filled"), "{table}");
+    refused(&eval(&["--code", &desk.path("broken.jsonl"), "--run-code"]), 1, &["T/1", "python3"]);
+    refused(&eval(&["--code", &pages, "--run-code"]), 1, &["pages.txt", "line 1"]);
+    refused(&eval(&["--stories", "99"]), 1, &["stories could be cut"]);
+    let unsaid = eval(&["--code", &tasks]);
+    assert!(unsaid.status.code() == Some(2) && String::from_utf8_lossy(&unsaid.stderr).contains("--run-code"));
+}
+
+#[test]
+fn a_model_that_tells_lengths_is_asked_and_not_searched() {
+    let desk = Desk::new();
+    let fill = |more: &[&str]| {
+        let filled = json(&desk.run(&[&["fill", "--json", "the lake was [MASK] again and [MASK:2] came"], more].concat()));
+        let tokens: Vec<_> = (0..2).map(|hole| filled["holes"][hole]["tokens"].as_u64().unwrap()).collect();
+        (tokens, filled["nfe"].as_u64().unwrap())
+    };
+    let (_, searched) = fill(&[]);
+    let path = desk.path("tiny/config.json");
+    let mut config: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    (config["expand_token_id"], config["eos_token_id"]) = (json!(99), json!(98));
+    config["diffusion"]["tells_lengths"] = json!(true);
+    fs::write(&path, config.to_string()).unwrap();
+    let (tokens, told) = fill(&["--sampler", "left-to-right"]);
+    // One or two questions, and a pass a token: a search makes ten or more passes before its first token.
+    assert_eq!(tokens[1], 2);
+    assert!((1..=2).contains(&(told - tokens[0] - tokens[1])) && searched > 10, "{told} {tokens:?} {searched}");
+    // A sampler that obeys such tokens finds the length while it writes.
+    let (_, obeyed) = fill(&["--sampler", "dreamon"]);
+    assert!(obeyed > 0);
+    config["diffusion"]["tells_lengths"] = json!("yes");
+    fs::write(&path, config.to_string()).unwrap();
+    refused(&desk.run(&["fill", "a [MASK] b"]), 1, &["tells_lengths"]);
+}

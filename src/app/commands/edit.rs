@@ -37,6 +37,16 @@ fn insert(app: &mut App, text: &str, kind: EditKind) {
 /// Puts a text in the place of each selection, or at each caret. `text` gives it for a place, and how many of its
 /// characters the caret is to stand before its end.
 fn insert_each(app: &mut App, kind: EditKind, text: impl Fn(&App, Range<usize>) -> (String, usize)) {
+    insert_over(app, kind, |_, place| place, text);
+}
+
+/// The same; `over` may widen the place that is replaced.
+fn insert_over(
+    app: &mut App,
+    kind: EditKind,
+    over: impl Fn(&App, Range<usize>) -> Range<usize>,
+    text: impl Fn(&App, Range<usize>) -> (String, usize),
+) {
     app.view.goal = None;
     let all = app.document.selections();
     if let (Some((id, k)), true) = (app.view.caret_cell, all.primary().is_caret()) {
@@ -54,8 +64,9 @@ fn insert_each(app: &mut App, kind: EditKind, text: impl Fn(&App, Range<usize>) 
     let places: Vec<Range<usize>> = all.all().iter().map(place).collect();
     let kind = if places.iter().all(Range::is_empty) { kind } else { EditKind::Other };
     let texts: Vec<(String, usize)> = places.iter().map(|place| text(app, place.clone())).collect();
+    let places = places.into_iter().map(|place| over(app, place));
     let back: Vec<usize> = texts.iter().map(|(_, back)| *back).collect();
-    let replacements = places.into_iter().zip(texts).map(|(place, (text, _))| (place, text)).collect();
+    let replacements = places.zip(texts).map(|(place, (text, _))| (place, text)).collect();
     replace_each(app, replacements, Then::Caret { kind, back });
 }
 
@@ -188,7 +199,18 @@ fn travel(app: &mut App, later: bool, end: &str) {
 }
 
 pub(crate) fn newline(app: &mut App) {
-    insert_each(app, EditKind::Typing, line_break);
+    insert_over(app, EditKind::Typing, with_blanks_before, line_break);
+}
+
+/// A place together with the blanks before it, where there is nothing else in its line: a line that is left as empty as it
+/// was found keeps no indentation.
+fn with_blanks_before(app: &App, place: Range<usize>) -> Range<usize> {
+    let buffer = app.document.buffer();
+    let line = buffer.line_of(place.start);
+    let start = buffer.line_start(line);
+    let end = buffer.line_end(line);
+    let is_blank = place.is_empty() && end - start <= 256 && buffer.slice(start..end).trim().is_empty();
+    if is_blank && place.start == end { start..place.end } else { place }
 }
 
 /// A line break with the indentation of the line that it ends, one level deeper behind an opening bracket. Between two

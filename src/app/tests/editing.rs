@@ -50,6 +50,10 @@ fn typing_is_undone_in_groups_and_redone() {
 #[test]
 fn enter_and_tab_follow_the_file() {
     check("  a[|]", "enter", "  a\n  [|]");
+    // A line that is left empty keeps no indentation; one that is broken within its blanks does.
+    check("  a[|]", "enter enter", "  a\n\n  [|]");
+    check("\t[|]", "enter", "\n\t[|]");
+    check("  [|]  b", "enter", "  \n  [|]  b");
     check("a\r\n b[|]", "enter", "a\r\n b\r\n [|]");
     check("ab[|]", "tab", "ab  [|]");
     check("\tx\n[|]", "tab", "\tx\n\t[|]");
