@@ -26,6 +26,7 @@ from model import END, EXPAND, MASK
 
 NOTHING = -1  # label of a position that is not asked about
 LONGEST = 64  # tokens of a hole
+ASKED = (4, 8, 16, 32)  # masks that lengths are asked about with; 8 at first (`src/engine/job/told.rs`)
 SLACK = 2  # raw tokens per token of the canvas: a mask may stand for more text than it takes
 
 
@@ -98,16 +99,20 @@ def spans(ids: np.ndarray, words: Words, rng: np.random.Generator) -> list[tuple
     return sorted(found)
 
 
-def another_length(tokens: int, rng: np.random.Generator) -> int:
-    """How many masks stand for so many tokens: a start as samplers make it, a length about right, or any."""
+def another_length(tokens: int, whole: bool, rng: np.random.Generator) -> int:
+    """How many masks stand for so many tokens.
+
+    A hole of which nothing is written yet mostly has as many as Lacuna asks with, whatever it holds: were their number a hint,
+    the answer would be about the number. Else it is about right, or any: what is left in the middle of a run.
+    """
     draw = rng.random()
-    if draw < 0.3:
-        masks = int(rng.choice([2, 4, 8, 16]))
-    elif draw < 0.65:
+    if whole and draw < 0.6:
+        masks = int(rng.choice(ASKED, p=[0.1, 0.6, 0.15, 0.15]))
+    elif draw < 0.8:
         masks = tokens + int(rng.integers(-3, 4))
     else:
         masks = round(tokens * 2 ** rng.uniform(-3, 1.5))
-    return int(np.clip(masks, 1, tokens + 16))
+    return int(np.clip(masks, 1, max(tokens + 16, ASKED[-1])))
 
 
 def labels_of(tokens: np.ndarray, masks: int) -> np.ndarray:
@@ -130,7 +135,7 @@ def fill_in(tokens: np.ndarray, elastic: bool, recipe: Recipe, rng: np.random.Ge
         missing = tokens[start:end]
         # Now and then masks lie where nothing is missing: a hole that is full, or was empty from the start.
         if len(missing) or (elastic and rng.random() < 0.05):
-            masks = another_length(len(missing), rng) if elastic else len(missing)
+            masks = another_length(len(missing), not written.any(), rng) if elastic else len(missing)
             ids.append(np.full(masks, MASK))
             labels.append(labels_of(missing, masks))
         if end < len(tokens):

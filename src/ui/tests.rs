@@ -628,7 +628,7 @@ fn a_question_keeps_its_answers_without_a_row_for_them() {
     for height in 1..=3 {
         let (buffer, _) = drawn(&mut scenes::question(), &Theme::plain(), (40, height));
         let all = drawing(&buffer, false);
-        assert!(all.contains("s save, d discard them, esc stay"), "{height}:\n{all}");
+        assert!(all.contains("s save, d discard, esc stay"), "{height}:\n{all}");
     }
 }
 

@@ -230,6 +230,7 @@ fn a_model_that_tells_lengths_is_asked_and_not_searched() {
     // One or two questions, and a pass a token: a search makes ten or more passes before its first token.
     assert_eq!(tokens[1], 2);
     assert!((1..=2).contains(&(told - tokens[0] - tokens[1])) && searched > 10, "{told} {tokens:?} {searched}");
+    refused(&desk.run(&["calibrate", &desk.path("pages.txt"), "--holes", "2"]), 1, &["says itself how long"]);
     // A sampler that obeys such tokens finds the length while it writes.
     let (_, obeyed) = fill(&["--sampler", "dreamon"]);
     assert!(obeyed > 0);

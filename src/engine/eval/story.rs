@@ -76,13 +76,14 @@ fn sentences(line: &str) -> Vec<usize> {
     let mut starts = vec![0];
     let mut ended = false;
     for (at, c) in line.char_indices() {
+        let is_behind_blank = line[..at].ends_with(char::is_whitespace);
         match c {
             '.' | '!' | '?' => ended = true,
-            '"' | '\'' | '”' | '’' | ')' if ended => {}
+            '"' | '\'' | '”' | '’' | ')' if ended && !is_behind_blank => {}
             _ if c.is_whitespace() && ended => {}
             _ if ended => {
                 // A point inside a number or a name is no end, nor one before a small letter.
-                if line[..at].ends_with(char::is_whitespace) && !c.is_lowercase() {
+                if is_behind_blank && !c.is_lowercase() {
                     starts.push(at);
                 }
                 ended = false;
