@@ -54,12 +54,12 @@ def trained(start: Path, run: Path | None) -> Network:
     return network.requires_grad_(False).eval()
 
 
-def write_gguf(path: Path, template: Path, name: str, tensors: dict[str, np.ndarray]) -> None:
+def write_gguf(path: Path, template: Path, name: str, tensors: dict[str, np.ndarray], tells_lengths: bool) -> None:
     """The metadata of an earlier file of the same model, with the expand token named, and these tensors."""
     reader = gguf.GGUFReader(weights.find_gguf(template))
     writer = gguf.GGUFWriter(path, reader.fields["general.architecture"].contents())
     for field in reader.fields.values():
-        if field.name.startswith("GGUF.") or field.name == "general.architecture":
+        if field.name.startswith("GGUF.") or field.name in ("general.architecture", TELLS_LENGTHS):
             continue
         value = field.contents()
         match field.name:
@@ -70,8 +70,7 @@ def write_gguf(path: Path, template: Path, name: str, tensors: dict[str, np.ndar
             case "tokenizer.ggml.token_type":
                 value[EXPAND] = int(gguf.TokenType.CONTROL)
         writer.add_key_value(field.name, value, field.types[0], field.types[1] if len(field.types) > 1 else None)
-    if TELLS_LENGTHS not in reader.fields:
-        writer.add_bool(TELLS_LENGTHS, True)
+    writer.add_bool(TELLS_LENGTHS, tells_lengths)
     for tensor, array in tensors.items():
         writer.add_tensor(tensor, array, raw_dtype=weights.PACKED if array.dtype == np.uint8 else None)
     writer.write_header_to_file()
@@ -88,11 +87,11 @@ def write_tokenizer(template: Path, path: Path) -> None:
     path.write_text(json.dumps(said, ensure_ascii=False))
 
 
-def write_config(template: Path, path: Path) -> None:
+def write_config(template: Path, path: Path, tells_lengths: bool) -> None:
     """The parent's configuration with the tokens that change a hole's length."""
     said = json.loads(template.read_text())
     said |= {"mask_token_id": MASK, "expand_token_id": EXPAND, "delete_token_id": END}
-    said["diffusion"] |= {"canvas": "elastic", "tells_lengths": True}
+    said["diffusion"] |= {"canvas": "elastic", "tells_lengths": tells_lengths}
     path.write_text(json.dumps(said, indent=1) + "\n")
 
 
@@ -123,6 +122,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of prepare.py, for canvases to round the weights by")
     parser.add_argument("--canvases", type=int, default=64, help="how many of them")
     parser.add_argument("--name", default="lacuna 135m")
+    parser.add_argument("--tells-lengths", action="store_true", help="say in the files that lengths are to be asked for in one pass: where that measures better than searching")
     parser.add_argument("--adapter", type=Path, help="write what the run learnt to this file, in float16, to go on from another time")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
     options = parser.parse_args()
@@ -134,9 +134,9 @@ def main() -> None:
     data = Canvases(options.data, options.template / "tokenizer.json", 256, Recipe(), seed=2)
     ids = torch.stack([torch.tensor(data[number][0]) for number in range(options.canvases)])
     file = options.out / "lacuna-135m-q5_0.gguf"
-    write_gguf(file, options.template, options.name, quantised(network, ids))
+    write_gguf(file, options.template, options.name, quantised(network, ids), options.tells_lengths)
     write_tokenizer(options.template / "tokenizer.json", options.out / "tokenizer.json")
-    write_config(options.template / "config.json", options.out / "config.json")
+    write_config(options.template / "config.json", options.out / "config.json", options.tells_lengths)
     tokenizer = Tokenizer.from_file(str(options.out / "tokenizer.json"))
     (options.out / "golden.json").write_text(json.dumps(golden(weights.load(file).eval(), tokenizer), indent=1, ensure_ascii=False))
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")

@@ -375,10 +375,9 @@ impl Question {
                 ("a", "replace all that follow", "all"),
                 ("esc", "stop", "stop"),
             ],
-            Self::ModelLost { .. } => &[
-                ("l", "load the model from before again", "load it again"),
-                ("esc", "go on without a model", "go on"),
-            ],
+            Self::ModelLost { .. } => {
+                &[("l", "load the model from before again", "load it again"), ("esc", "go on without a model", "go on")]
+            }
             Self::Recovery { .. } => &[("r", "restore its text", "restore"), ("d esc", "discard it", "discard")],
         }
     }

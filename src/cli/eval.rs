@@ -127,13 +127,7 @@ pub(crate) fn run(args: &EvalArgs, common: &Common) -> anyhow::Result<()> {
 }
 
 /// Everything that is asked of one model.
-fn measure(
-    brain: &mut Brain,
-    exam: &Exam,
-    args: &EvalArgs,
-    common: &Common,
-    seed: u64,
-) -> anyhow::Result<Measured> {
+fn measure(brain: &mut Brain, exam: &Exam, args: &EvalArgs, common: &Common, seed: u64) -> anyhow::Result<Measured> {
     let sentence = |message: String| anyhow!(message);
     let options = common.run_options(seed)?;
     let model = brain.info().name;

@@ -46,13 +46,13 @@ impl Brain {
     /// A sentence when it came without a tokenizer.
     pub fn new(model: Model) -> Result<Self, ModelError> {
         let choices = Choices::of(model.tokenizer()?, model.vocabulary());
-        let lengths = Lengths::shipped(model.descriptor.tells_lengths);
+        let lengths = Lengths::shipped(&model.name);
         Ok(Self { model, choices, lengths, is_chat: false, warning: None })
     }
 
     /// The same, with what is known of its lengths beyond what ships with the program; `path` is where it lies.
     pub fn with_lengths_of(self, path: &std::path::Path) -> Self {
-        Self { lengths: Lengths::of_model(&self.model.name, self.model.descriptor.tells_lengths, path), ..self }
+        Self { lengths: Lengths::of_model(&self.model.name, path), ..self }
     }
 
     /// The same, tuned on conversations or not: then every text lies in the assistant's turn.

@@ -242,7 +242,7 @@ mod tests {
                 phi: 1.0 / length as f64,
                 seam: if length == truth { 0.0 } else { -9.0 },
             }),
-            Lengths::shipped(false),
+            Lengths::shipped("any"),
         );
         assert!(found.after > 0.99 && found.before < 0.5 && found.known == 1.0, "{found:?}");
         assert!(found.lengths.evidence.seam > 0.0);
@@ -250,7 +250,7 @@ mod tests {
         let curve = LengthBias { a: 0.0, b: 1.0, c: 0.9, d: 0.12, e: 0.01 };
         let surer = |length, truth| curve.at(length) * if length == truth { 1.3 } else { 1.0 };
         let found =
-            chosen(&stretches(|length, truth| Signs { phi: surer(length, truth), seam: 0.0 }), Lengths::shipped(false));
+            chosen(&stretches(|length, truth| Signs { phi: surer(length, truth), seam: 0.0 }), Lengths::shipped("any"));
         assert!(found.after > 0.9 && found.lengths.evidence.confidence > 0.0, "{found:?}");
         let fitted = found.lengths.bias;
         assert!((1..=32).all(|length| (fitted.at(length) / curve.at(length)).ln().abs() < 0.1), "{fitted:?}");
@@ -263,7 +263,7 @@ mod tests {
             let hash = (length * 31 + truth * 17) * 2_654_435_761 % 1000;
             Signs { phi: 0.5, seam: -(hash as f64) / 100.0 }
         };
-        let before = Lengths { longest: 2, ..Lengths::shipped(false) };
+        let before = Lengths { longest: 2, ..Lengths::shipped("any") };
         let found = chosen(&stretches(|length, _| noise(length, 1)), before);
         assert!(found.lengths == before && found.after == found.before || found.after > found.before, "{found:?}");
     }

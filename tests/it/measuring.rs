@@ -216,7 +216,8 @@ fn models_are_measured_on_the_same_holes_stories_and_code() {
 fn a_model_that_tells_lengths_is_asked_and_not_searched() {
     let desk = Desk::new();
     let fill = |more: &[&str]| {
-        let filled = json(&desk.run(&[&["fill", "--json", "the lake was [MASK] again and [MASK:2] came"], more].concat()));
+        let filled =
+            json(&desk.run(&[&["fill", "--json", "the lake was [MASK] again and [MASK:2] came"], more].concat()));
         let tokens: Vec<_> = (0..2).map(|hole| filled["holes"][hole]["tokens"].as_u64().unwrap()).collect();
         (tokens, filled["nfe"].as_u64().unwrap())
     };

@@ -27,9 +27,8 @@ fn cells(holes: &[Sample]) -> Vec<Cell> {
     let mut cells = Vec::new();
     for kind in std::iter::once(ALL).chain(kinds) {
         for (least, most) in std::iter::once((1, usize::MAX)).chain(BUCKETS) {
-            let is_in = |sample: &Sample| {
-                (kind == ALL || sample.kind() == kind) && (least..=most).contains(&sample.tokens)
-            };
+            let is_in =
+                |sample: &Sample| (kind == ALL || sample.kind() == kind) && (least..=most).contains(&sample.tokens);
             let tokens = match (least, most) {
                 (_, usize::MAX) => ALL.to_owned(),
                 _ if least == most => least.to_string(),
@@ -123,11 +122,15 @@ pub(super) fn json(exam: &Exam, measured: &[Measured], seed: u64) -> String {
     let model = |one: &Measured| {
         let given = cells.iter().map(|cell| {
             let pairs = nats(cell, &one.given);
-            with(cell, json!({ "bytes": pairs.iter().map(|pair| pair.1).sum::<f64>(), "nats_per_byte": per_byte(&pairs) }))
+            with(
+                cell,
+                json!({ "bytes": pairs.iter().map(|pair| pair.1).sum::<f64>(), "nats_per_byte": per_byte(&pairs) }),
+            )
         });
         let fills = one.fills.iter().flat_map(|(rule, fills)| {
             cells.iter().map(|cell| {
-                let mut row = with(cell, Means::of(&cell.holes.iter().map(|&at| &fills[at]).collect::<Vec<_>>()).json());
+                let mut row =
+                    with(cell, Means::of(&cell.holes.iter().map(|&at| &fills[at]).collect::<Vec<_>>()).json());
                 row["length"] = json!(rule.name());
                 row
             })
@@ -149,8 +152,11 @@ pub(super) fn json(exam: &Exam, measured: &[Measured], seed: u64) -> String {
     };
     let change = cells.iter().filter_map(|cell| {
         let change = changes(cell, measured)?;
-        Some(with(cell, json!({ "nats_per_byte": change.difference, "low": change.interval.0, "high": change.interval.1,
-                                "p": change.p })))
+        Some(with(
+            cell,
+            json!({ "nats_per_byte": change.difference, "low": change.interval.0, "high": change.interval.1,
+                                "p": change.p }),
+        ))
     });
     let document = json!({
         "seed": seed, "holes": exam.holes.len(), "models": measured.iter().map(model).collect::<Vec<_>>(),
@@ -214,9 +220,10 @@ fn rows<'a, T>(
     let of_rule = |(at, (rule, _)): (usize, &(LengthRule, Vec<T>))| {
         let name = rule.name();
         let table = &table;
-        measured.iter().enumerate().map(move |(number, one)| {
-            (if number == 0 { name.clone() } else { String::new() }, &*table(one)[at].1)
-        })
+        measured
+            .iter()
+            .enumerate()
+            .map(move |(number, one)| (if number == 0 { name.clone() } else { String::new() }, &*table(one)[at].1))
     };
     first.iter().enumerate().flat_map(of_rule).collect()
 }
@@ -247,7 +254,8 @@ fn given_table(cells: &[Cell], measured: &[Measured]) -> String {
     out
 }
 
-const FILLED: &str = "text       tokens  holes    exact  similar   likely     seam   off by  repeats  distinct   passes  seconds\n";
+const FILLED: &str =
+    "text       tokens  holes    exact  similar   likely     seam   off by  repeats  distinct   passes  seconds\n";
 
 fn fills_row(cell: &Cell, fills: &[Fill], is_first: bool) -> String {
     let means = Means::of(&cell.holes.iter().map(|&at| &fills[at]).collect::<Vec<_>>());

@@ -1,7 +1,9 @@
 //! How likely the text is that stood in a hole, and the text right after a fill, each given both sides.
 //!
-//! *What stood there*: by the chain rule, from left to right: `ln p(hole) = sum_i ln p(x_i | both sides, x_1 .. x_(i-1))`, one
-//! pass a token, in which it and those after it are masked. Any order gives a likelihood of its own in an any-order model
+//! *What stood there*: by the chain rule in at most [`PASSES`] passes. The first token and every fourth after it are asked
+//! for while the whole hole is masked, then, those being there, the second and every fourth after it, and so on. Within a
+//! pass tokens are taken as independent, so that this is a bound of `-ln p(hole)` from above, and exact up to four tokens:
+//! what a decoder of that many steps can make of the model. Any order gives a likelihood of its own in an any-order model
 //! (2111.14819); one that is the same for all makes models comparable, and by byte so are those with other tokenizers. The
 //! length is known, so that control tokens count nothing. *The seam*: the first tokens after a fill, masked together in
 //! one pass; a fill that does not lead on to them makes them unlikely.
@@ -15,6 +17,8 @@ use crate::model::Tokenizer;
 
 /// Tokens of the text on each side that are seen.
 const AROUND: usize = 96;
+/// In how many passes a hole's tokens are asked for.
+const PASSES: usize = 4;
 /// What a token costs that the network excludes, in nats.
 const EXCLUDED: f64 = 50.0;
 
@@ -73,19 +77,23 @@ impl Brain {
         let tokenizer = self.model.tokenizer().map_err(|error| error.to_string())?;
         let whole = format!("{}{}{}", sample.before, sample.hole, sample.after);
         let ids = tokenizer.encode(&whole).map_err(|error| error.to_string())?;
-        let (start, end) = tokens_between(tokenizer, &ids, sample.before.len(), sample.before.len() + sample.hole.len());
+        let (start, end) =
+            tokens_between(tokenizer, &ids, sample.before.len(), sample.before.len() + sample.hole.len());
         Ok((end - start).max(1))
     }
 
-    /// How likely what stood in a hole is. One pass for each of its tokens.
+    /// How likely what stood in a hole is, in at most [`PASSES`] passes.
     ///
     /// # Errors
     /// One sentence when the tokenizer or the network fails.
     pub fn given(&mut self, sample: &Sample) -> Result<Given, String> {
         let window = Window::new(self, &sample.before, &sample.hole, &sample.after)?;
         let mut nats = 0.0;
-        for place in window.inside.clone() {
-            nats += self.surprise(&window.ids, place..window.inside.end, place..place + 1)?;
+        for pass in 0..PASSES.min(window.inside.len()) {
+            let of = |taken: &dyn Fn(usize) -> bool| -> Vec<usize> {
+                window.inside.clone().enumerate().filter(|(at, _)| taken(at % PASSES)).map(|(_, place)| place).collect()
+            };
+            nats += self.surprise(&window.ids, &of(&|turn| turn >= pass), &of(&|turn| turn == pass))?;
         }
         Ok(Given { nats, bytes: sample.hole.len() })
     }
@@ -103,26 +111,22 @@ impl Brain {
         }
         // What is far behind the seam is not needed, as before the hole.
         let ids = &window.ids[..window.ids.len().min(end + AROUND)];
-        Ok(Some(-self.surprise(ids, start..end, start..end)? / (end - start) as f64))
+        let places: Vec<usize> = (start..end).collect();
+        Ok(Some(-self.surprise(ids, &places, &places)? / places.len() as f64))
     }
 
     /// The nats of the tokens at some places when others, those among them, are masked.
-    fn surprise(
-        &mut self,
-        ids: &[TokenId],
-        masked: std::ops::Range<usize>,
-        asked: std::ops::Range<usize>,
-    ) -> Result<f64, String> {
+    fn surprise(&mut self, ids: &[TokenId], masked: &[usize], asked: &[usize]) -> Result<f64, String> {
         let (shift, share) = (self.model.shift(), masked.len() as f64 / ids.len().max(1) as f64);
         let mut canvas = ids.to_vec();
-        canvas[masked].fill(self.model.vocabulary().mask());
-        let rows: Vec<usize> = asked.clone().map(|place| row_of(place, shift)).collect();
+        masked.iter().for_each(|&place| canvas[place] = self.model.vocabulary().mask());
+        let rows: Vec<usize> = asked.iter().map(|&place| row_of(place, shift)).collect();
         let pass = self.model.noise().pass(share, &canvas, &rows);
         let logits = self.model.logits(&pass, &|| false).map_err(|error| error.to_string())?;
-        let nats = |place: usize| {
+        let nats = |&place: &usize| {
             let row = logits.row(row_of(place, shift))?;
             Some(-log_probability(row, ids[place], self.model.vocabulary()).max(-EXCLUDED))
         };
-        Ok(asked.filter_map(nats).sum())
+        Ok(asked.iter().filter_map(nats).sum())
     }
 }

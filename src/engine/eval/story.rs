@@ -118,7 +118,10 @@ mod tests {
         let text = format!("Short. Too short.\n{TALE}\n");
         let ends = story_after(&text, 3).unwrap();
         assert_eq!(&text[ends[0]..ends[1]], "Once there was a small red boat. ");
-        assert_eq!(text[ends[2]..ends[4]].trim(), "\"Who will sail it?\" asked the old man. His son took 3.5 yards of rope.");
+        assert_eq!(
+            text[ends[2]..ends[4]].trim(),
+            "\"Who will sail it?\" asked the old man. His son took 3.5 yards of rope."
+        );
         assert_eq!(story_after(&text, text.len() - 30), None);
     }
 }

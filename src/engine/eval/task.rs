@@ -71,7 +71,10 @@ mod tests {
         let [task] = &tasks(&format!("{LINE}\n\n")).unwrap()[..] else { panic!() };
         let sample = task.sample();
         assert_eq!((&*sample.before, &*sample.hole, &*sample.after), ("def one():\n", "    return 1", "\n"));
-        assert_eq!(task.program("    pass"), "def one():\n    pass\n\ndef check(f):\n    assert f() == 1\n\ncheck(one)\n");
+        assert_eq!(
+            task.program("    pass"),
+            "def one():\n    pass\n\ndef check(f):\n    assert f() == 1\n\ncheck(one)\n"
+        );
         assert!(tasks("{}").unwrap_err().starts_with("line 1: missing field"));
     }
 

@@ -92,7 +92,10 @@ mod tests {
     fn rouge_counts_words_pairs_and_what_is_in_the_same_order() {
         // By hand: five words each; the, cat, sat shared and "the cat" the one pair; "the cat sat" in this order.
         let [one, two, long] = rouge("The cat sat down, here", "the cat -- then it sat");
-        assert!((one - 0.6).abs() < 1e-9 && (two - 0.25).abs() < 1e-9 && (long - 0.6).abs() < 1e-9, "{one} {two} {long}");
+        assert!(
+            (one - 0.6).abs() < 1e-9 && (two - 0.25).abs() < 1e-9 && (long - 0.6).abs() < 1e-9,
+            "{one} {two} {long}"
+        );
         // A word counts as often as both have it.
         assert!((rouge("a a a", "a b c")[0] - 1.0 / 3.0).abs() < 1e-9);
         assert_eq!(rouge("", ""), [0.0; 3]);

@@ -36,7 +36,11 @@ impl Question {
 
 impl Job {
     /// Asks about holes that may have these lengths; without a pass where each can only have one.
-    pub(super) fn ask_lengths(&mut self, ranges: Vec<RangeInclusive<usize>>, model: &Model) -> Result<Stage, DenoiseError> {
+    pub(super) fn ask_lengths(
+        &mut self,
+        ranges: Vec<RangeInclusive<usize>>,
+        model: &Model,
+    ) -> Result<Stage, DenoiseError> {
         let masks: Vec<usize> =
             ranges.iter().map(|range| MASKS.clamp((*range.start()).max(1), (*range.end()).max(1))).collect();
         if ranges.iter().all(|range| range.start() == range.end()) {
