@@ -77,11 +77,9 @@ mod tests {
 
     #[test]
     fn code_passes_only_if_it_ends_well_and_within_its_limits() {
-        if !passes("").unwrap() {
-            eprintln!("no python3 here: nothing was tested");
-            return;
-        }
-        assert!(passes("assert 1 + 1 == 2").unwrap());
+        // Without the interpreter nothing passes, and the rest holds all the same.
+        let is_here = std::process::Command::new("python3").arg("-V").output().is_ok();
+        assert_eq!(passes("assert 1 + 1 == 2").unwrap(), is_here);
         for bad in [
             "assert False",
             "def f(:",

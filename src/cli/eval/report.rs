@@ -259,10 +259,8 @@ const FILLED: &str =
 
 fn fills_row(cell: &Cell, fills: &[Fill], is_first: bool) -> String {
     let means = Means::of(&cell.holes.iter().map(|&at| &fills[at]).collect::<Vec<_>>());
-    let mut out = match is_first {
-        true => format!("{:<11}{:>6}{:>7}", cell.kind, cell.tokens, cell.holes.len()),
-        false => " ".repeat(24),
-    };
+    let named = || format!("{:<11}{:>6}{:>7}", cell.kind, cell.tokens, cell.holes.len());
+    let mut out = if is_first { named() } else { " ".repeat(24) };
     out += &percent(means.exact, 9);
     out += &number(means.similarity, 9, 3);
     out += &number(means.likelihood, 9, 3);

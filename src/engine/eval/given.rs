@@ -119,7 +119,9 @@ impl Brain {
     fn surprise(&mut self, ids: &[TokenId], masked: &[usize], asked: &[usize]) -> Result<f64, String> {
         let (shift, share) = (self.model.shift(), masked.len() as f64 / ids.len().max(1) as f64);
         let mut canvas = ids.to_vec();
-        masked.iter().for_each(|&place| canvas[place] = self.model.vocabulary().mask());
+        for &place in masked {
+            canvas[place] = self.model.vocabulary().mask();
+        }
         let rows: Vec<usize> = asked.iter().map(|&place| row_of(place, shift)).collect();
         let pass = self.model.noise().pass(share, &canvas, &rows);
         let logits = self.model.logits(&pass, &|| false).map_err(|error| error.to_string())?;
