@@ -75,10 +75,14 @@ fn of_panel(panel: &Panel, columns: usize) -> Vec<Hint> {
     match panel {
         Panel::None => Vec::new(),
         Panel::Question(question) => {
-            let long: Vec<_> = question.choices().iter().map(|&(key, does, _)| (key, does)).collect();
-            let short: Vec<_> = question.choices().iter().map(|&(key, _, does)| (key, does)).collect();
-            let whole: usize = hints(&long).iter().map(|hint| width(hint) + 2).sum();
-            hints(if whole <= columns { &long } else { &short })
+            let said = |is_short: bool| {
+                let words = question.choices().iter();
+                let words = words.map(|&(key, does, short)| (key, if is_short { short } else { does }));
+                hints(&words.collect::<Vec<_>>())
+            };
+            let long = said(false);
+            let fits = long.iter().map(|hint| width(hint) + 2).sum::<usize>() <= columns;
+            if fits { long } else { said(true) }
         }
         Panel::Help(_) => hints(&[("esc", "close"), ("up down", "scroll"), ("pageup pagedown", "by pages")]),
         Panel::Prompt(prompt) => match &prompt.asked {

@@ -17,8 +17,7 @@ use super::{Common, Precision, print, progress};
 use crate::engine::brain::Brain;
 use crate::engine::eval::task::{Task, spread, tasks};
 use crate::engine::eval::text::rouge;
-use crate::engine::eval::{DOCUMENT_BREAK, Filled, Given, Judged, LengthRule, Sample};
-use crate::engine::protocol::RunOptions;
+use crate::engine::eval::{DOCUMENT_BREAK, Filled, Given, Judged, LengthRule, Sample, story};
 use crate::engine::score::Care;
 
 #[derive(Debug, Args)]
@@ -110,7 +109,7 @@ pub(crate) fn run(args: &EvalArgs, common: &Common) -> anyhow::Result<()> {
     let seed = common.seed.unwrap_or(1);
     let sentence = |message: String| anyhow!(message);
     let holes = brain.samples(&documents, args.holes, usize::from(args.longest), seed).map_err(sentence)?;
-    let stories = brain.stories(&documents, args.stories, seed).map_err(sentence)?;
+    let stories = story::stories(&documents, args.stories, seed);
     if stories.len() < args.stories {
         bail!("only {} stories could be cut out of the text; give more of it", stories.len());
     }
@@ -140,44 +139,41 @@ fn measure(brain: &mut Brain, exam: &Exam, args: &EvalArgs, common: &Common, see
     let (mut fills, mut stories, mut code) = (Vec::new(), Vec::new(), Vec::new());
     let mut judged = Judged::with(Care::FULL);
     for &rule in args.lengths.iter().filter(|_| !args.no_fills) {
-        let mut fill = |what: &str, samples: &mut dyn Iterator<Item = Sample>, of: usize| {
-            let mut filled = Vec::with_capacity(of);
-            for (at, sample) in samples.enumerate() {
-                told(&format!("{what}, {} lengths", rule.name()), at, of);
-                filled.push(fill_one(brain, sample, rule, &options, &mut judged).map_err(sentence)?);
-            }
-            Ok::<_, anyhow::Error>(filled)
-        };
-        fills.push((rule, fill("holes", &mut exam.holes.iter().cloned(), exam.holes.len())?));
-        let found = fill("stories", &mut exam.stories.iter().cloned(), exam.stories.len())?;
-        let tell = |(fill, sample): (Fill, &Sample)| Told {
-            rouge: rouge(&fill.filled.text, &sample.hole),
-            text: fill.filled.text,
-        };
-        stories.push((rule, found.into_iter().zip(&exam.stories).map(tell).collect()));
-        let found = fill("code", &mut exam.tasks.iter().map(Task::sample), exam.tasks.len())?;
-        let ran = found.into_iter().zip(&exam.tasks).map(|(fill, task)| {
-            let passed = python::passes(&task.program(&fill.filled.text))?;
-            Ok(Ran { passed, exact: fill.filled.exact, seconds: fill.filled.seconds })
-        });
-        code.push((rule, ran.collect::<anyhow::Result<_>>()?));
+        let name = rule.name();
+        let mut filled = Vec::with_capacity(exam.holes.len());
+        for (at, sample) in exam.holes.iter().enumerate() {
+            told(&format!("holes, {name} lengths"), at, exam.holes.len());
+            let sample = counted(brain, sample).map_err(sentence)?;
+            let fill = brain.fill_sample(&sample, rule, &options, Some(&mut judged)).map_err(sentence)?;
+            let asked = brain.says_likelihoods().then(|| brain.seam(&sample, &fill.text));
+            let seam = asked.transpose().map_err(sentence)?.flatten();
+            filled.push(Fill { filled: fill, tokens: sample.tokens, seam });
+        }
+        fills.push((rule, filled));
+        let mut ends = Vec::with_capacity(exam.stories.len());
+        for (at, sample) in exam.stories.iter().enumerate() {
+            told(&format!("stories, {name} lengths"), at, exam.stories.len());
+            let sample = counted(brain, sample).map_err(sentence)?;
+            let text = brain.fill_sample(&sample, rule, &options, None).map_err(sentence)?.text;
+            ends.push(Told { rouge: rouge(&text, &sample.hole), text });
+        }
+        stories.push((rule, ends));
+        let mut ran = Vec::with_capacity(exam.tasks.len());
+        for (at, task) in exam.tasks.iter().enumerate() {
+            told(&format!("code, {name} lengths"), at, exam.tasks.len());
+            let sample = counted(brain, &task.sample()).map_err(sentence)?;
+            let fill = brain.fill_sample(&sample, rule, &options, None).map_err(sentence)?;
+            let passed = python::passes(&task.program(&fill.text))?;
+            ran.push(Ran { passed, exact: fill.exact, seconds: fill.seconds });
+        }
+        code.push((rule, ran));
     }
     Ok(Measured { model, given, fills, stories, code })
 }
 
-/// Fills one hole, with the model's own count of tokens where the length is known.
-fn fill_one(
-    brain: &mut Brain,
-    sample: Sample,
-    rule: LengthRule,
-    options: &RunOptions,
-    judged: &mut Judged,
-) -> Result<Fill, String> {
-    let tokens = brain.tokens_of(&sample)?;
-    let sample = Sample { tokens, ..sample };
-    let filled = brain.fill_sample(&sample, rule, options, judged)?;
-    let seam = if brain.says_likelihoods() { brain.seam(&sample, &filled.text)? } else { None };
-    Ok(Fill { filled, tokens, seam })
+/// A hole with the model's own count of its tokens, for where the length is known.
+fn counted(brain: &Brain, sample: &Sample) -> Result<Sample, String> {
+    Ok(Sample { tokens: brain.tokens_of(sample)?, ..sample.clone() })
 }
 
 fn read_tasks(path: &Path) -> anyhow::Result<Vec<Task>> {

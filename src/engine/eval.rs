@@ -44,7 +44,7 @@ pub struct Sample {
     pub hole: String,
     /// Text after it.
     pub after: String,
-    /// Tokens of `hole`.
+    /// Tokens of `hole`; 0 where no tokenizer has counted them.
     pub tokens: usize,
 }
 
@@ -94,7 +94,8 @@ pub struct Filled {
     pub exact: bool,
     /// How similar it is, 0 to 1.
     pub similarity: f64,
-    /// Mean natural log-probability of its tokens when all is written; 0 for no tokens, no number where the model says none.
+    /// Mean natural log-probability of its tokens when all is written; 0 for no tokens, no number where it was not asked for
+    /// or the model says none.
     pub likelihood: f64,
     /// Passes made.
     pub nfe: usize,
@@ -203,7 +204,7 @@ impl Sample {
 }
 
 impl Brain {
-    /// Fills one sample; `judged` is what is known of texts of this model.
+    /// Fills one sample; `judged` is what is known of texts of this model, none where no likelihood is wanted.
     ///
     /// # Errors
     /// One sentence saying why the job could not go on.
@@ -212,7 +213,7 @@ impl Brain {
         sample: &Sample,
         rule: LengthRule,
         options: &RunOptions,
-        judged: &mut Judged,
+        judged: Option<&mut Judged>,
     ) -> Result<Filled, String> {
         let length = match rule {
             LengthRule::Known => Length::Fixed(sample.tokens),
@@ -238,15 +239,9 @@ impl Brain {
             Ok(())
         })?;
         let text: String = frame.holes.iter().map(super::protocol::HoleFrame::text).collect();
-        let whole = format!("{}{text}{}", sample.before, sample.after);
-        let (start, end) = (sample.before.len(), sample.before.len() + text.len());
-        let likelihood = match judged.known.entry((whole, start, end)) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(_) if !self.says_likelihoods() => f64::NAN,
-            Entry::Vacant(place) => {
-                let (sum, tokens) = total(&self.score_within(&place.key().0, start..end, judged.care, |_, _| {})?);
-                *place.insert(sum / tokens.max(1) as f64)
-            }
+        let likelihood = match judged.filter(|_| self.says_likelihoods()) {
+            Some(judged) => self.likelihood(sample, &text, judged)?,
+            None => f64::NAN,
         };
         Ok(Filled {
             likelihood,
@@ -257,6 +252,19 @@ impl Brain {
             seconds: frame.seconds,
             print,
             text,
+        })
+    }
+
+    /// The mean log-probability of a fill's tokens, judged once for each text.
+    fn likelihood(&mut self, sample: &Sample, text: &str, judged: &mut Judged) -> Result<f64, String> {
+        let whole = format!("{}{text}{}", sample.before, sample.after);
+        let (start, end) = (sample.before.len(), sample.before.len() + text.len());
+        Ok(match judged.known.entry((whole, start, end)) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(place) => {
+                let (sum, tokens) = total(&self.score_within(&place.key().0, start..end, judged.care, |_, _| {})?);
+                *place.insert(sum / tokens.max(1) as f64)
+            }
         })
     }
 
@@ -273,15 +281,6 @@ impl Brain {
     ) -> Result<Vec<Sample>, String> {
         let tokenizer = self.model.tokenizer().map_err(|error| error.to_string())?;
         samples(documents, tokenizer, count, longest, seed)
-    }
-
-    /// Cuts stories, their middles counted in the model's own tokens: [`story::stories`].
-    ///
-    /// # Errors
-    /// As for [`story::stories`].
-    pub fn stories(&self, documents: &[(String, String)], count: usize, seed: u64) -> Result<Vec<Sample>, String> {
-        let tokenizer = self.model.tokenizer().map_err(|error| error.to_string())?;
-        story::stories(documents, tokenizer, count, seed)
     }
 }
 

@@ -4,10 +4,10 @@
 //! confidence says little about lengths. What tells more is the text after the hole: of the short, the middle and the
 //! long lengths the ones that make its first tokens likeliest are filled, and that fill wins after which they are
 //! likeliest and whose own tokens are likely too. Its weights were chosen on 48 holes of text that is in no held-out
-//! file; `assets/lacuna-135m/README.md` says what they reach on held-out text. A model whose control tokens tell lengths well
-//! is asked and not searched (`job/told.rs`, `diffusion.tells_lengths` in its files). For any other model `lacuna calibrate` fits the
-//! curve and chooses the rule on text of the user's, and [`kept`] keeps both. What the user's settings say wins over
-//! that. Where a hole held text before, that text's length counts as well.
+//! file; `assets/lacuna-135m/README.md` says what they reach on held-out text. A model whose control tokens tell lengths
+//! well is asked and not searched (`job/told.rs`, `diffusion.tells_lengths` in its files). For any other model `lacuna
+//! calibrate` fits the curve and chooses the rule on text of the user's, and [`kept`] keeps both. What the user's settings
+//! say wins over that. Where a hole held text before, that text's length counts as well.
 
 pub(crate) mod kept;
 

@@ -76,18 +76,14 @@ pub(crate) fn from_metadata(
     let descriptor = Descriptor {
         family: overrides.family.clone().unwrap_or_else(|| arch.clone()),
         mask: keys.token("tokenizer.ggml.mask_token_id")?,
-        shift: match content.metadata.get("diffusion.shift_logits") {
-            Some(Value::Bool(shifted)) => usize::from(*shifted),
-            Some(_) => return Err(keys.error("diffusion.shift_logits", "is not true or false")),
-            None => shift,
-        },
+        shift: keys.flag("diffusion.shift_logits")?.map_or(shift, usize::from),
         attention: match content.metadata.get("diffusion.attention") {
             Some(Value::String(text)) => {
                 Attention::parse(text).map_err(|why| keys.error("diffusion.attention", why))?
             }
             _ => Attention::Full,
         },
-        tells_lengths: matches!(content.metadata.get("diffusion.tells_lengths"), Some(Value::Bool(true))),
+        tells_lengths: keys.flag("diffusion.tells_lengths")?.unwrap_or(false),
         bos: keys.token("tokenizer.ggml.bos_token_id")?,
         eos: keys.token("tokenizer.ggml.eos_token_id")?,
         ..Descriptor::default()
@@ -104,6 +100,14 @@ struct Metadata<'a> {
 impl Metadata<'_> {
     fn error(&self, key: &str, why: impl Into<String>) -> ModelError {
         ModelError::Config { path: self.path.into(), key: key.into(), why: why.into() }
+    }
+
+    fn flag(&self, key: &str) -> Result<Option<bool>, ModelError> {
+        match self.content.metadata.get(key) {
+            Some(Value::Bool(flag)) => Ok(Some(*flag)),
+            Some(_) => Err(self.error(key, "is not true or false")),
+            None => Ok(None),
+        }
     }
 
     fn text(&self, key: &str) -> Result<&str, ModelError> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Exam, Fill, Measured};
+use super::{Exam, Fill, Measured, Ran, Told};
 use crate::engine::eval::paired::{Change, change};
 use crate::engine::eval::text::{distinct, repetition};
 use crate::engine::eval::{Given, LengthRule, Sample};
@@ -57,7 +57,8 @@ struct Means {
 }
 
 impl Means {
-    fn of(fills: &[&Fill]) -> Self {
+    fn of(cell: &Cell, fills: &[Fill]) -> Self {
+        let fills: Vec<&Fill> = cell.holes.iter().map(|&at| &fills[at]).collect();
         let over = |value: &dyn Fn(&Fill) -> Option<f64>| {
             let values: Vec<f64> = fills.iter().filter_map(|fill| value(fill)).filter(|v| !v.is_nan()).collect();
             if values.is_empty() { f64::NAN } else { values.iter().sum::<f64>() / values.len() as f64 }
@@ -102,21 +103,27 @@ fn changes(cell: &Cell, measured: &[Measured]) -> Option<Change> {
     change(&nats(cell, &first.given), &nats(cell, &second.given))
 }
 
-fn rouge_of(told: &[super::Told]) -> [f64; 3] {
-    [0, 1, 2].map(|n| told.iter().map(|told| told.rouge[n]).sum::<f64>() / told.len().max(1) as f64)
+fn mean<T>(all: &[T], value: impl Fn(&T) -> f64) -> f64 {
+    all.iter().map(value).sum::<f64>() / all.len() as f64
 }
 
-fn share(of: usize, all: usize) -> f64 {
-    of as f64 / all.max(1) as f64
+/// ROUGE-1, ROUGE-2, ROUGE-L and repetition of some stories.
+fn of_stories(told: &[Told]) -> [f64; 4] {
+    let [one, two, longest] = [0, 1, 2].map(|n| mean(told, |told| told.rouge[n]));
+    [one, two, longest, mean(told, |told| repetition(&told.text))]
+}
+
+/// The share of some code that passed its tests, the share that is what stood there, and seconds.
+fn of_code(ran: &[Ran]) -> [f64; 3] {
+    let share = |is: bool| f64::from(u8::from(is));
+    [mean(ran, |ran| share(ran.passed)), mean(ran, |ran| share(ran.exact)), mean(ran, |ran| ran.seconds)]
 }
 
 /// One JSON document.
 pub(super) fn json(exam: &Exam, measured: &[Measured], seed: u64) -> String {
     let cells = cells(&exam.holes);
-    let place = |cell: &Cell| json!({ "text": cell.kind, "tokens": cell.tokens, "holes": cell.holes.len() });
-    let with = |cell: &Cell, more: Value| {
-        let mut row = place(cell);
-        row.as_object_mut().into_iter().zip(more.as_object()).for_each(|(row, more)| row.extend(more.clone()));
+    let with = |cell: &Cell, mut row: Value| {
+        (row["text"], row["tokens"], row["holes"]) = (json!(cell.kind), json!(cell.tokens), json!(cell.holes.len()));
         row
     };
     let model = |one: &Measured| {
@@ -129,23 +136,20 @@ pub(super) fn json(exam: &Exam, measured: &[Measured], seed: u64) -> String {
         });
         let fills = one.fills.iter().flat_map(|(rule, fills)| {
             cells.iter().map(|cell| {
-                let mut row =
-                    with(cell, Means::of(&cell.holes.iter().map(|&at| &fills[at]).collect::<Vec<_>>()).json());
+                let mut row = with(cell, Means::of(cell, fills).json());
                 row["length"] = json!(rule.name());
                 row
             })
         });
         let stories = one.stories.iter().filter(|(_, told)| !told.is_empty()).map(|(rule, told)| {
-            let [one, two, longest] = rouge_of(told);
-            let repeats = told.iter().map(|told| repetition(&told.text)).sum::<f64>() / told.len() as f64;
+            let [one, two, longest, repeats] = of_stories(told);
             json!({ "length": rule.name(), "stories": told.len(), "rouge_1": one, "rouge_2": two, "rouge_l": longest,
                     "rep_2": repeats })
         });
         let code = one.code.iter().filter(|(_, ran)| !ran.is_empty()).map(|(rule, ran)| {
-            json!({ "length": rule.name(), "tasks": ran.len(),
-                    "pass_1": share(ran.iter().filter(|ran| ran.passed).count(), ran.len()),
-                    "exact_match": share(ran.iter().filter(|ran| ran.exact).count(), ran.len()),
-                    "seconds": ran.iter().map(|ran| ran.seconds).sum::<f64>() / ran.len() as f64 })
+            let [passed, exact, seconds] = of_code(ran);
+            json!({ "length": rule.name(), "tasks": ran.len(), "pass_1": passed, "exact_match": exact,
+                    "seconds": seconds })
         });
         json!({ "model": one.model, "given": given.collect::<Vec<_>>(), "fills": fills.collect::<Vec<_>>(),
                 "stories": stories.collect::<Vec<_>>(), "code": code.collect::<Vec<_>>() })
@@ -194,17 +198,15 @@ pub(super) fn tables(exam: &Exam, measured: &[Measured]) -> String {
     if !exam.stories.is_empty() {
         out += &format!("\n{} stories\nlength    ROUGE-1  ROUGE-2  ROUGE-L  repeats\n", exam.stories.len());
         for (rule, told) in rows(measured, |one| &one.stories) {
-            let [one, two, longest] = rouge_of(told).map(|score| number(100.0 * score, 9, 1));
-            let repeats = told.iter().map(|told| repetition(&told.text)).sum::<f64>() / told.len().max(1) as f64;
+            let [one, two, longest, repeats] = of_stories(told);
+            let [one, two, longest] = [one, two, longest].map(|score| number(100.0 * score, 9, 1));
             out += &format!("{rule:<8}{one}{two}{longest}{}\n", percent(repeats, 9));
         }
     }
     if !exam.tasks.is_empty() {
         out += &format!("\n{} tasks of HumanEval-Infilling\nlength     pass@1    exact  seconds\n", exam.tasks.len());
         for (rule, ran) in rows(measured, |one| &one.code) {
-            let passed = share(ran.iter().filter(|ran| ran.passed).count(), ran.len());
-            let exact = share(ran.iter().filter(|ran| ran.exact).count(), ran.len());
-            let seconds = ran.iter().map(|ran| ran.seconds).sum::<f64>() / ran.len().max(1) as f64;
+            let [passed, exact, seconds] = of_code(ran);
             out += &format!("{rule:<8}{}{}{}\n", percent(passed, 9), percent(exact, 9), number(seconds, 9, 2));
         }
     }
@@ -258,7 +260,7 @@ const FILLED: &str =
     "text       tokens  holes    exact  similar   likely     seam   off by  repeats  distinct   passes  seconds\n";
 
 fn fills_row(cell: &Cell, fills: &[Fill], is_first: bool) -> String {
-    let means = Means::of(&cell.holes.iter().map(|&at| &fills[at]).collect::<Vec<_>>());
+    let means = Means::of(cell, fills);
     let named = || format!("{:<11}{:>6}{:>7}", cell.kind, cell.tokens, cell.holes.len());
     let mut out = if is_first { named() } else { " ".repeat(24) };
     out += &percent(means.exact, 9);

@@ -145,7 +145,7 @@ fn fill(
 ) -> anyhow::Result<Vec<Filled>> {
     let mut filled = Vec::with_capacity(samples.len());
     for (index, sample) in samples.iter().enumerate() {
-        let result = brain.fill_sample(sample, LengthRule::Known, options, judged);
+        let result = brain.fill_sample(sample, LengthRule::Known, options, Some(judged));
         filled.push(result.map_err(|message| anyhow!("{}: {message}", preset.name))?);
         progress(&format!("{}: {} of {} holes", preset.name, index + 1, samples.len()));
     }

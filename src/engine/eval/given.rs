@@ -74,12 +74,7 @@ impl Brain {
     /// # Errors
     /// One sentence when the tokenizer fails.
     pub fn tokens_of(&self, sample: &Sample) -> Result<usize, String> {
-        let tokenizer = self.model.tokenizer().map_err(|error| error.to_string())?;
-        let whole = format!("{}{}{}", sample.before, sample.hole, sample.after);
-        let ids = tokenizer.encode(&whole).map_err(|error| error.to_string())?;
-        let (start, end) =
-            tokens_between(tokenizer, &ids, sample.before.len(), sample.before.len() + sample.hole.len());
-        Ok((end - start).max(1))
+        Ok(Window::new(self, &sample.before, &sample.hole, &sample.after)?.inside.len().max(1))
     }
 
     /// How likely what stood in a hole is, in at most [`PASSES`] passes.

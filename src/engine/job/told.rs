@@ -35,14 +35,13 @@ impl Question {
 }
 
 impl Job {
-    /// Asks about holes that may have these lengths; without a pass where each can only have one.
+    /// Asks about holes that may have these lengths, at least 1; without a pass where each can only have one.
     pub(super) fn ask_lengths(
         &mut self,
         ranges: Vec<RangeInclusive<usize>>,
         model: &Model,
     ) -> Result<Stage, DenoiseError> {
-        let masks: Vec<usize> =
-            ranges.iter().map(|range| MASKS.clamp((*range.start()).max(1), (*range.end()).max(1))).collect();
+        let masks: Vec<usize> = ranges.iter().map(|range| MASKS.clamp(*range.start(), *range.end())).collect();
         if ranges.iter().all(|range| range.start() == range.end()) {
             return self.begin_masked(&masks, model);
         }
