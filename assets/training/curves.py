@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 WIDTH, HEIGHT, MARGIN = 720, 320, 48
-CURVES = {"loss": "#1b1b1b", "plain": "#2b6cb0", "expand": "#c05621", "delete": "#2f855a"}
+CURVES = {"loss": "#1b1b1b", "plain": "#2b6cb0", "expand": "#c05621", "end": "#2f855a"}
 SMOOTHED = 0.9  # share of the running mean that a new row leaves in place
 
 
@@ -22,7 +22,7 @@ def smooth(values: list[float]) -> list[float]:
 def main() -> None:
     rows = list(csv.DictReader(Path(sys.argv[1]).open()))
     tokens = [float(row["tokens"]) for row in rows]
-    curves = {name: smooth([float(row[name]) for row in rows]) for name in CURVES}
+    curves = {name: smooth([float(row[name]) for row in rows]) for name in CURVES if name in rows[0]}
     top = max(map(max, curves.values()))
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">']
     parts.append(f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>')
@@ -33,7 +33,8 @@ def main() -> None:
     for nats in range(int(top) + 1):
         x, y = place(0, nats).split(",")
         parts.append(f'<path d="M{x} {y}H{WIDTH - MARGIN}" stroke="#ddd"/><text x="{MARGIN - 8}" y="{y}" text-anchor="end">{nats}</text>')
-    for at, (name, colour) in enumerate(CURVES.items()):
+    for at, name in enumerate(curves):
+        colour = CURVES[name]
         points = " ".join(place(x, y) for x, y in zip(tokens, curves[name]))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
         parts.append(f'<text x="{MARGIN + 70 * at}" y="20" fill="{colour}">{name}</text>')

@@ -19,10 +19,10 @@ import weights
 from holes import Recipe
 from model import END, EXPAND, MASK, Linear, Network, adapt
 from quantise import quantised
-from train import Canvases
+from train import Passes
 
 HERE = Path(__file__).parent
-# That mask i of k says END with P(n <= i) and EXPAND with P(n >= 2k-i): Lacuna then asks for lengths in one pass.
+# That EXPAND number i of k says END with P(n <= i) and EXPAND with P(n >= 2k-i): Lacuna then asks for lengths in one pass.
 TELLS_LENGTHS = "diffusion.tells_lengths"
 GOLDEN = (
     ("The capital of France is", 1, ", and its river is the Seine."),
@@ -41,7 +41,10 @@ def learnt(path: Path) -> dict[str, Tensor]:
 def trained(start: Path, run: Path | None) -> Network:
     """A network in float32 with what a run learnt; an adapter is merged into it."""
     network = weights.load(start)
-    if run is not None:
+    if run is not None and run.suffix == ".change":
+        for name, change in weights.read_change(run).items():
+            network.get_parameter(name).data += change
+    elif run is not None:
         state = learnt(run)
         downs = [tensor for name, tensor in state.items() if name.endswith(".down")]
         if downs:
@@ -91,7 +94,7 @@ def write_config(template: Path, path: Path, tells_lengths: bool) -> None:
     """The parent's configuration with the tokens that change a hole's length."""
     said = json.loads(template.read_text())
     said |= {"mask_token_id": MASK, "expand_token_id": EXPAND, "delete_token_id": END}
-    said["diffusion"] |= {"canvas": "elastic", "tells_lengths": tells_lengths}
+    said["diffusion"]["tells_lengths"] = tells_lengths
     path.write_text(json.dumps(said, indent=1) + "\n")
 
 
@@ -116,7 +119,7 @@ def golden(network: Network, tokenizer: Tokenizer) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, help="folder of train.py with checkpoint.pt, or an adapter file")
+    parser.add_argument("--run", type=Path, help="folder of train.py with checkpoint.pt, an adapter, or what --change wrote")
     parser.add_argument("--start", type=Path, default=HERE.parent / "lacuna-135m", help="what the run began from")
     parser.add_argument("--template", type=Path, default=HERE.parent / "lacuna-135m", help="folder whose metadata, tokenizer and configuration are taken over")
     parser.add_argument("--data", type=Path, required=True, help="folder of prepare.py, for canvases to round the weights by")
@@ -131,8 +134,8 @@ def main() -> None:
     if options.adapter:
         torch.save({name: tensor.half() for name, tensor in learnt(options.run).items()}, options.adapter)
     network = trained(options.start, options.run)
-    data = Canvases(options.data, options.template / "tokenizer.json", 256, Recipe(), seed=2)
-    ids = torch.stack([torch.tensor(data[number][0]) for number in range(options.canvases)])
+    data = Passes(options.data, options.template / "tokenizer.json", [256], 256 * options.canvases, Recipe(), seed=2)
+    ids = torch.tensor(data[0][0])
     file = options.out / "lacuna-135m-q5_0.gguf"
     write_gguf(file, options.template, options.name, quantised(network, ids), options.tells_lengths)
     write_tokenizer(options.template / "tokenizer.json", options.out / "tokenizer.json")

@@ -2,14 +2,15 @@
 
 A hole is a span as people leave one: words, a phrase, lines, a sentence, the rest of a line. Several lie in one text, and
 often a part of a hole is written already, as in the middle of a run. Where a hole's length is *known* it has one mask a
-token. Where it is *unknown* each unwritten stretch of n tokens gets k masks of another number, and the labels say how
-the two come together (the data transform of DreamOn, 2602.01326, made deterministic so that nothing is left to chance):
+token. Where it is *unknown* n tokens are shown as k times EXPAND, a token that says "some text, of any length", and the
+labels say how the two come together (DreamOn's data transform, 2602.01326, made deterministic so that nothing is left to
+chance, and with a token of its own, so that a mask always stands for exactly one token):
 
-    k > n   the tokens, then END on the k-n masks at the end           "delete me"
-    k < n   one token each, then EXPAND on the masks at the end that stand for two      (n < 2k)
-            EXPAND on all                                              "make two of me" (n >= 2k)
+    k > n   the tokens, then END on the k-n at the end                 "here is nothing"
+    k < n   one token each, then EXPAND on those at the end that stand for two     (n < 2k)
+            EXPAND on all                                              "here are two or more" (n >= 2k)
 
-So mask i of k (from 0) says END with the probability of n <= i and EXPAND with that of n >= 2k-i: one pass over k masks
+So position i of k (from 0) says END with the probability of n <= i and EXPAND with that of n >= 2k-i: one pass over them
 tells the distribution of the length from 0 to 2k.
 
 A share of the visible tokens is wrong and to be put right (GIDD, 2503.04482), so that text can be refined.
@@ -26,18 +27,20 @@ from model import END, EXPAND, MASK
 
 NOTHING = -1  # label of a position that is not asked about
 LONGEST = 64  # tokens of a hole
-ASKED = (4, 8, 16, 32)  # masks that lengths are asked about with; 8 at first (`src/engine/job/told.rs`)
-SLACK = 2  # raw tokens per token of the canvas: a mask may stand for more text than it takes
+# How many positions a hole of unknown length has, and how often: as many as Lacuna asks with, whatever the hole holds (at
+# first 8, then 32: `src/engine/job/told.rs`). Were their number a hint, the answer would be about the number.
+ASKED, OFTEN = (8, 32), (0.75, 0.25)
+SLACK = 2  # raw tokens per token of the canvas: a hole may hold more text than it takes
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How often what happens. Shares of canvases unless said otherwise."""
 
-    scattered: float = 0.25  # tokens masked one by one at a rate of U(0.05, 0.95), as in plain masked diffusion
-    elastic: float = 0.5  # of the canvases with holes: lengths are unknown
-    begun: float = 0.3  # of holes: some of it is written already
-    corrupted: float = 0.2  # has wrong tokens
+    scattered: float = 0.2  # tokens masked one by one at a rate of U(0.05, 0.95), as in plain masked diffusion
+    asked: float = 0.3  # of holes: the length is unknown
+    begun: float = 0.35  # of the other holes: some of it is written already
+    corrupted: float = 0.15  # has wrong tokens
     wrong: float = 0.05  # of the visible tokens of such a one
 
 
@@ -71,14 +74,14 @@ class Words:
 
 
 def spans(ids: np.ndarray, words: Words, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """Up to eight holes that do not touch, in order."""
+    """Up to twelve holes in 256 tokens that do not touch, in order."""
     edges = words.edges(ids)
     if len(edges) < 8:
         return []
     starts = {"line": words.after(ids, words.line), "sentence": words.after(ids, words.stop)}
     found: list[tuple[int, int]] = []
-    for _ in range(rng.integers(1, 9)):
-        kind = rng.choice(["word", "phrase", "line", "sentence", "tail"], p=[0.2, 0.35, 0.15, 0.15, 0.15])
+    for _ in range(rng.integers(1, 1 + max(2, len(ids) // 21))):
+        kind = rng.choice(["word", "phrase", "line", "sentence", "tail"], p=[0.15, 0.3, 0.2, 0.2, 0.15])
         marks = starts["line" if kind == "line" or rng.random() < 0.5 else "sentence"]
         if kind in starts and len(marks := starts[kind]) >= 3:
             at = rng.integers(0, len(marks) - 1)
@@ -99,55 +102,30 @@ def spans(ids: np.ndarray, words: Words, rng: np.random.Generator) -> list[tuple
     return sorted(found)
 
 
-def another_length(tokens: int, whole: bool, rng: np.random.Generator) -> int:
-    """How many masks stand for so many tokens.
-
-    A hole of which nothing is written yet mostly has as many as Lacuna asks with, whatever it holds: were their number a hint,
-    the answer would be about the number. Else it is about right, or any: what is left in the middle of a run.
-    """
-    draw = rng.random()
-    if whole and draw < 0.6:
-        masks = int(rng.choice(ASKED, p=[0.1, 0.6, 0.15, 0.15]))
-    elif draw < 0.8:
-        masks = tokens + int(rng.integers(-3, 4))
-    else:
-        masks = round(tokens * 2 ** rng.uniform(-3, 1.5))
-    return int(np.clip(masks, 1, max(tokens + 16, ASKED[-1])))
-
-
-def labels_of(tokens: np.ndarray, masks: int) -> np.ndarray:
-    """What each of so many masks is to say where these tokens belong."""
+def labels_of(tokens: np.ndarray, positions: int) -> np.ndarray:
+    """What each of so many positions is to say where these tokens belong."""
     count = len(tokens)
-    alone = min(count, max(2 * masks - count, 0))
-    rest = END if masks >= count else EXPAND
-    return np.concatenate([tokens[:alone], np.full(masks - alone, rest, np.int64)])
+    alone = min(count, max(2 * positions - count, 0))
+    rest = END if positions >= count else EXPAND
+    return np.concatenate([tokens[:alone], np.full(positions - alone, rest, np.int64)])
 
 
-def fill_in(tokens: np.ndarray, elastic: bool, recipe: Recipe, rng: np.random.Generator) -> tuple[list, list]:
+def fill_in(tokens: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """A hole's part of the canvas and its labels."""
+    if rng.random() < recipe.asked:
+        if rng.random() < 0.05:
+            tokens = tokens[:0]  # nothing is missing here
+        positions = int(rng.choice(ASKED, p=OFTEN))
+        return np.full(positions, EXPAND), labels_of(tokens, positions)
     written = np.zeros(len(tokens), bool)
     if rng.random() < recipe.begun:
         written = rng.random(len(tokens)) < rng.uniform(0, 0.9)
-    ids, labels = [], []
-    stretches = np.flatnonzero(np.concatenate([written, [True]]))
-    start = 0
-    for end in stretches:
-        missing = tokens[start:end]
-        # Now and then masks lie where nothing is missing: a hole that is full, or was empty from the start.
-        if len(missing) or (elastic and rng.random() < 0.05):
-            masks = another_length(len(missing), not written.any(), rng) if elastic else len(missing)
-            ids.append(np.full(masks, MASK))
-            labels.append(labels_of(missing, masks))
-        if end < len(tokens):
-            ids.append(tokens[end : end + 1])
-            labels.append(np.array([NOTHING]))
-        start = end + 1
-    return ids, labels
+    return np.where(written, tokens, MASK), np.where(written, NOTHING, tokens)
 
 
 def corrupt(ids: np.ndarray, labels: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> None:
     """Puts wrong tokens in, from the same text or from anywhere, and asks about them and about as many right ones."""
-    visible = np.flatnonzero((ids != MASK) & (ids != END))
+    visible = np.flatnonzero(~np.isin(ids, (MASK, EXPAND, END)))
     chosen = rng.permutation(visible)[: 2 * int(recipe.wrong * len(visible))]
     labels[chosen] = ids[chosen]
     wrong = chosen[: len(chosen) // 2]
@@ -164,12 +142,11 @@ def canvas(raw: np.ndarray, length: int, words: Words, recipe: Recipe, rng: np.r
         labels = np.where(masked, ids, NOTHING)
         ids[masked] = MASK
     else:
-        elastic = rng.random() < recipe.elastic
         ids, labels, at = [], [], 0
         for start, end in spans(raw[:length], words, rng):
-            hole_ids, hole_labels = fill_in(raw[start:end], elastic, recipe, rng)
-            ids += [raw[at:start], *hole_ids]
-            labels += [np.full(start - at, NOTHING), *hole_labels]
+            hole_ids, hole_labels = fill_in(raw[start:end], recipe, rng)
+            ids += [raw[at:start], hole_ids]
+            labels += [np.full(start - at, NOTHING), hole_labels]
             at = end
         ids = np.concatenate([*ids, raw[at:]])[:length]
         labels = np.concatenate([*labels, np.full(len(raw) - at, NOTHING)])[:length]

@@ -81,6 +81,14 @@ class Linear(nn.Linear):
         return F.linear(x, self.weight) if self.up is None else LowRank.apply(x, self.weight, self.down, self.up)
 
 
+def together(x: Tensor, *matrices: Linear) -> tuple[Tensor, ...]:
+    """The products of one input with several matrices, as one product: larger ones keep a GPU busier."""
+    if any(matrix.up is not None for matrix in matrices):
+        return tuple(matrix(x) for matrix in matrices)
+    rows = [matrix.out_features for matrix in matrices]
+    return F.linear(x, torch.cat([matrix.weight for matrix in matrices])).split(rows, -1)
+
+
 class Layer(nn.Module):
     """Attention, then a gated feed-forward; RMSNorm before each."""
 
@@ -105,15 +113,17 @@ class Layer(nn.Module):
         def split(y: Tensor, heads: int) -> Tensor:
             return y.view(batch, length, heads, -1).transpose(1, 2)
 
-        q = rotate(split(self.attn_q(n), self.shape.heads), cos, sin)
-        k = rotate(split(self.attn_k(n), self.shape.kv_heads), cos, sin)
-        v = split(self.attn_v(n), self.shape.kv_heads)
+        q, k, v = together(n, self.attn_q, self.attn_k, self.attn_v)
+        q = rotate(split(q, self.shape.heads), cos, sin)
+        k = rotate(split(k, self.shape.kv_heads), cos, sin)
+        v = split(v, self.shape.kv_heads)
         group = self.shape.heads // self.shape.kv_heads
         k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
         seen = F.scaled_dot_product_attention(q, k, v)  # no mask: every row sees every other
         x = x + self.attn_output(seen.transpose(1, 2).reshape(batch, length, -1))
         n = self.ffn_norm(x)
-        return x + self.ffn_down(F.silu(self.ffn_gate(n)) * self.ffn_up(n))
+        gate, up = together(n, self.ffn_gate, self.ffn_up)
+        return x + self.ffn_down(F.silu(gate) * up)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

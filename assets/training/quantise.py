@@ -17,8 +17,8 @@ from weights import PACKED, heads_of, merged, names, pair
 
 BLOCK = 32  # columns that share a scale in Q5_0
 DAMPING = 0.01  # of the mean diagonal: inputs that never vary would divide by zero
-# The matrices of a layer that read the same input.
-GROUPS = (("attn_q", "attn_k", "attn_v"), ("attn_output",), ("ffn_gate", "ffn_up"), ("ffn_down",))
+# The matrices of a layer that read the same input, by the norm that makes it, if one does.
+GROUPS = (("attn_norm", "attn_q", "attn_k", "attn_v"), (None, "attn_output"), ("ffn_norm", "ffn_gate", "ffn_up"), (None, "ffn_down"))
 
 
 def round_matrix(weight: Tensor, correlations: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,15 +63,18 @@ def quantised(network: Network, ids: Tensor) -> dict[str, np.ndarray]:
     x = torch.nn.functional.embedding(ids, network.table()).float()
     cos, sin = network.cos[: ids.shape[1]], network.sin[: ids.shape[1]]
     for number, layer in enumerate(network.layers):
-        for group in GROUPS:
+        for norm, *group in GROUPS:
             matrices: dict[str, Linear] = {part: getattr(layer, part) for part in group}
             correlations = torch.zeros(matrices[group[0]].in_features, matrices[group[0]].in_features)
 
-            def collect(_: Linear, inputs: tuple[Tensor]) -> None:
-                flat = inputs[0].flatten(0, 1).float()
+            def collect(rows: Tensor) -> None:
+                flat = rows.flatten(0, 1).float()
                 correlations.add_(flat.T @ flat)
 
-            hook = matrices[group[0]].register_forward_pre_hook(collect)
+            if norm:
+                hook = getattr(layer, norm).register_forward_hook(lambda _, __, rows: collect(rows))
+            else:
+                hook = matrices[group[0]].register_forward_pre_hook(lambda _, rows: collect(rows[0]))
             for part in x.split(8):
                 layer(part, cos, sin)
             hook.remove()

@@ -29,46 +29,63 @@ from holes import NOTHING, SLACK, Recipe, Words, canvas
 from model import END, EXPAND, MASK, Network, adapt
 
 HERE = Path(__file__).parent
-MIX = {"encyclopedia": 0.28, "literature": 0.22, "docs": 0.12, "python": 0.17, "rust": 0.15, "other": 0.06}
-COLUMNS = ["step", "tokens", "minutes", "rate", "loss", "plain", "expand", "delete", "visible", "norm", "tokens_per_second"]
+MIX = {"encyclopedia": 0.25, "literature": 0.24, "docs": 0.13, "python": 0.21, "rust": 0.13, "other": 0.04}
+COLUMNS = ["step", "tokens", "minutes", "rate", "loss", "plain", "told", "expand", "end", "visible", "norm", "tokens_per_second"]
 
 
-class Canvases(Dataset):
-    """Canvas i is always the same, whoever asks in whatever order."""
+class Passes(Dataset):
+    """What one pass sees: canvases of one length, so many tokens together. Pass i is always the same, whoever asks in
+    whatever order, unless text comes in: a subfolder that prepare.py made is taken up when it is there."""
 
-    def __init__(self, folder: Path, tokenizer: Path, length: int, recipe: Recipe, seed: int) -> None:
-        self.tokens = np.memmap(folder / "tokens.bin", np.uint16, "r")
-        index = json.loads((folder / "index.json").read_text())
-        room = {name: (start, end - SLACK * length) for name, (start, end) in index.items()}
-        self.ranges = {name: (start, end) for name, (start, end) in room.items() if start < end}
-        self.mix = np.array([MIX[name] for name in self.ranges])
+    def __init__(self, folder: Path, tokenizer: Path, lengths: list[int], tokens: int, recipe: Recipe, seed: int, mix: dict[str, float] = MIX) -> None:
+        self.folder, self.lengths, self.tokens, self.recipe, self.seed, self.mix = folder, lengths, tokens, recipe, seed, mix
         self.words = Words(Tokenizer.from_file(str(tokenizer)))
-        self.length, self.recipe, self.seed = length, recipe, seed
+        self.parts: dict[Path, np.ndarray] = {}
+        self.stretches: dict[str, list[tuple[Path, int, int]]] = {}
+        self.look()
+
+    def look(self) -> None:
+        """Takes up the parts that are new."""
+        for index in sorted(self.folder.rglob("index.json")):
+            if index not in self.parts:
+                self.parts[index] = np.memmap(index.with_name("tokens.bin"), np.uint16, "r")
+                for name, (start, end) in json.loads(index.read_text()).items():
+                    if start < end - SLACK * max(self.lengths):
+                        self.stretches.setdefault(name, []).append((index, start, end - SLACK * max(self.lengths)))
+
+    def text(self, length: int, rng: np.random.Generator) -> np.ndarray:
+        """Tokens of a domain by its weight in the mix, from anywhere in it."""
+        mix = np.array([self.mix[name] for name in self.stretches])
+        of_domain = self.stretches[rng.choice(list(self.stretches), p=mix / mix.sum())]
+        sizes = np.array([end - start for _, start, end in of_domain])
+        index, start, end = of_domain[rng.choice(len(of_domain), p=sizes / sizes.sum())]
+        at = rng.integers(start, end)
+        return self.parts[index][at : at + SLACK * length]
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        self.look()
         rng = np.random.default_rng((self.seed, number))
-        start, end = self.ranges[rng.choice(list(self.ranges), p=self.mix / self.mix.sum())]
-        at = rng.integers(start, end)
-        return canvas(self.tokens[at : at + SLACK * self.length], self.length, self.words, self.recipe, rng)
+        length = self.lengths[number % len(self.lengths)]
+        many = [canvas(self.text(length, rng), length, self.words, self.recipe, rng) for _ in range(self.tokens // length)]
+        ids, labels = zip(*many, strict=True)
+        return np.stack(ids), np.stack(labels)
 
 
-def losses(network: Network, ids: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Cross-entropy in nats of each labelled position, and its place in the flat batch."""
-    places = torch.nonzero(labels.flatten() != NOTHING).flatten()
-    logits = network(ids, places).float()
-    return F.cross_entropy(logits, labels.flatten()[places], reduction="none"), places
+def losses(network: Network, ids: Tensor, labels: Tensor, places: Tensor) -> Tensor:
+    """Cross-entropy in nats of each labelled position; `places` are theirs in the flat batch."""
+    return F.cross_entropy(network(ids, places).float(), labels, reduction="none")
 
 
-def kinds(ids: Tensor, labels: Tensor, places: Tensor) -> dict[str, Tensor]:
+def kinds(now: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """Which of the labelled positions are what, for the log."""
-    now, label = ids.flatten()[places], labels.flatten()[places]
-    masked = now == MASK
-    control = (label == END) | (label == EXPAND)
+    asked = now == EXPAND
     return {
-        "plain": masked & ~control,
-        "expand": masked & (label == EXPAND),
-        "delete": masked & (label == END),
-        "visible": ~masked,
+        "loss": now >= 0,
+        "plain": now == MASK,
+        "told": asked & (labels != END) & (labels != EXPAND),
+        "expand": asked & (labels == EXPAND),
+        "end": asked & (labels == END),
+        "visible": (now != MASK) & ~asked,
     }
 
 
@@ -111,6 +128,7 @@ def train(options: argparse.Namespace) -> None:
     torch.manual_seed(options.seed)
     torch.set_float32_matmul_precision("high")
     network, optimiser = build(options, device)
+    before_training = {name: tensor.cpu().clone() for name, tensor in trained_state(network).items()} if options.change else {}
     options.out.mkdir(parents=True, exist_ok=True)
     checkpoint, log = options.out / "checkpoint.pt", options.out / "log.csv"
     step, before = 0, 0.0
@@ -124,11 +142,12 @@ def train(options: argparse.Namespace) -> None:
         log.write_text(",".join(COLUMNS) + "\n")
 
     recipe = Recipe(**json.loads(options.recipe))
-    data = Canvases(options.data, options.tokenizer, options.length, recipe, options.seed)
-    numbers = range(step * options.batch, options.steps * options.batch)
-    loader = iter(DataLoader(data, options.micro, sampler=numbers, num_workers=options.workers, pin_memory=device.type == "cuda"))
+    data = Passes(options.data, options.tokenizer, options.length, options.pass_tokens, recipe, options.seed, MIX | json.loads(options.mix))
+    numbers = range(step * options.passes, options.steps * options.passes)
+    loader = iter(DataLoader(data, None, sampler=numbers, num_workers=options.workers, pin_memory=device.type == "cuda"))
     if device.type == "cuda" or options.compile:
-        network.body = torch.compile(network.body)  # the head sees another number of rows each time
+        for layer in network.layers:  # one after the other, as they are all alike
+            layer.compile(dynamic=False)
     started = saved = time.monotonic()
 
     def elapsed() -> float:
@@ -137,6 +156,7 @@ def train(options: argparse.Namespace) -> None:
     def progress() -> float:
         return max(step / options.steps, elapsed() / 60 / options.minutes)
 
+    step_tokens = options.passes * options.pass_tokens
     window: list[dict[str, float]] = []
     window_start, window_step = time.monotonic(), step
     while progress() < 1:
@@ -145,16 +165,18 @@ def train(options: argparse.Namespace) -> None:
         rate *= 0.5 * (1 + math.cos(math.pi * done)) if options.schedule == "cosine" else 1 - done
         for group in optimiser.param_groups:
             group["lr"] = rate
-        batch = [next(loader) for _ in range(options.batch // options.micro)]
+        batch = [next(loader) for _ in range(options.passes)]
         asked = sum(int((labels != NOTHING).sum()) for _, labels in batch)
         sums: dict[str, Tensor] = {}
         for ids, labels in batch:
-            ids, labels = ids.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+            places = torch.nonzero(labels.flatten() != NOTHING).flatten()  # here, so that no pass waits for the one before
+            now, labels = ids.flatten()[places], labels.flatten()[places]
+            ids, now, labels, places = (part.to(device, non_blocking=True) for part in (ids, now, labels, places))
             with torch.autocast(device.type, torch.bfloat16, enabled=halves(device)):
-                each, places = losses(network, ids, labels)
+                each = losses(network, ids, labels, places)
             (each.sum() / asked).backward()
             each = each.detach()
-            for kind, chosen in {"loss": each >= 0, **kinds(ids, labels, places)}.items():
+            for kind, chosen in kinds(now, labels).items():
                 pair = torch.stack([(each * chosen).sum(), chosen.sum().float()])
                 sums[kind] = sums.get(kind, 0) + pair
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -165,8 +187,8 @@ def train(options: argparse.Namespace) -> None:
         if step % options.log_every == 0:
             totals = {key: torch.stack([row[key] for row in window]).sum(0).tolist() for key in window[0]}
             means = {key: value / max(count, 1) for key, (value, count) in totals.items()}
-            speed = (step - window_step) * options.batch * options.length / (time.monotonic() - window_start)
-            row = {"step": step, "tokens": step * options.batch * options.length, "minutes": elapsed() / 60, "rate": rate}
+            speed = (step - window_step) * step_tokens / (time.monotonic() - window_start)
+            row = {"step": step, "tokens": step * step_tokens, "minutes": elapsed() / 60, "rate": rate}
             row |= means | {"tokens_per_second": speed}
             with log.open("a") as file:
                 csv.writer(file).writerow([f"{row[name]:.6g}" for name in COLUMNS])
@@ -175,6 +197,8 @@ def train(options: argparse.Namespace) -> None:
         if time.monotonic() - saved > 60 * options.save_minutes:
             save(checkpoint, network, optimiser, step, elapsed())
             saved = time.monotonic()
+    if options.change:
+        weights.write_change(options.change, before_training, trained_state(network))
     save(checkpoint, network, optimiser, step, elapsed())
 
 
@@ -186,9 +210,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tokenizer", type=Path, default=HERE.parent / "lacuna-135m/tokenizer.json")
     parser.add_argument("--steps", type=int, default=1_000_000_000, help="end after so many steps")
     parser.add_argument("--minutes", type=float, default=1e9, help="end after so many minutes, resumed ones counted; the rate falls with whichever is nearer")
-    parser.add_argument("--length", type=int, default=256, help="tokens of a canvas")
-    parser.add_argument("--batch", type=int, default=16, help="canvases a step")
-    parser.add_argument("--micro", type=int, default=8, help="canvases a pass; a divisor of the batch")
+    parser.add_argument("--length", type=int, nargs="+", default=[256], help="tokens of a canvas; several: pass by pass in turn")
+    parser.add_argument("--pass-tokens", type=int, default=2048, help="tokens a pass, of all its canvases")
+    parser.add_argument("--passes", type=int, default=1, help="passes a step")
     parser.add_argument("--rate", type=float, default=2e-4, help="highest learning rate")
     parser.add_argument("--warm-up", type=int, default=20, help="steps until it is reached")
     parser.add_argument("--schedule", choices=["linear", "cosine"], default="linear", help="how it falls to zero")
@@ -196,9 +220,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lora", type=int, default=0, metavar="RANK", help="learn a low-rank change of this rank; 0: all weights")
     parser.add_argument("--adapter", type=Path, help="go on from one that export.py wrote; --lora names its rank")
     parser.add_argument("--embeddings", action="store_true", help="train the whole embedding, not only the special tokens' rows")
-    parser.add_argument("--recipe", default="{}", help='shares of holes.Recipe as JSON, such as {"elastic": 0.3}')
+    parser.add_argument("--recipe", default="{}", help='shares of holes.Recipe as JSON, such as {"asked": 0.3}')
+    parser.add_argument("--mix", default="{}", help='weights of domains as JSON, such as {"python": 0.3}')
     parser.add_argument("--workers", type=int, default=0, help="processes that make canvases; 0: this one")
     parser.add_argument("--save-minutes", type=float, default=3)
+    parser.add_argument("--change", type=Path, help="at the end, write what was learnt here in a fifth of the size")
     parser.add_argument("--log-every", type=int, default=5, help="steps")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--compile", action="store_true", help="on a CPU too: two minutes at the start, a tenth faster from then on")
@@ -226,7 +252,7 @@ def rehearse(options: argparse.Namespace) -> None:
         index[domain] = [start, len(ids)]
     np.array(ids, np.uint16).tofile(options.data / "tokens.bin")
     (options.data / "index.json").write_text(json.dumps(index))
-    options.steps, options.length, options.batch, options.micro, options.lora = 30, 128, 8, 8, options.lora or 16
+    options.steps, options.length, options.pass_tokens, options.lora = 30, [128], 1024, options.lora or 16
     options.rate, options.warm_up = 1e-3, 3
 
 

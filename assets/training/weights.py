@@ -6,7 +6,9 @@ pairs (i, i + half). `pair` and `unpair` are those two permutations.
 
 from __future__ import annotations
 
+import io
 import zipfile
+import zlib
 from pathlib import Path
 
 import gguf
@@ -97,3 +99,23 @@ def put(network: Network, state: dict[str, Tensor]) -> None:
     unknown = network.load_state_dict(state, strict=False).unexpected_keys
     if unknown:
         raise ValueError(f"{unknown[0]} and {len(unknown) - 1} more are not in this network: was it another --lora rank?")
+
+
+def write_change(path: Path, before: dict[str, Tensor], after: dict[str, Tensor]) -> None:
+    """What training changed, in seven bits a weight with a scale a row: for a narrow line."""
+    change = {}
+    for name, tensor in after.items():
+        difference = tensor.cpu().float() - before[name].float()
+        scale = difference.abs().amax(-1, keepdim=True).clamp_min(1e-12) / 63
+        change[name] = ((difference / scale).round().to(torch.int8), scale) if difference.ndim > 1 else difference
+    buffer = io.BytesIO()
+    torch.save(change, buffer)
+    # Nothing repeats in it: short codes for frequent values are all that there is to gain.
+    squeeze = zlib.compressobj(1, strategy=zlib.Z_HUFFMAN_ONLY)
+    path.write_bytes(squeeze.compress(buffer.getbuffer()) + squeeze.flush())
+
+
+def read_change(path: Path) -> dict[str, Tensor]:
+    """What `write_change` wrote, to be added to what the run began from."""
+    change = torch.load(io.BytesIO(zlib.decompress(path.read_bytes())), weights_only=True)
+    return {name: value if isinstance(value, Tensor) else value[0].float() * value[1] for name, value in change.items()}

@@ -63,7 +63,7 @@ pub struct Descriptor {
     pub expand: Option<u32>,
     /// A token that stands for nothing: its position goes (DreamOn).
     pub delete: Option<u32>,
-    /// Whether one pass over some masks tells how long a hole is, by those two tokens (`diffusion/length/told.rs`).
+    /// Whether one pass over some expand tokens tells how long a hole is, by those two (`diffusion/length/told.rs`).
     pub tells_lengths: bool,
 }
 

@@ -1,9 +1,10 @@
 //! The length of a hole as a model tells it by its control tokens, in one pass.
 //!
-//! Some models are taught that of `k` masks for `n` tokens the last ones say "delete me" (`n < k`) or "make two of me"
-//! (`n > k`): DreamOn's transform (2602.01326) with nothing left to chance, as `assets/training/holes.py` makes it. Mask `i`
-//! then says delete with the probability `P(n <= i)` and expand with `P(n >= 2k - i)`, so that `k` masks tell the
-//! distribution from 0 to `2k - 1`, and how much of it lies beyond. Unit: tokens.
+//! Some models are taught that of `k` positions for `n` tokens the last ones say "here is nothing" (delete, `n < k`) or
+//! "here are two or more" (expand, `n > k`): DreamOn's transform (2602.01326) with nothing left to chance, as
+//! `assets/training/holes.py` makes it. What stands at the positions is the expand token, so that a mask always stands for
+//! one token. Position `i` then says delete with the probability `P(n <= i)` and expand with `P(n >= 2k - i)`, so that `k`
+//! of them tell the distribution from 0 to `2k - 1`, and how much of it lies beyond. Unit: tokens.
 
 use std::ops::RangeInclusive;
 
@@ -19,7 +20,7 @@ pub struct Told {
 }
 
 impl Told {
-    /// From the probabilities of delete and of expand at each mask of a hole, in order.
+    /// From the probabilities of delete and of expand at each position of a hole, in order.
     ///
     /// Both are distribution functions only up to the network's mistakes: what would fall is held level, half by what came
     /// before and half by what comes after.
@@ -50,7 +51,9 @@ impl Told {
         let (least, most) = (*range.start(), *range.end());
         let weight = |length: usize| {
             let told = self.of.get(length).copied().unwrap_or(0.0);
-            let beyond = if length == most { self.beyond } else { 0.0 };
+            // What lies above it counts for its longest.
+            let above = || self.beyond + self.of.iter().skip(most + 1).sum::<f64>();
+            let beyond = if length == most { above() } else { 0.0 };
             // What lies below the range counts for its least length.
             let below: f64 = if length == least { self.of.iter().take(least).sum() } else { 0.0 };
             let known = if prior.spread.is_finite() { prior.log(length.max(1)).exp() } else { 1.0 };
@@ -75,7 +78,7 @@ mod tests {
     use super::Told;
     use crate::diffusion::length::Prior;
 
-    /// What a perfect model says at each of so many masks, of lengths with these probabilities.
+    /// What a perfect model says at each of so many positions, of lengths with these probabilities.
     fn says(of: &[f64], masks: usize) -> (Vec<f64>, Vec<f64>) {
         let sum = |lengths: &mut dyn Iterator<Item = usize>| lengths.filter_map(|n| of.get(n)).sum();
         let delete = (0..masks).map(|i| sum(&mut (0..=i))).collect();

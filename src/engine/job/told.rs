@@ -1,18 +1,18 @@
-//! How long is each hole? Models that were taught to say it are asked once, all holes together; a hole that is longer than
-//! could be told is asked about again with more masks. Lengths about the middle of what was told are then tried.
+//! How long is each hole? Models that were taught to say it are asked once, all holes together, by tokens that stand for
+//! text of any length; a hole that is longer than could be told is asked about again with more of them. Lengths about the
+//! middle of what was told are then tried.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
-use super::{Cancelled, Job, Stage};
-use crate::diffusion::canvas::Canvas;
+use super::{Cancelled, Job, Picture, Stage};
 use crate::diffusion::length::told::Told;
 use crate::diffusion::propose::Row;
 use crate::diffusion::{DenoiseError, Denoiser, Logits, row_of};
 use crate::model::Model;
 
-/// Masks of the first question, and how many times as many the next ones have: 8 tell of up to 15 tokens, 32 of up to 63.
-const MASKS: usize = 8;
-const LONGER: usize = 4;
+/// Positions a hole has in the first question, and in the second: 8 tell of up to 15 tokens, 32 of up to 63. No others: these
+/// are the ones that the trainer asks with (`ASKED` in `assets/training/holes.py`).
+const POSITIONS: [usize; 2] = [8, 32];
 /// A hole that is likelier than this to be longer than could be told is asked about again.
 const BEYOND: f64 = 0.25;
 /// Where in the distribution the lengths lie that are tried, if more than one is.
@@ -22,8 +22,8 @@ const TRIED: [f64; 3] = [0.2, 0.5, 0.8];
 pub(super) struct Question {
     /// The lengths that each may have.
     ranges: Vec<RangeInclusive<usize>>,
-    /// How many masks each stands at.
-    masks: Vec<usize>,
+    /// How many positions each has.
+    positions: Vec<usize>,
     asked: usize,
 }
 
@@ -41,11 +41,15 @@ impl Job {
         ranges: Vec<RangeInclusive<usize>>,
         model: &Model,
     ) -> Result<Stage, DenoiseError> {
-        let masks: Vec<usize> = ranges.iter().map(|range| MASKS.clamp(*range.start(), *range.end())).collect();
         if ranges.iter().all(|range| range.start() == range.end()) {
-            return self.begin_masked(&masks, model);
+            let lengths: Vec<usize> = ranges.iter().map(|range| *range.start()).collect();
+            return self.begin_masked(&lengths, model);
         }
-        Ok(Stage::Hearing(Question { ranges, masks, asked: 0 }))
+        let fixed = |range: &RangeInclusive<usize>| range.start() == range.end();
+        let of = |range: &RangeInclusive<usize>| if fixed(range) { *range.start() } else { POSITIONS[0] };
+        let positions: Vec<usize> = ranges.iter().map(of).collect();
+        self.picture = Picture::new(self.masked_canvas(model, &positions)?);
+        Ok(Stage::Hearing(Question { ranges, positions, asked: 0 }))
     }
 
     /// Makes the pass and takes what was told.
@@ -55,20 +59,34 @@ impl Job {
         model: &mut Model,
         cancelled: Cancelled<'_>,
     ) -> Result<Stage, DenoiseError> {
-        let canvas = self.masked_canvas(model, &question.masks)?;
+        let canvas = self.masked_canvas(model, &question.positions)?;
         let holes = 0..question.ranges.len();
-        let rows: Vec<usize> =
-            holes.clone().flat_map(|hole| canvas.hole_range(hole)).map(|at| row_of(at, model.shift())).collect();
-        let logits = model.logits(&model.noise().pass(1.0, canvas.ids(), &rows), cancelled)?;
+        let open = |hole: usize| question.ranges[hole].start() != question.ranges[hole].end();
+        let own = |hole: usize| self.prompt.own_range(&canvas, hole);
+        let asked: Vec<usize> = holes.clone().filter(|hole| open(*hole)).flat_map(own).collect();
+        let mut ids = canvas.ids().to_vec();
+        if let Some(expand) = model.vocabulary().controls().expand {
+            for &position in &asked {
+                ids[position] = expand;
+            }
+        }
+        let rows: Vec<usize> = asked.iter().map(|position| row_of(*position, model.shift())).collect();
+        let logits = model.logits(&model.noise().pass(1.0, &ids, &rows), cancelled)?;
+        let told: Vec<Told> = holes.clone().map(|hole| told(&logits, own(hole), model)).collect();
         self.passes += 1;
         question.asked += 1;
-        let told: Vec<Told> = holes.clone().map(|hole| told(&logits, &canvas, hole, model)).collect();
         let mut again = false;
         for (hole, told) in told.iter().enumerate() {
-            let (masks, most) = (question.masks[hole], *question.ranges[hole].end());
-            if question.asked == 1 && told.beyond() > BEYOND && most >= 2 * masks {
-                question.masks[hole] = (masks * LONGER).min(most);
-                again = true;
+            let beyond = told.beyond() > BEYOND && *question.ranges[hole].end() >= 2 * POSITIONS[0];
+            let is_open = question.ranges[hole].start() != question.ranges[hole].end();
+            if question.asked == 1 && is_open && beyond {
+                // As far as the context has room: of the others the first answer counts.
+                let before = std::mem::replace(&mut question.positions[hole], POSITIONS[1]);
+                if self.masked_canvas(model, &question.positions).is_ok() {
+                    again = true;
+                } else {
+                    question.positions[hole] = before;
+                }
             }
         }
         if again {
@@ -87,13 +105,13 @@ impl Job {
     }
 }
 
-/// What a pass told of one hole.
-fn told(logits: &Logits, canvas: &Canvas, hole: usize, model: &Model) -> Told {
+/// What a pass told of the hole whose own positions these are.
+fn told(logits: &Logits, positions: Range<usize>, model: &Model) -> Told {
     let (vocabulary, shift) = (model.vocabulary(), model.shift());
     let controls = vocabulary.controls();
     let mut row = Row::default();
     let (mut delete, mut expand) = (Vec::new(), Vec::new());
-    for position in canvas.hole_range(hole) {
+    for position in positions {
         let Some(raw) = logits.row(row_of(position, shift)) else { continue };
         row.load(raw, vocabulary, None);
         for control in [controls.delete, controls.expand].into_iter().flatten() {
