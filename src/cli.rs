@@ -202,9 +202,17 @@ impl Common {
         self.model.as_deref().unwrap_or(catalog::DEFAULT_MODEL)
     }
 
-    /// The same with another model.
+    /// The same with another model. What was said of the first one's files is not true of it.
     pub(crate) fn with_model(&self, name: &str) -> Self {
-        Self { model: Some(name.to_owned()), ..self.clone() }
+        Self {
+            model: Some(name.to_owned()),
+            mask_id: None,
+            shift: None,
+            attention: None,
+            family: None,
+            tokenizer: None,
+            ..self.clone()
+        }
     }
 
     /// The model asked for, where one was.
@@ -228,7 +236,7 @@ impl Common {
     /// Finds and loads the model, with what is known of the lengths of its holes.
     pub(crate) fn load_brain(&self, precision: Precision) -> anyhow::Result<(Found, Brain)> {
         let (found, model) = self.find_and_load(precision)?;
-        let brain = Brain::new(model)?.with_lengths_of(&found.path);
+        let brain = Brain::new(model)?.with_lengths_of(&found.path).tuned_on_chat(found.is_chat());
         Ok((found, brain))
     }
 

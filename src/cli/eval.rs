@@ -38,7 +38,7 @@ pub(crate) struct EvalArgs {
           default_value = "known,auto,4,8,16,32")]
     lengths: Vec<LengthRule>,
     /// Fill nothing: only how likely what stood in the holes is
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["stories", "code"])]
     no_fills: bool,
     /// Stories of five sentences cut out of the same text, two of them to be filled in: ROUGE
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -5,7 +5,7 @@
 //! there. From what the passes said away from the true length follows CAL's curve: how confident the model is in a hole of
 //! that length *as such*. Then every rule of a small family is tried on paper, since all it could ask is known: the one
 //! after which the fills are most like the text is taken, if a rule chosen so on one half of the holes is better on the
-//! other than the rule before. Unit: tokens. Cost: for each hole and length one pass, one run and four passes more.
+//! other than the rule before. Unit: tokens. Cost: for each hole and length two passes, one run and four passes more.
 
 use super::brain::Brain;
 use super::eval::text::similarity;
@@ -39,7 +39,10 @@ pub struct Calibration {
 #[derive(Debug, Clone, Copy)]
 struct Tried {
     length: usize,
+    /// With the text after the hole masked too, as rules that listen to it ask.
     signs: Signs,
+    /// The confidence as rules ask that listen to nothing else: with the text after the hole in sight.
+    alone: f64,
     judged: Judged,
     similarity: f64,
 }
@@ -91,16 +94,19 @@ impl Brain {
         let request = Request { job: JobId(0), verb: Verb::Fill, parts, options: options.clone() };
         let mut measured = || -> Result<_, crate::diffusion::DenoiseError> {
             let mut job = self.job(&request)?;
-            let canvas = job.masked_canvas(&self.model, &[length])?;
-            let all = Evidence { seam: 1.0, ..Evidence::default() };
-            let signs = job.signs(&canvas, 0, all, &mut self.model, &|| false)?;
+            let canvas = job.limited_canvas(&self.model, &[length])?;
+            let mut asked = |seam| {
+                let evidence = Evidence { seam, ..Evidence::default() };
+                job.signs(&canvas, 0, evidence, &mut self.model, &|| false)
+            };
+            let (signs, alone) = (asked(1.0)?, asked(0.0)?.phi);
             while self.advance(&mut job, &|| false)? != Turn::Done {}
             let judged = job.judged(0, &mut self.model)?;
-            Ok((signs, judged, job.frame(&self.model, false)))
+            Ok((signs, alone, judged, job.frame(&self.model, false)))
         };
-        let (signs, judged, frame) = measured().map_err(|error| error.to_string())?;
+        let (signs, alone, judged, frame) = measured().map_err(|error| error.to_string())?;
         let text: String = frame.holes.iter().map(HoleFrame::text).collect();
-        Ok(Tried { length, signs, judged, similarity: similarity(text.trim(), hole.trim()) })
+        Ok(Tried { length, signs, alone, judged, similarity: similarity(text.trim(), hole.trim()) })
     }
 
     /// Keeps how the lengths of the model at a path are searched, for the next time it is loaded; says where.
@@ -127,33 +133,46 @@ pub fn constants(model: &str, lengths: Lengths) -> serde_json::Value {
 
 /// The rule to take from here on, `before` being the one so far.
 fn chosen(stretches: &[Stretch], before: Lengths) -> Calibration {
-    let bias = curve(stretches);
+    let curves =
+        Curves { beside_seam: curve(stretches, |tried| tried.signs.phi), alone: curve(stretches, |tried| tried.alone) };
     let all: Vec<&Stretch> = stretches.iter().collect();
     let half = |odd: usize| stretches.iter().skip(odd).step_by(2).collect::<Vec<_>>();
     let halves = [half(0), half(1)];
     let crossed = |odd: usize| {
-        let rule = best(&halves[odd], bias, before);
+        let rule = best(&halves[odd], &curves, before);
         halves[1 - odd].iter().map(|stretch| stretch.with(&rule)).sum::<f64>()
     };
     let before_it = mean(&all, &before);
     let after = (crossed(0) + crossed(1)) / stretches.len().max(1) as f64;
-    let lengths = if after > before_it { best(&all, bias, before) } else { before };
+    let lengths = if after > before_it { best(&all, &curves, before) } else { before };
     let known = stretches.iter().map(Stretch::with_known_length).sum::<f64>() / stretches.len().max(1) as f64;
     Calibration { lengths, holes: stretches.len(), before: before_it, after: after.max(before_it), known }
 }
 
+/// CAL's curve for each way of asking.
+struct Curves {
+    beside_seam: LengthBias,
+    alone: LengthBias,
+}
+
+impl Curves {
+    fn of(&self, evidence: Evidence) -> LengthBias {
+        if evidence.seam > 0.0 { self.beside_seam } else { self.alone }
+    }
+}
+
 /// CAL's curve: what the passes said of lengths that are not the true one.
-fn curve(stretches: &[Stretch]) -> LengthBias {
+fn curve(stretches: &[Stretch], phi: impl Fn(&Tried) -> f64) -> LengthBias {
     let away = |stretch: &Stretch| {
         let far = |tried: &&Tried| tried.length.abs_diff(stretch.length) > (stretch.length / 4).clamp(1, 4);
-        stretch.tried.iter().filter(far).map(|tried| (tried.length, tried.signs.phi)).collect::<Vec<_>>()
+        stretch.tried.iter().filter(far).map(|tried| (tried.length, phi(tried))).collect::<Vec<_>>()
     };
     fit(&stretches.iter().flat_map(away).collect::<Vec<_>>())
 }
 
 /// The rules that are tried: the one before with and without the fitted curve, and then all the others.
-fn rules(bias: LengthBias, before: Lengths) -> Vec<Lengths> {
-    let mut rules = vec![before, Lengths { bias, ..before }];
+fn rules(curves: &Curves, before: Lengths) -> Vec<Lengths> {
+    let mut rules = vec![before, Lengths { bias: curves.of(before.evidence), ..before }];
     for longest in [8, 16, 32] {
         for confidence in [0.0, 0.5, 1.0] {
             for seam in [0.0, 0.15, 0.45, 1.0] {
@@ -164,7 +183,7 @@ fn rules(bias: LengthBias, before: Lengths) -> Vec<Lengths> {
                 let refinements = if confidence > 0.0 && seam == 0.0 { REFINEMENTS } else { 0 };
                 let rule = |trials, fluency| {
                     let evidence = Evidence { confidence, seam, fluency, refinements };
-                    Lengths { bias, evidence, trials, longest }
+                    Lengths { bias: curves.of(evidence), evidence, trials, longest }
                 };
                 rules.push(rule(false, 0.0));
                 rules.extend([0.5, 1.0, 2.0].map(|fluency| rule(true, fluency)));
@@ -175,9 +194,9 @@ fn rules(bias: LengthBias, before: Lengths) -> Vec<Lengths> {
 }
 
 /// The first of the best.
-fn best(stretches: &[&Stretch], bias: LengthBias, before: Lengths) -> Lengths {
+fn best(stretches: &[&Stretch], curves: &Curves, before: Lengths) -> Lengths {
     let mut best = (f64::NEG_INFINITY, before);
-    for rule in rules(bias, before) {
+    for rule in rules(curves, before) {
         let similarity = mean(stretches, &rule);
         if similarity > best.0 {
             best = (similarity, rule);
@@ -205,7 +224,10 @@ impl Stretch {
         let mut search =
             LengthSearch::new(&[1..=rule.longest.min(LONGEST)], rule.bias).with_priors(&[Prior::NONE], evidence);
         while let Some(candidate) = search.next_candidate() {
-            search.report(self.at(candidate.lengths[0]).map(|tried| tried.signs).unwrap_or_default());
+            let said = |tried: &Tried| {
+                if evidence.seam > 0.0 { tried.signs } else { Signs { phi: tried.alone, seam: 0.0 } }
+            };
+            search.report(self.at(candidate.lengths[0]).map(said).unwrap_or_default());
         }
         let plans = if rule.trials { search.plans() } else { vec![search.best()] };
         let tried = plans.iter().filter_map(|plan| self.at(plan[0]));
@@ -227,6 +249,7 @@ mod tests {
         let tried = |length: usize, truth: usize| Tried {
             length,
             signs: says(length, truth),
+            alone: says(length, truth).phi,
             judged: Judged { seam: 0.0, fluency: 0.0 },
             similarity: if length == truth { 1.0 } else { 0.0 },
         };

@@ -28,6 +28,8 @@ use text::similarity;
 
 /// Bytes of text kept on each side of a hole, at most.
 const CONTEXT: usize = 1200;
+/// So many places in a row that were no good, and no more holes are sought in a kind of text.
+const TRIES: usize = 50;
 /// The same where a comparison needs no more than the neighbourhood, and many runs are made.
 pub const NEIGHBOURHOOD: usize = 320;
 /// A line that holds only this separates documents in one file.
@@ -139,17 +141,26 @@ pub fn samples(
     domains.dedup();
     let mut found = Vec::with_capacity(count);
     // Each try draws a document, a place and a length; places that fall between words are tried again elsewhere.
+    let mut in_vain = 0;
     for attempt in 0..count * 50 {
-        if found.len() == count {
+        if found.len() == count || domains.is_empty() {
             break;
         }
         let uniform = |step| draws.uniform(DrawKey { purpose: Purpose::Token, step, position: attempt, index: 0 });
-        let domain = domains[found.len() % domains.len().max(1)];
+        let turn = found.len() % domains.len();
+        let domain = domains[turn];
         let of_domain: Vec<&String> =
             documents.iter().filter(|(name, _)| name == domain).map(|(_, text)| text).collect();
         let text = of_domain[(uniform(0) * of_domain.len() as f64) as usize];
         let length = (uniform(1) * (longest as f64 + 1.0).ln()).exp() as usize;
-        found.extend(cut(domain, text, tokenizer, length.clamp(1, longest), uniform(2))?);
+        let sample = cut(domain, text, tokenizer, length.clamp(1, longest), uniform(2))?;
+        in_vain = if sample.is_some() { 0 } else { in_vain + 1 };
+        if in_vain == TRIES {
+            // A text too short, or without blanks: the others still have room.
+            domains.remove(turn);
+            in_vain = 0;
+        }
+        found.extend(sample);
     }
     if found.len() < count {
         return Err(format!("only {} holes could be cut out of the text; give more of it", found.len()));
@@ -183,7 +194,8 @@ fn cut(domain: &str, text: &str, tokenizer: &Tokenizer, length: usize, place: f6
         before: text[floor(start.saturating_sub(CONTEXT))..start].to_owned(),
         hole: text[start..end].to_owned(),
         after: text[end..floor(end + CONTEXT)].to_owned(),
-        tokens: length,
+        // The break that the text was cut at was encoded with it, as a token of its own where it ends a line.
+        tokens: length - usize::from(tokenizer.bytes(ids[0]) == b"\n"),
     }))
 }
 

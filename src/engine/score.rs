@@ -68,11 +68,7 @@ impl Judge {
         }
         let tokenizer = model.tokenizer().map_err(|error| error.to_string())?;
         let ids = tokenizer.encode(text).map_err(|error| error.to_string())?;
-        let mut starts = vec![0];
-        starts.extend(ids.iter().scan(0, |at, id| {
-            *at += tokenizer.bytes(*id).len();
-            Some(*at)
-        }));
+        let starts: Vec<usize> = std::iter::once(0).chain(tokenizer.ends(text, &ids)).collect();
         let whole = Canvas::builder(model.vocabulary().mask()).hole_from(ids.iter().map(|id| Cell::Original(*id)));
         let inside = |word: &Range<usize>| starts[word.start] < bytes.end && bytes.start < starts[word.end];
         let words: Vec<Range<usize>> = words::of_holes(&whole.build(), model).into_iter().filter(inside).collect();

@@ -179,19 +179,33 @@ impl Tokenizer {
             return encode(&text[..end.min(text.len())]);
         }
         let mut ids = encode(text)?;
-        let added = usize::from(begins && self.adds_space && !text.starts_with(' '));
-        let ends = ids.iter().scan(0, |at, id| {
-            *at += self.bytes(*id).len();
-            Some(*at)
-        });
-        let last = ends.take_while(|at| *at <= end + added).enumerate().last();
+        let ends = self.ends_after(usize::from(begins && self.adds_space_to(text)), &ids);
+        let last = ends.take_while(|at| *at <= end).enumerate().last();
         match last {
-            Some((index, at)) if at == end + added => {
+            Some((index, at)) if at == end => {
                 ids.truncate(index + 1);
                 Ok(ids)
             }
             _ => encode(&text[..end]),
         }
+    }
+
+    /// Where in a text each of the tokens ends that [`Tokenizer::encode`] made of it, in bytes: the blank that some
+    /// tokenizers put in front of it is none of its bytes.
+    pub fn ends(&self, text: &str, ids: &[u32]) -> Vec<usize> {
+        self.ends_after(usize::from(self.adds_space_to(text)), ids).map(|end| end.min(text.len())).collect()
+    }
+
+    fn adds_space_to(&self, text: &str) -> bool {
+        self.adds_space && !text.starts_with(' ')
+    }
+
+    /// Where tokens end in a text of which so many bytes were put in front.
+    fn ends_after(&self, added: usize, ids: &[u32]) -> impl Iterator<Item = usize> {
+        ids.iter().scan(0, move |at, id| {
+            *at += self.bytes(*id).len();
+            Some(at.saturating_sub(added))
+        })
     }
 
     fn joined(&self, ids: &[u32]) -> Vec<u8> {

@@ -64,7 +64,10 @@ impl<D: Draw + Clone> Run<D> {
         let passes = self.clock.passes;
         match self.sampler.search {
             Search::Probe(divergence) => self.probe(denoiser, &logits, divergence, cancelled)?,
-            Search::Verify(depth) if fresh => self.draft(denoiser, &logits, depth, cancelled)?,
+            // With guidance a draft would have to be computed twice, and nothing would be saved.
+            Search::Verify(depth) if fresh && self.sampler.guidance == 0.0 => {
+                self.draft(denoiser, &logits, depth, cancelled)?;
+            }
             Search::Lookahead(n) | Search::Information(n) => {
                 let report = self.look_ahead(denoiser, &logits, n, cancelled)?;
                 self.clock.passes -= usize::from(!fresh);
@@ -99,19 +102,33 @@ impl<D: Draw + Clone> Run<D> {
         cancelled: Cancelled<'_>,
     ) -> Result<Logits, DenoiseError> {
         let conditional = denoiser.logits(&self.pass(rows), cancelled)?;
+        if self.sampler.guidance != 0.0 {
+            self.refreshed = None;
+        }
+        let canvas = self.canvas.clone();
+        self.lead_away(&canvas, conditional, denoiser, cancelled)
+    }
+
+    /// Guidance: logits of a canvas, led away from those without the text around its holes; the same without guidance.
+    fn lead_away(
+        &mut self,
+        canvas: &Canvas,
+        conditional: Logits,
+        denoiser: &mut dyn Denoiser,
+        cancelled: Cancelled<'_>,
+    ) -> Result<Logits, DenoiseError> {
         if self.sampler.guidance == 0.0 {
             return Ok(conditional);
         }
-        let ids = without_context(&self.canvas);
+        let ids = without_context(canvas);
         // The network remembers one canvas, not two: with guidance every pass is whole.
-        let pass = Pass { time: self.time(), ..Pass::new(&ids, rows) };
+        let pass = Pass { time: self.time(), ..Pass::new(&ids, conditional.rows()) };
         let unconditional = denoiser.logits(&pass, cancelled)?;
         self.clock.passes += 1;
-        self.refreshed = None;
         conditional.guided(&unconditional, self.sampler.guidance)
     }
 
-    /// The logits of another canvas than the run's own, counted.
+    /// The logits of another canvas than the run's own, counted, with guidance if the sampler has it.
     fn try_canvas(
         &mut self,
         denoiser: &mut dyn Denoiser,
@@ -124,7 +141,8 @@ impl<D: Draw + Clone> Run<D> {
         }
         let pass = Pass { time: self.time(), refresh: self.refresh_of_trial(&rows), ..Pass::new(canvas.ids(), &rows) };
         self.clock.passes += 1;
-        denoiser.logits(&pass, cancelled)
+        let conditional = denoiser.logits(&pass, cancelled)?;
+        self.lead_away(canvas, conditional, denoiser, cancelled)
     }
 
     /// A canvas that is tried differs from the one before in a few tokens, which a denoiser with a memory computes anyhow:

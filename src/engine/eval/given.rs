@@ -13,7 +13,6 @@ use crate::diffusion::length::SEAM;
 use crate::diffusion::score::log_probability;
 use crate::diffusion::{Denoiser, TokenId, row_of};
 use crate::engine::brain::Brain;
-use crate::model::Tokenizer;
 
 /// Tokens of the text on each side that are seen.
 const AROUND: usize = 96;
@@ -41,8 +40,9 @@ impl Window {
     /// The stretch between two texts, with at most [`AROUND`] tokens on each side and the token that begins a text.
     fn new(brain: &Brain, before: &str, middle: &str, after: &str) -> Result<Self, String> {
         let tokenizer = brain.model.tokenizer().map_err(|error| error.to_string())?;
-        let ids = tokenizer.encode(&format!("{before}{middle}{after}")).map_err(|error| error.to_string())?;
-        let (start, end) = tokens_between(tokenizer, &ids, before.len(), before.len() + middle.len());
+        let text = format!("{before}{middle}{after}");
+        let ids = tokenizer.encode(&text).map_err(|error| error.to_string())?;
+        let (start, end) = tokens_between(&tokenizer.ends(&text, &ids), before.len(), before.len() + middle.len());
         let from = start.saturating_sub(AROUND);
         let first = brain.model.descriptor.bos.filter(|_| brain.model.shift() == 1 && from == 0);
         let shift = first.iter().count();
@@ -51,16 +51,11 @@ impl Window {
     }
 }
 
-/// The tokens that have a byte between two places of their text.
-fn tokens_between(tokenizer: &Tokenizer, ids: &[TokenId], start: usize, end: usize) -> (usize, usize) {
-    let ends = ids.iter().scan(0, |at, id| {
-        *at += tokenizer.bytes(*id).len();
-        Some(*at)
-    });
-    let ends: Vec<usize> = ends.collect();
+/// Of tokens that end at these places, those that have a byte between two places.
+fn tokens_between(ends: &[usize], start: usize, end: usize) -> (usize, usize) {
     let first = ends.partition_point(|&token_end| token_end <= start);
     let last = ends.partition_point(|&token_end| token_end < end);
-    (first, (last + 1).min(ids.len()).max(first))
+    (first, (last + 1).min(ends.len()).max(first))
 }
 
 impl Brain {
@@ -69,12 +64,16 @@ impl Brain {
         self.model.continuous().is_none()
     }
 
-    /// How many tokens what stood in a hole is to this model.
+    /// How many tokens what stood in a hole is to this model. A blank right before it counts where it is a token of its own
+    /// (before digits, in the default model): what is put in begins with it.
     ///
     /// # Errors
     /// One sentence when the tokenizer fails.
     pub fn tokens_of(&self, sample: &Sample) -> Result<usize, String> {
-        Ok(Window::new(self, &sample.before, &sample.hole, &sample.after)?.inside.len().max(1))
+        let (before, blank) = sample.before.split_at(sample.before.trim_end_matches(' ').len());
+        let hole = format!("{}{}", &blank[blank.len().saturating_sub(1)..], sample.hole);
+        let before = format!("{before}{}", &blank[..blank.len().saturating_sub(1)]);
+        Ok(Window::new(self, &before, &hole, &sample.after)?.inside.len().max(1))
     }
 
     /// How likely what stood in a hole is, in at most [`PASSES`] passes.

@@ -28,13 +28,14 @@ impl Job {
         let holes = 0..self.prompt.holes.len();
         let ranges = holes.clone().map(|hole| self.lengths_of(hole)).collect::<Result<Vec<_>, _>>()?;
         let search = LengthSearch::new(&ranges, self.lengths.bias);
+        let controls = model.vocabulary().controls();
+        if model.descriptor.tells_lengths && controls.delete.is_some() && controls.expand.is_some() {
+            let searched = ranges.iter().map(|range| (*range.start()).max(1)..=(*range.end()).max(1)).collect();
+            return self.ask_lengths(searched, model);
+        }
         if self.finds_lengths(model) {
             // From where a search would begin, the model says itself what is too many or too few.
             return self.begin_masked(&search.best(), model);
-        }
-        if model.descriptor.tells_lengths && model.vocabulary().controls().delete.is_some() {
-            let searched = ranges.iter().map(|range| (*range.start()).max(1)..=(*range.end()).max(1)).collect();
-            return self.ask_lengths(searched, model);
         }
         let priors: Vec<_> = holes.map(|hole| self.prior(hole)).collect();
         let search = search.with_priors(&priors, self.lengths.evidence);
@@ -116,7 +117,6 @@ impl Job {
         cancelled: Cancelled<'_>,
     ) -> Result<Stage, DenoiseError> {
         let Some(candidate) = search.next_candidate() else { return self.settle(search, model) };
-        let mut canvas = self.masked_canvas(model, &candidate.lengths)?;
         let hole = &self.prompt.holes[candidate.hole];
         let length = candidate.lengths[candidate.hole];
         let standing = (&hole.left.standing[..], &hole.right.standing[..]);
@@ -124,10 +124,21 @@ impl Job {
             search.report(Signs { phi: 0.0, seam: f64::NEG_INFINITY });
             return self.settle(search, model);
         }
-        self.limits.apply(&mut canvas).map_err(impossible)?;
+        let canvas = self.limited_canvas(model, &candidate.lengths)?;
         let signs = self.signs(&canvas, candidate.hole, self.lengths.evidence, model, cancelled)?;
         search.report(signs);
         self.settle(search, model)
+    }
+
+    /// A masked canvas, and what may stand where in it.
+    pub(in crate::engine) fn limited_canvas(
+        &mut self,
+        model: &Model,
+        lengths: &[usize],
+    ) -> Result<Canvas, DenoiseError> {
+        let mut canvas = self.masked_canvas(model, lengths)?;
+        self.limits.apply(&mut canvas).map_err(impossible)?;
+        Ok(canvas)
     }
 
     /// What a pass says of one hole of a masked canvas. Only what counts is asked, and no pass is made for nothing; what
