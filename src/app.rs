@@ -23,6 +23,7 @@ pub mod help;
 pub mod highlight;
 pub mod hints;
 pub mod infill;
+pub mod input;
 pub mod inspect;
 pub(crate) mod jumps;
 pub mod key;
@@ -48,6 +49,7 @@ pub(crate) mod split;
 pub mod status;
 pub mod steering;
 pub mod tour;
+pub(crate) mod typed;
 pub mod view;
 
 #[cfg(test)]
@@ -114,6 +116,7 @@ pub struct App {
     inquiry: inspect::Inquiry,
     notice: Option<Notice>,
     find: Find,
+    typed: typed::Typed,
     files: files::Files,
     jumps: jumps::Jumps,
     highlights: Highlights,
@@ -131,8 +134,10 @@ pub struct App {
 struct Outbox {
     now: Duration,
     effects: Vec<Effect>,
-    /// What the user wants done once the document is saved.
-    after_save: Option<panel::Then>,
+    /// What the user wants done once this document is saved.
+    after_save: Option<(u64, panel::Then)>,
+    /// Documents whose save is not answered yet, and whether they are to be saved once more then.
+    saving: Vec<(u64, bool)>,
 }
 
 /// What is said of a key that would edit while the run has the keys.
@@ -159,6 +164,7 @@ impl App {
             inquiry: inspect::Inquiry::default(),
             notice: None,
             find: Find::default(),
+            typed: typed::Typed::default(),
             files: files::Files::default(),
             jumps: jumps::Jumps::default(),
             highlights: Highlights::default(),
@@ -185,6 +191,7 @@ impl App {
             self.view.left = left;
         }
         self.keep_recovery();
+        self.ask_about_found();
         self.ask_for_highlights();
         self.ask_for_heat();
         std::mem::take(&mut self.outbox.effects)
@@ -199,7 +206,8 @@ impl App {
             Message::Engine(event) => self.take_event(event),
             Message::Opened(opened) => commands::file::opened(self, opened),
             Message::Saved { document, result } => commands::file::saved(self, document, result),
-            Message::ShowDocument(place) => self.show_document(place),
+            Message::OpenedBehind(opened) => commands::file::opened_behind(self, opened),
+            Message::ShowDocument(place, at) => commands::file::show(self, place, at),
             Message::Clipboard(text) => commands::edit::pasted(self, text),
             Message::Highlighted(answer) => {
                 let other = self.split.as_mut().map(|split| &mut split.highlights);
@@ -212,12 +220,15 @@ impl App {
             Message::DiskGone(path) => ondisk::gone(self, &path),
             Message::OnDisk { document, revision, found } => ondisk::found(self, document, revision, found),
             Message::HistoryFound { path, steps, at } => {
-                if self.document.path() == Some(&path) {
-                    self.document.take_history(steps, at);
-                }
+                self.with_file(&path, |app| app.document.take_history(steps, at));
             }
-            Message::SourcesFound { path, found } => commands::source::found(self, &path, found),
-            Message::RecoveryFound(found) => commands::file::offer(self, found),
+            Message::SourcesFound { path, found } => {
+                self.with_file(&path, |app| commands::source::found(app, &path, found));
+            }
+            Message::RecoveryFound { path: None, found } => self.keep_for_question(found),
+            Message::RecoveryFound { path: Some(path), found } => {
+                self.with_file(&path, |app| app.keep_for_question(found));
+            }
             Message::Run => commands::run::start(self),
             Message::Notice(notice) => self.say(notice),
             Message::Tick => {

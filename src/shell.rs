@@ -184,14 +184,14 @@ pub fn run(start: Start) -> anyhow::Result<()> {
         if let Some((found, path)) = sources {
             session.update(Message::SourcesFound { path, found });
         }
-        if let Some((Past { steps, at, .. }, path)) = past.zip(path) {
+        if let Some((Past { steps, at, .. }, path)) = past.zip(path.clone()) {
             session.update(Message::HistoryFound { path, steps, at });
         }
         for file in start.files.iter().skip(1) {
             session.open(file);
         }
-        if let Some(recovered) = recovered {
-            session.update(Message::RecoveryFound(recovered));
+        if let Some(found) = recovered {
+            session.update(Message::RecoveryFound { path, found });
         }
         if start.runs {
             session.update(Message::Run);

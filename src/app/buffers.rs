@@ -12,6 +12,7 @@ use crate::app::heat::Heat;
 use crate::app::infill::{Infill, Stage};
 use crate::app::keymap::Context;
 use crate::app::message::Stamp;
+use crate::app::panel::{Panel, Question};
 use crate::app::recovery::Recovery;
 use crate::app::view::View;
 use crate::engine::protocol::{Event, JobId};
@@ -114,6 +115,17 @@ impl App {
         Some(done)
     }
 
+    /// The same with the document of a file.
+    pub(crate) fn with_file<T>(&mut self, path: &Path, act: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let is_it = |document: &Document| document.path().is_some_and(|known| known == path);
+        let id = match self.parked_where(|parked| is_it(&parked.document)) {
+            _ if is_it(&self.document) => self.document.id(),
+            Some(at) => self.buffers.parked[at].document.id(),
+            None => return None,
+        };
+        self.with_document(id, act)
+    }
+
     /// Does something with every document, the one on the screen last.
     pub(crate) fn with_each(&mut self, act: impl Fn(&mut Self)) {
         for at in 0..self.buffers.parked.len() {
@@ -169,11 +181,12 @@ impl App {
         self.arrive();
     }
 
-    /// What is unsaved is kept safe now: a document that waits does not change.
+    /// What is unsaved is kept safe now: a document that waits does not change. A question about it waits with it.
     fn leave_document(&mut self) {
+        self.put_question_back();
         self.document.break_group();
         self.heat.forget_wish();
-        self.write_journal(None);
+        self.write_journal();
         self.write_recovery();
     }
 
@@ -185,6 +198,9 @@ impl App {
 
     /// Puts an empty document in the place of the one on the screen, whatever is in that.
     pub(crate) fn discard_document(&mut self) {
+        if self.recovery.is_kept() {
+            self.forget_recovery();
+        }
         self.document = Document::empty();
         self.put_document(Document::empty());
     }
@@ -212,14 +228,9 @@ impl App {
     pub(crate) fn put_document(&mut self, document: Document) {
         self.buffers.last_id += 1;
         let document = document.named(self.buffers.last_id);
-        let same_file = document.path().is_some() && document.path() == self.document.path();
-        // What came through a pipe is in no file either, but it is the user's.
-        let own = self.document.title().is_some() || self.document.buffer().is_empty();
-        let blank =
-            own && self.document.path().is_none() && !self.document.is_dirty() && self.infill.session().is_none();
         let (width, height) = self.view.size();
         let view = View { width, height, ..View::default() };
-        if same_file || blank {
+        if self.is_blank() {
             self.drop_session();
             if self.recovery.is_kept() {
                 self.forget_recovery();
@@ -249,6 +260,32 @@ impl App {
         self.buffers.parked.insert(self.buffers.current, parked);
         self.buffers.current = place;
         self.arrive();
+    }
+
+    /// Whether nothing of the user's is on the screen. What came through a pipe is in no file, but it is the user's.
+    fn is_blank(&self) -> bool {
+        let own = self.document.title().is_some() || self.document.buffer().is_empty();
+        let asked = self.recovery.asks() || matches!(self.panel, Panel::Question(Question::Recovery { .. }));
+        own && !asked && self.document.path().is_none() && !self.document.is_dirty() && self.infill.session().is_none()
+    }
+
+    /// Puts a document behind all others, and leaves the screen as it is unless nothing is on it.
+    pub(crate) fn put_behind(&mut self, document: Document) -> u64 {
+        if self.is_blank() && self.document.title().is_none() {
+            self.put_document(document);
+            return self.document.id();
+        }
+        self.buffers.last_id += 1;
+        let (width, height) = self.view.size();
+        self.buffers.parked.push(Parked {
+            document: document.named(self.buffers.last_id),
+            view: View { width, height, ..View::default() },
+            infill: Infill::default(),
+            heat: Heat::default(),
+            focus: Context::Text,
+            recovery: Recovery::default(),
+        });
+        self.buffers.last_id
     }
 
     /// Takes the document off the screen for good; the one before it comes in its place. False if it was the only one.

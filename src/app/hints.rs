@@ -93,8 +93,9 @@ fn of_panel(panel: &Panel, columns: usize) -> Vec<Hint> {
                 ("alt-r", "regex"),
                 ("alt-w", "words"),
                 ("alt-c", "capitals"),
+                ("alt-up", "earlier"),
             ]),
-            Asked::Replacement => hints(&[("enter", "show the next match"), ("esc", "leave")]),
+            Asked::Replacement => hints(&[("enter", "show the next match"), ("esc", "leave"), ("up", "earlier")]),
             Asked::Palette { .. } => hints(&[("enter", "do it"), ("esc", "leave"), ("up down", "choose")]),
             Asked::Strength => hints(&[("enter", "rewrite"), ("esc", "leave"), ("up down", "more or less")]),
             Asked::File { .. } => hints(&[("enter", "open it"), ("esc", "leave"), ("up down", "choose")]),
@@ -103,18 +104,17 @@ fn of_panel(panel: &Panel, columns: usize) -> Vec<Hint> {
             Asked::Record => hints(&[("enter", "write it"), ("esc", "leave")]),
             Asked::Word { .. } => hints(&[("enter", "put it there"), ("esc", "leave")]),
             Asked::Candidates => hints(&[("enter", "make them"), ("esc", "leave")]),
-            Asked::Lab => hints(&[("enter", "run them one by one"), ("esc", "leave")]),
+            Asked::Lab => hints(&[("enter", "run them one by one"), ("esc", "leave"), ("up", "earlier")]),
             Asked::BranchName { .. } => hints(&[("enter", "call it so"), ("esc", "leave")]),
-            Asked::BranchOptions => hints(&[("enter", "go on from here"), ("esc", "leave")]),
+            Asked::BranchOptions => hints(&[("enter", "go on from here"), ("esc", "leave"), ("up", "earlier")]),
             Asked::Document { .. } => hints(&[("enter", "show it"), ("esc", "leave"), ("up down", "choose")]),
             Asked::Open => hints(&[("enter", "open"), ("esc", "leave")]),
             Asked::SaveAs => hints(&[("enter", "save"), ("esc", "leave")]),
             Asked::Line => hints(&[("enter", "go there"), ("esc", "leave")]),
-            Asked::Instruction => hints(&[("enter", "write it anew"), ("esc", "leave")]),
+            Asked::Instruction => hints(&[("enter", "write it anew"), ("esc", "leave"), ("up", "earlier")]),
             Asked::Model { .. } => hints(&[("enter", "load it"), ("esc", "leave"), ("up down", "choose")]),
-            Asked::Length { .. } | Asked::Demands { .. } | Asked::Seed => {
-                hints(&[("enter", "set it"), ("esc", "leave")])
-            }
+            Asked::Demands { .. } => hints(&[("enter", "set it"), ("esc", "leave"), ("up", "earlier")]),
+            Asked::Length { .. } | Asked::Seed => hints(&[("enter", "set it"), ("esc", "leave")]),
         },
     }
 }

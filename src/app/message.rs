@@ -50,8 +50,10 @@ pub enum Message {
         /// The others of the folder.
         others: Vec<String>,
     },
-    /// Show the document at this place among those that are open.
-    ShowDocument(usize),
+    /// Another document of the command line, to be put behind the one on the screen. The error is a sentence for the user.
+    OpenedBehind(Result<Opened, String>),
+    /// Show the document at this place among those that are open, and this line and column of it.
+    ShowDocument(usize, Option<(usize, usize)>),
     /// The answer to [`super::Effect::ReadClipboard`]; `None` where the system has none: then our own copy is pasted.
     Clipboard(Option<String>),
     /// The answer to [`super::Effect::Highlight`], if there is anything to say.
@@ -70,7 +72,12 @@ pub enum Message {
         found: Result<OnDisk, String>,
     },
     /// An earlier session left unsaved text.
-    RecoveryFound(Recovered),
+    RecoveryFound {
+        /// Of which file; none where it was in no file.
+        path: Option<PathBuf>,
+        /// That.
+        found: Recovered,
+    },
     /// What was done to the document in earlier sessions.
     HistoryFound {
         /// Where it is kept.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use crate::app::command::{COMMANDS, Command};
 use crate::app::infill::branch::BranchId;
+use crate::app::input::Input;
 use crate::app::message::Recovered;
+use crate::app::typed::Recalled;
 use crate::text::selection::Selection;
 
 /// What is open in front of the document.
@@ -19,16 +21,6 @@ pub enum Panel {
     Question(Question),
     /// The help page, scrolled down by so many rows.
     Help(usize),
-}
-
-/// A line of input with a caret.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Input {
-    text: String,
-    /// The caret, in characters.
-    caret: usize,
-    /// The text was offered and not touched yet: the first key typed replaces it.
-    offered: bool,
 }
 
 /// What is being asked for.
@@ -128,6 +120,8 @@ pub struct Prompt {
     pub input: Input,
     /// Why the last Enter was not taken.
     pub complaint: Option<String>,
+    /// The earlier text that was brought back into it.
+    pub(crate) recalled: Option<Recalled>,
 }
 
 /// What is to happen once unsaved changes are dealt with.
@@ -175,72 +169,6 @@ pub enum Question {
     },
 }
 
-impl Input {
-    /// A line with the caret at its end.
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        let text = text.into();
-        let caret = text.chars().count();
-        Self { text, caret, offered: false }
-    }
-
-    /// The same, offered: what is typed first replaces it, moving the caret keeps it.
-    pub(crate) fn offered(text: impl Into<String>) -> Self {
-        Self { offered: true, ..Self::new(text) }
-    }
-
-    fn replace_offer(&mut self) {
-        if std::mem::take(&mut self.offered) {
-            self.text.clear();
-            self.caret = 0;
-        }
-    }
-
-    /// What was typed.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// The caret, in characters from the start.
-    pub fn caret(&self) -> usize {
-        self.caret
-    }
-
-    fn byte(&self, at: usize) -> usize {
-        self.text.char_indices().nth(at).map_or(self.text.len(), |(byte, _)| byte)
-    }
-
-    /// Types a text; line breaks and other control characters are left out.
-    pub(crate) fn insert(&mut self, text: &str) {
-        self.replace_offer();
-        let clean: String = text.chars().filter(|c| !c.is_control()).collect();
-        let at = self.byte(self.caret);
-        self.text.insert_str(at, &clean);
-        self.caret += clean.chars().count();
-    }
-
-    /// Moves the caret, to the end at most.
-    pub(crate) fn go(&mut self, caret: usize) {
-        self.offered = false;
-        self.caret = caret.min(self.text.chars().count());
-    }
-
-    /// Deletes from the caret to `to`.
-    pub(crate) fn delete_to(&mut self, to: usize) {
-        self.replace_offer();
-        let to = to.min(self.text.chars().count());
-        let range = self.byte(self.caret.min(to))..self.byte(self.caret.max(to));
-        self.text.replace_range(range, "");
-        self.caret = self.caret.min(to);
-    }
-
-    /// Where the word before the caret begins.
-    pub(crate) fn word_start(&self) -> usize {
-        let chars: Vec<char> = self.text.chars().take(self.caret).collect();
-        let word = chars.iter().rposition(|c| c.is_alphanumeric()).map_or(0, |last| last + 1);
-        chars[..word].iter().rposition(|c| !c.is_alphanumeric()).map_or(0, |before| before + 1)
-    }
-}
-
 impl Asked {
     /// The entry of a list that Enter takes, where there is a list.
     pub fn selected(&self) -> Option<usize> {
@@ -271,7 +199,7 @@ impl Asked {
 
 impl Prompt {
     pub(crate) fn new(asked: Asked, text: impl Into<String>) -> Self {
-        Self { asked, input: Input::offered(text), complaint: None }
+        Self { asked, input: Input::offered(text), complaint: None, recalled: None }
     }
 
     /// What stands before the input.
@@ -305,7 +233,7 @@ impl Prompt {
 
     /// The commands that the palette offers for what was typed, best first.
     pub fn palette(&self) -> Vec<&'static Command> {
-        let typed = self.input.text.trim().to_lowercase();
+        let typed = self.input.text().trim().to_lowercase();
         let mut found: Vec<(u8, &Command)> =
             COMMANDS.iter().filter_map(|command| Some((rank(command, &typed)?, command))).collect();
         found.sort_by_key(|(rank, _)| *rank);
@@ -401,21 +329,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_offered_is_replaced_by_the_first_key_and_kept_by_a_motion() {
-        let mut input = Input::offered("40");
-        input.insert("6");
-        input.insert("0");
-        assert_eq!(input.text(), "60");
-        let mut input = Input::offered("draft.md");
-        input.go(5);
-        input.insert("2");
-        assert_eq!(input.text(), "draft2.md");
-        let mut input = Input::offered("40");
-        input.delete_to(1);
-        assert_eq!(input.text(), "");
-    }
-
-    #[test]
     fn palette_puts_names_before_descriptions() {
         let prompt = Prompt::new(Asked::Palette { selected: 0 }, "undo");
         assert_eq!(prompt.palette()[0].name, "undo");
@@ -423,19 +336,5 @@ mod tests {
         assert_eq!(all.palette().len(), COMMANDS.len());
         let none = Prompt::new(Asked::Palette { selected: 0 }, "qqqqzz");
         assert!(none.palette().is_empty());
-    }
-
-    #[test]
-    fn input_edits_by_characters() {
-        let mut input = Input::new("naïve été");
-        assert_eq!(input.word_start(), 6);
-        input.delete_to(6);
-        input.insert("x\ny");
-        assert_eq!((input.text(), input.caret()), ("naïve xy", 8));
-        input.go(2);
-        input.delete_to(3);
-        assert_eq!(input.text(), "nave xy");
-        input.delete_to(99);
-        assert_eq!(input.text(), "na");
     }
 }

@@ -6,10 +6,11 @@ use crate::app::commands::{branch, cell, file, hole, replace, run, view};
 use crate::app::effect::Expect;
 use crate::app::help;
 use crate::app::infill::demands;
+use crate::app::input::Input;
 use crate::app::key::{Key, KeyCode};
 use crate::app::layout;
 use crate::app::listing::Listing;
-use crate::app::panel::{Asked, Input, Panel, Prompt, Question};
+use crate::app::panel::{Asked, Panel, Prompt, Question};
 use crate::app::{App, lab, ondisk};
 use crate::engine::protocol::Renoise;
 use crate::text::search;
@@ -64,29 +65,41 @@ impl App {
             KeyCode::Char('q') if key.ctrl => self.leave_prompt(),
             KeyCode::Char('v') if key.ctrl => self.emit(crate::app::effect::Effect::ReadClipboard),
             KeyCode::Char('g') | KeyCode::F(3) if key.ctrl || key.code == KeyCode::F(3) => self.find_from_prompt(key),
-            _ if up_or_down != 0 => self.up_or_down(up_or_down),
+            _ if up_or_down != 0 => self.up_or_down(up_or_down, key.alt),
             _ => {
-                if edit_line(&mut prompt.input, key) {
+                if prompt.input.take_key(key) {
+                    prompt.recalled = None;
                     self.prompt_changed();
                 }
             }
         }
     }
 
-    /// Up and down: through the palette, the matches, or the strength.
-    fn up_or_down(&mut self, by: isize) {
+    /// Up and down: through the palette, the matches, the strength, or what was typed before.
+    fn up_or_down(&mut self, by: isize, with_alt: bool) {
         let Panel::Prompt(prompt) = &mut self.panel else { return };
         match &mut prompt.asked {
+            Asked::Find { .. } if with_alt => self.recall(by),
             Asked::Strength => {
                 let (strength, renoise) = run::parse_strength(prompt.input.text()).unwrap_or((40, Renoise::default()));
                 let strength = (isize::from(strength) - 10 * by.signum()).clamp(10, 100) as u8;
                 prompt.input = Input::offered(run::written_strength(strength, renoise));
             }
+            // Without a query there is nothing to go to, and what is being typed stays.
+            Asked::Find { .. } if self.find.query().is_none() => {}
             Asked::Find { .. } if by < 0 => view::find_previous(self),
             Asked::Find { .. } => view::find_next(self),
-            _ => {}
+            asked if asked.selected().is_some() => self.go_through_list(by),
+            _ => self.recall(by),
         }
-        self.go_through_list(by);
+    }
+
+    /// Brings back what was typed into such a prompt before.
+    fn recall(&mut self, by: isize) {
+        let Panel::Prompt(prompt) = &mut self.panel else { return };
+        if self.typed.recall(prompt, by) {
+            self.prompt_changed();
+        }
     }
 
     /// Has Enter take another entry of the prompt's list, where it has one.
@@ -144,7 +157,8 @@ impl App {
     }
 
     fn find_from_prompt(&mut self, key: Key) {
-        if matches!(&self.panel, Panel::Prompt(Prompt { asked: Asked::Find { .. }, .. })) {
+        let is_find = matches!(&self.panel, Panel::Prompt(Prompt { asked: Asked::Find { .. }, .. }));
+        if is_find && self.find.query().is_some() {
             if key.shift { view::find_previous(self) } else { view::find_next(self) }
         }
     }
@@ -187,6 +201,7 @@ impl App {
     /// Enter: does what was asked for, or says what is wrong with what was typed.
     fn take_prompt(&mut self) {
         let Panel::Prompt(prompt) = std::mem::take(&mut self.panel) else { return };
+        self.typed.keep(&prompt);
         let typed = prompt.input.text().trim().to_owned();
         let complaint = match &prompt.asked {
             Asked::Find { .. } if self.find.is_wrong() => {
@@ -330,7 +345,7 @@ impl App {
         self.panel = Panel::None;
         match (question, name.as_str()) {
             (Question::Unsaved(then, ..), "s") => {
-                self.outbox.after_save = Some(then);
+                self.outbox.after_save = Some((self.document.id(), then));
                 file::save(self);
             }
             (Question::Unsaved(then, ..), "d") => file::discard(self, then),
@@ -359,29 +374,4 @@ impl App {
             _ => self.outbox.after_save = None,
         }
     }
-}
-
-/// Edits a line of input; whether its text changed.
-fn edit_line(input: &mut Input, key: Key) -> bool {
-    let before = input.text().to_owned();
-    let caret = input.caret();
-    let by_word = key.ctrl || key.alt;
-    match key.code {
-        KeyCode::Left if by_word => input.go(input.word_start()),
-        KeyCode::Left => input.go(caret.saturating_sub(1)),
-        KeyCode::Right => input.go(caret + 1),
-        KeyCode::Home => input.go(0),
-        KeyCode::End => input.go(usize::MAX),
-        KeyCode::Backspace if by_word => input.delete_to(input.word_start()),
-        KeyCode::Char('h') if key.ctrl => input.delete_to(input.word_start()),
-        KeyCode::Char('u' | 'k') if key.ctrl => *input = Input::new(""),
-        KeyCode::Backspace => input.delete_to(caret.saturating_sub(1)),
-        KeyCode::Delete => input.delete_to(caret + 1),
-        _ => {
-            if let Some(c) = key.printable() {
-                input.insert(c.encode_utf8(&mut [0; 4]));
-            }
-        }
-    }
-    input.text() != before
 }

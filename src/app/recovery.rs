@@ -1,11 +1,12 @@
 //! Keeping unsaved text safe: when to ask for the recovery file to be written, and when it is not needed any more.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::app::App;
 use crate::app::document::Document;
 use crate::app::effect::{Effect, Unsaved};
+use crate::app::message::Recovered;
+use crate::app::panel::{Panel, Question};
 
 /// At most one write in this time, for a document of usual size.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -26,9 +27,16 @@ pub struct Recovery {
     journalled_at: Option<Duration>,
     /// The program ends: what is unsaved now was given up by the user.
     over: bool,
+    /// What an earlier session left of this document, until the user is asked about it.
+    found: Option<Recovered>,
 }
 
 impl Recovery {
+    /// Whether the user is to be asked about text of an earlier session.
+    pub(crate) fn asks(&self) -> bool {
+        self.found.is_some()
+    }
+
     pub(crate) fn is_kept(&self) -> bool {
         self.kept.is_some()
     }
@@ -45,6 +53,32 @@ impl Recovery {
 }
 
 impl App {
+    /// Text of an earlier session was found: the user is asked about it when the document is on the screen. What this session
+    /// keeps of the document itself is no such text.
+    pub(crate) fn keep_for_question(&mut self, found: Recovered) {
+        if !self.document.is_dirty() && !self.recovery.is_kept() {
+            self.recovery.found = Some(found);
+        }
+    }
+
+    /// Asks about text of an earlier session, where that waits and nothing else is being asked.
+    pub(crate) fn ask_about_found(&mut self) {
+        if matches!(self.panel, Panel::None)
+            && let Some(found) = self.recovery.found.take()
+        {
+            let is_stale = found.base.is_some() && found.base != self.document.stamp();
+            self.panel = Panel::Question(Question::Recovery { found, is_stale });
+        }
+    }
+
+    /// The document leaves the screen with the question about it unanswered.
+    pub(crate) fn put_question_back(&mut self) {
+        if let Panel::Question(Question::Recovery { found, .. }) = &self.panel {
+            self.recovery.found = Some(found.clone());
+            self.panel = Panel::None;
+        }
+    }
+
     /// Asks for the recovery file to be written or removed, if that is due.
     pub(crate) fn keep_recovery(&mut self) {
         let now = self.outbox.now;
@@ -55,7 +89,7 @@ impl App {
         }
         let due = self.recovery.journalled_at.is_none_or(|at| now.saturating_sub(at) >= INTERVAL);
         if due && !self.recovery.over {
-            self.write_journal(None);
+            self.write_journal();
         }
     }
 
@@ -77,17 +111,9 @@ impl App {
         Unsaved { document: self.document.id(), path, contents, base: self.document.stamp(), steps }
     }
 
-    /// Adds what was done to the journal: that of the document's file, or of another that it is to be saved as.
-    pub(crate) fn write_journal(&mut self, other: Option<&PathBuf>) {
-        let Some(path) = other.or(self.document.path()).cloned() else { return };
-        if !self.settings.keep_undo {
-            return;
-        }
-        if other.is_some() {
-            // The document keeps its file until it is saved, which may fail.
-            self.write_journal(None);
-            self.document.tell_all();
-        }
+    /// Adds what was done to the journal of the document's file.
+    pub(crate) fn write_journal(&mut self) {
+        let Some(path) = self.document.path().cloned().filter(|_| self.settings.keep_undo) else { return };
         if let Some(entry) = self.document.take_entry() {
             self.recovery.journalled_at = Some(self.outbox.now);
             self.emit(Effect::WriteJournal { path, entry });
@@ -96,7 +122,7 @@ impl App {
 
     /// The file is what the document is, and not by a save: the journal is to know that.
     pub(crate) fn found_on_disk(&mut self) {
-        self.write_journal(None);
+        self.write_journal();
         if let Some(path) = self.document.path().cloned() {
             self.emit(Effect::MarkOnDisk { path, contents: self.document.buffer().clone() });
         }

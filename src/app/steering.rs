@@ -195,14 +195,21 @@ impl App {
     /// The branch that the run going on comes to with this frame.
     pub(crate) fn branch_of_run(&mut self, frame: &Arc<Frame>) -> Option<Branch> {
         let model = self.model.name().to_owned();
-        let Some(Session { run: Some(run), holes, .. }) = self.infill.session_mut() else { return None };
-        run.timeline.take(frame);
-        let cells = overlay::of_frame(frame, holes, &[]).unwrap_or_else(|| run.cells.clone());
+        let session = self.infill.session_mut()?;
+        session.run.as_mut()?.timeline.take(frame);
+        // A hole may have been parted while the last pass was computed: the frame knows the whole, the session its parts.
+        let newest = || session.cells_at(session.timeline()?.len().checked_sub(1)?);
+        let of_frame = overlay::of_frame(frame, &session.holes, &[]);
+        let known = of_frame.or_else(newest);
+        let Session { run: Some(run), holes, .. } = session else { return None };
+        let is_known = known.is_some();
+        let cells = known.unwrap_or_else(|| run.cells.clone());
+        let blanks = cells.iter().flat_map(|hole| &hole.cells).filter(|cell| !cell.state.is_written()).count();
         let likelihood = |id: &HoleId| frame.holes.iter().find(|hole| hole.id == *id)?.mean_logprob;
         Some(Branch {
             node: run.node.clone(),
             holes: cells.into_iter().map(HoleCells::settled).collect(),
-            masks_left: frame.masks_left,
+            masks_left: if is_known { frame.masks_left } else { blanks },
             model,
             steps: frame.step,
             taken: Vec::new(),

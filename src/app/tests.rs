@@ -14,6 +14,7 @@ mod multi;
 mod prose;
 mod random;
 mod runs;
+mod saving;
 mod sources;
 mod split;
 mod steering;
@@ -24,7 +25,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::app::effect::Effect;
 use crate::app::layout::screen;
-use crate::app::message::{Message, Opened};
+use crate::app::message::{Message, Opened, SaveError};
 use crate::app::settings::Settings;
 use crate::engine::protocol::{
     Alternative, Branch, Cell, CellState, Command, Event, Frame, HoleFrame, HoleId, JobId, ModelInfo, Outcome, Part,
@@ -103,6 +104,12 @@ impl Desk {
             }
         }
         self
+    }
+
+    /// The save that was asked for does not come about, and another may be asked for.
+    pub(super) fn refuse_save(&mut self) {
+        let result = Err(SaveError::Failed("the disk is full".into()));
+        self.send(Message::Saved { document: self.app.document().id(), result });
     }
 
     pub(super) fn drawing(&self) -> String {

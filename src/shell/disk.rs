@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::app::effect::{SaveRequest, Unsaved};
-use crate::app::message::{Message, OnDisk, Recovered, SaveError, Stamp};
+use crate::app::message::{Message, OnDisk, Opened, Recovered, SaveError, Stamp};
 use crate::app::notice::{Notice, Severity};
 use crate::shell::FileArg;
 use crate::shell::journal::{Journals, Past};
@@ -28,8 +28,8 @@ use crate::text::journal::Entry;
 #[derive(Debug)]
 pub(crate) enum Job {
     /// Answered with [`Message::Opened`], and with [`Message::RecoveryFound`] if there is something.
-    Open(PathBuf),
-    /// The same for one more file of the command line; the first document stays on the screen.
+    Open(FileArg),
+    /// The same with [`Message::OpenedBehind`], for one more file of the command line: what is on the screen stays there.
     OpenBehind(FileArg),
     /// Answered with [`Message::Saved`].
     Save(SaveRequest),
@@ -125,17 +125,8 @@ impl Worker {
 
     fn carry_out(&mut self, job: Job) {
         match job {
-            Job::Open(path) => {
-                let path = files::expand_home(&path);
-                // As on the command line, a line and a column may stand behind the name.
-                let FileArg { path, at } =
-                    path.to_str().map_or_else(|| FileArg { path: path.clone(), at: None }, files::parse_argument);
-                self.open(&path, at);
-            }
-            Job::OpenBehind(file) => {
-                self.open(&file.path, file.at);
-                self.reply(Message::ShowDocument(0));
-            }
+            Job::Open(file) => self.open(&file.path, file.at, Message::Opened),
+            Job::OpenBehind(file) => self.open(&file.path, file.at, Message::OpenedBehind),
             Job::Save(mut request) => {
                 request.path = files::expand_home(&request.path);
                 let saved = save::save(&request, self.store.folder());
@@ -195,7 +186,7 @@ impl Worker {
         self.complain(done.err().map(|error| unjournalled(&error)));
     }
 
-    fn open(&mut self, path: &Path, at: Option<(usize, usize)>) {
+    fn open(&mut self, path: &Path, at: Option<(usize, usize)>, message: fn(Result<Opened, String>) -> Message) {
         match files::open(path, at) {
             Ok(opened) => {
                 let known = opened.path.as_deref().filter(|_| opened.stamp.is_some());
@@ -205,7 +196,8 @@ impl Worker {
                 let past = opened.path.as_deref().and_then(|path| self.journals.open(path, &opened.text));
                 let sources = known.filter(|_| self.habits.reads_sidecars).and_then(sidecar::read);
                 let recovered = self.store.find(opened.path.as_deref(), &opened.text, SystemTime::now());
-                self.reply(Message::Opened(Ok(opened)));
+                let file = opened.path.clone();
+                self.reply(message(Ok(opened)));
                 if let Some(found) = sources {
                     self.reply(Message::SourcesFound { path: path.to_owned(), found });
                 }
@@ -217,11 +209,11 @@ impl Worker {
                     unsaved = text;
                 }
                 let recovered = recovered.or_else(|| unsaved.map(Recovered::of_journal));
-                if let Some(recovered) = recovered {
-                    self.reply(Message::RecoveryFound(recovered));
+                if let Some(found) = recovered {
+                    self.reply(Message::RecoveryFound { path: file, found });
                 }
             }
-            Err(why) => self.reply(Message::Opened(Err(format!("{why}.")))),
+            Err(why) => self.reply(message(Err(format!("{why}.")))),
         }
     }
 
@@ -273,7 +265,8 @@ fn answer_to_failure(job: &Job) -> Message {
         format!("{} was not {what}: this is a mistake in lacuna; try another name.", path.display())
     };
     match job {
-        Job::Open(path) | Job::OpenBehind(FileArg { path, .. }) => Message::Opened(Err(why(path, "opened"))),
+        Job::Open(FileArg { path, .. }) => Message::Opened(Err(why(path, "opened"))),
+        Job::OpenBehind(FileArg { path, .. }) => Message::OpenedBehind(Err(why(path, "opened"))),
         Job::Save(request) => {
             Message::Saved { document: request.document, result: Err(SaveError::Failed(why(&request.path, "saved"))) }
         }
@@ -336,7 +329,7 @@ mod tests {
         disk.send(Job::WriteRecovery(unsaved(Some(path.clone()), "text")));
         disk.send(save(&path, "text", Expect::Nothing));
         disk.send(Job::RemoveRecovery { document: 1, path: Some(path.clone()) });
-        disk.send(Job::Open(path.clone()));
+        disk.send(Job::Open(FileArg { path: path.clone(), at: None }));
         disk.finish();
         assert!(matches!(next(&mut answers), Message::Saved { document: 1, result: Ok(_) }));
         assert!(matches!(next(&mut answers), Message::Opened(Ok(opened)) if opened.text == "text".into()));
@@ -351,7 +344,7 @@ mod tests {
         let stamp = files::stamp(&path.metadata().unwrap());
         let compare = |disk: &Disk| disk.send(Job::Compare { path: path.clone(), stamp });
         compare(&disk);
-        disk.send(Job::Open(folder.path().to_owned()));
+        disk.send(Job::Open(FileArg { path: folder.path().to_owned(), at: None }));
         assert!(matches!(next(&mut answers), Message::Opened(Err(_))), "unchanged is not worth a word");
         fs::write(&path, "two, longer").unwrap();
         compare(&disk);

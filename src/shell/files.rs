@@ -26,6 +26,15 @@ pub(crate) fn parse_argument(text: &str) -> FileArg {
     split_place(text).map_or(whole, |(path, at)| FileArg { path: PathBuf::from(path), at: Some(at) })
 }
 
+/// A file as typed at a prompt. As on the command line, a line and a column may stand behind the name.
+pub(crate) fn typed(path: &Path) -> FileArg {
+    let path = expand_home(path);
+    match path.to_str() {
+        Some(text) => parse_argument(text),
+        None => FileArg { path, at: None },
+    }
+}
+
 /// A path as typed at a prompt, where no other shell has put the home folder for `~`.
 pub(crate) fn expand_home(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), BaseDirs::new()) {

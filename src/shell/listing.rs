@@ -1,17 +1,27 @@
 //! The files of the current folder, for choosing one: as `.gitignore` and its like leave them, and those opened lately.
 
 use std::path::Path;
+use std::thread;
 
 use ignore::WalkBuilder;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::app::message::Message;
 use crate::shell::remembered;
+use crate::shell::session::Reply;
 
 /// A folder with more files than this is listed in part.
 const MOST: usize = 50_000;
 
-/// What there is, as a message. May take seconds in a large folder.
-pub(crate) fn list() -> Message {
+/// Lists the files, on a thread of its own: a large folder takes its time.
+pub(crate) fn start(replies: UnboundedSender<Reply>) {
+    let list = move || drop(replies.send(Reply::Message(list())));
+    // Without a thread there is no list, and the path can still be typed.
+    let _ = thread::Builder::new().name("files".to_owned()).spawn(list);
+}
+
+/// What there is, as a message.
+fn list() -> Message {
     let here = std::env::current_dir().unwrap_or_default();
     let recent: Vec<String> = remembered::recent_files().iter().map(|path| shown(path, &here)).collect();
     let others = files_in(&here).filter(|path| !recent.contains(path)).collect();

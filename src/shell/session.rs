@@ -4,6 +4,7 @@
 //! the next of [`FRAME`]; all of them reach `app` in order. Without a deadline the loop sleeps until something happens.
 
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crossterm::event::Event as TerminalEvent;
@@ -21,7 +22,7 @@ use crate::shell::input::{Keys, Report, Translator};
 use crate::shell::signals::{Signal, Signals};
 use crate::shell::terminal::Terminal;
 use crate::shell::theme::is_set;
-use crate::shell::{EngineLink, FileArg, film, listing};
+use crate::shell::{EngineLink, FileArg, files, film, listing};
 use crate::ui;
 use crate::ui::theme::Theme;
 
@@ -146,6 +147,15 @@ impl Session {
         self.disk.send(Job::OpenBehind(file.clone()));
     }
 
+    /// Opens a file as it was typed at a prompt, or shows it where it is open under its whole name.
+    fn open_or_show(&mut self, typed: &Path) {
+        let file = files::typed(typed);
+        match self.app.place_of_file(&file.path) {
+            Some(place) => self.update(Message::ShowDocument(place, file.at)),
+            None => self.disk.send(Job::Open(file)),
+        }
+    }
+
     /// The loop. The engine is started when the first frame is on the screen.
     pub(crate) async fn run(&mut self, connect: Box<dyn FnOnce() -> EngineLink>) -> Ending {
         self.draw();
@@ -216,7 +226,9 @@ impl Session {
             Woken::Terminal(Some(Err(error))) => self.ending = Some(Ending::TerminalLost(error)),
             Woken::Terminal(None) => self.ending = Some(Ending::TerminalLost(io::ErrorKind::UnexpectedEof.into())),
             Woken::Reply(Reply::Message(message)) => self.update(message),
-            Woken::Reply(Reply::CopyThroughTerminal(text)) => self.copy_through_terminal(&text),
+            Woken::Reply(Reply::CopyThroughTerminal(text)) => {
+                self.note(Terminal::write(&self.clipboard.sequence(&text)))
+            }
             Woken::Engine(event) => self.take_engine_event(event),
             Woken::Signal(signal) => self.take_signal(signal),
             Woken::Deadline => self.take_deadline(),
@@ -295,10 +307,10 @@ impl Session {
     fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Engine(command) => self.tell_engine(command),
-            Effect::Open(path) => self.disk.send(Job::Open(path)),
+            Effect::Open(path) => self.open_or_show(&path),
             Effect::Save(request) => self.disk.send(Job::Save(request)),
             Effect::Highlight(request) => self.highlighter.send(request),
-            Effect::ListFiles => self.list_files(),
+            Effect::ListFiles => listing::start(self.replies.clone()),
             Effect::Record(request) => {
                 let replies = self.replies.clone();
                 film::record(*request, move |notice| drop(replies.send(Reply::Message(Message::Notice(notice)))));
@@ -308,7 +320,7 @@ impl Session {
             }
             Effect::SetClipboard(text) => {
                 if let Some(text) = self.clipboard.set(text) {
-                    self.copy_through_terminal(&text);
+                    self.note(Terminal::write(&self.clipboard.sequence(&text)));
                 }
             }
             Effect::ReadClipboard => self.clipboard.read(),
@@ -322,23 +334,11 @@ impl Session {
         }
     }
 
-    /// On a thread of its own: a large folder takes its time.
-    fn list_files(&self) {
-        let replies = self.replies.clone();
-        let list = move || drop(replies.send(Reply::Message(listing::list())));
-        // Without a thread there is no list, and the path can still be typed.
-        let _ = std::thread::Builder::new().name("files".to_owned()).spawn(list);
-    }
-
     fn tell_engine(&self, command: Command) {
         // `app` starts no run before the engine is ready, so nothing is lost before there is one.
         if let Some(link) = &self.engine {
             (link.send)(command);
         }
-    }
-
-    fn copy_through_terminal(&mut self, text: &str) {
-        self.note(Terminal::write(&self.clipboard.sequence(text)));
     }
 
     fn suspend(&mut self) {

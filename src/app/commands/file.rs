@@ -22,6 +22,11 @@ pub(crate) fn save(app: &mut App) {
         save_as(app);
         return;
     };
+    if let Some((_, again)) = app.outbox.saving.iter_mut().find(|(id, _)| *id == app.document.id()) {
+        // What the file will be is known once the answer is there.
+        *again = true;
+        return;
+    }
     let expect = app.document.stamp().map_or(Expect::Nothing, Expect::Same);
     request_save(app, path, expect);
 }
@@ -38,6 +43,7 @@ pub(crate) fn save_to(app: &mut App, path: PathBuf) {
     } else if app.place_of_file(&path).is_some() {
         // Each would undo what the other wrote, in the file and in its journal.
         let name = path.display();
+        app.outbox.after_save = None;
         app.complain(format!("{name} is open as another document; close that one, or save under another name."));
     } else {
         request_save(app, path, Expect::Nothing);
@@ -47,12 +53,14 @@ pub(crate) fn save_to(app: &mut App, path: PathBuf) {
 pub(crate) fn request_save(app: &mut App, path: PathBuf, expect: Expect) {
     app.document.break_group();
     tidy(app);
-    // The journal has what was done before it is told that this was saved.
-    app.write_journal(Some(&path).filter(|path| app.document.path() != Some(path)));
+    // The journal has what was done before it is told that this was saved. That of another file begins when there is one.
+    app.write_journal();
     let (contents, encoding) = (app.document.buffer().clone(), app.document.encoding());
     let sources = Some(app.document.sources()).filter(|sources| app.settings.sidecar && sources.wants_file());
     let sidecar = sources.map(|sources| sources.to_json(&contents));
-    app.emit(Effect::Save(SaveRequest { document: app.document.id(), path, contents, encoding, expect, sidecar }));
+    let document = app.document.id();
+    app.outbox.saving.push((document, false));
+    app.emit(Effect::Save(SaveRequest { document, path, contents, encoding, expect, sidecar }));
 }
 
 /// What is to be done to a text before it is saved, as one undo step: blanks at the ends of lines, a last line break. What
@@ -65,7 +73,9 @@ fn tidy(app: &mut App) {
     let mut edits = if trim { lines::trim(buffer) } else { Vec::new() };
     edits.retain(|edit| app.document.holes().in_range(edit.range.clone()).next().is_none());
     let ends = buffer.is_empty() || buffer.char_at(buffer.len() - 1) == Some('\n');
-    if last && !ends {
+    // A hole at the very end is where text is to come: it would be on the line after the last.
+    let is_open = app.document.holes().in_range(buffer.len()..buffer.len()).any(|hole| hole.range.is_empty());
+    if last && !ends && !is_open {
         edits.push(Edit { range: buffer.len()..buffer.len(), text: buffer.line_ending().as_str().to_owned() });
     }
     commands::lines::change(app, edits, Some(Bias::Left));
@@ -77,24 +87,46 @@ pub(crate) fn saved(app: &mut App, document: u64, saved: Result<SavedFile, SaveE
     if let (Err(SaveError::ChangedOnDisk(_) | SaveError::Exists(_)), Some(place)) = (&saved, app.place_of(document)) {
         app.show_document(place);
     }
+    let is_saved = saved.is_ok();
+    let asked = app.outbox.saving.iter().position(|(id, _)| *id == document).map(|at| app.outbox.saving.remove(at));
     app.with_document(document, |app| take_saved(app, saved));
+    if !is_saved {
+        return;
+    }
+    let is_dirty = app.with_document(document, |app| app.document.is_dirty());
+    if is_dirty == Some(true) && asked.is_some_and(|(_, again)| again) {
+        app.with_document(document, save);
+    } else if let Some((_, then)) = app.outbox.after_save.take_if(|(id, _)| *id == document)
+        && is_dirty == Some(false)
+        && let Some(place) = app.place_of(document)
+    {
+        app.show_document(place);
+        go_on(app, then);
+    }
 }
 
 fn take_saved(app: &mut App, saved: Result<SavedFile, SaveError>) {
     match saved {
         Ok(file) => {
-            // A recovery file is named after the document's former path.
-            if app.document.path() != Some(&file.path) {
+            let is_moved = app.document.path() != Some(&file.path);
+            if is_moved {
+                // A recovery file is named after the document's former path, and so is the journal.
                 app.forget_recovery();
+                app.document.tell_all();
             }
             let lines = count(app.document.buffer().counted_lines(), "line");
             let name = file.path.display().to_string();
             app.document.saved(file.path, file.stamp, file.revision);
             app.inform(format!("Saved {name}, {lines}."));
-            if let Some(then) = app.outbox.after_save.take()
-                && !app.document.is_dirty()
-            {
-                go_on(app, then);
+            if app.document.is_dirty() {
+                app.write_journal();
+                return;
+            }
+            if is_moved {
+                app.found_on_disk();
+            }
+            if app.recovery.is_kept() {
+                app.forget_recovery();
             }
         }
         Err(SaveError::ChangedOnDisk(path)) => app.panel = Panel::Question(Question::ChangedOnDisk(path)),
@@ -239,32 +271,61 @@ pub(crate) fn discard(app: &mut App, then: Then) {
 
 fn end(app: &mut App) {
     app.drop_session();
-    app.write_journal(None);
+    app.write_journal();
     app.end_recovery();
     app.emit(Effect::Quit);
 }
 
-/// The shell read a file, or did not.
+/// The shell read a file, or did not. One that is open already is shown as it is: what was done to it is not read over.
 pub(crate) fn opened(app: &mut App, opened: Result<Opened, String>) {
+    let file = match opened {
+        Err(why) => return app.complain(why),
+        Ok(file) => file,
+    };
+    if let Some(place) = file.path.as_deref().and_then(|path| app.place_of_file(path)) {
+        show(app, place, file.at);
+        return;
+    }
+    app.put_document(Document::opened(&file));
+    if let Some((line, column)) = file.at {
+        go_to(app, line, column);
+    }
+    introduce(app, &file);
+}
+
+/// The shell read one more file of the command line, or did not.
+pub(crate) fn opened_behind(app: &mut App, opened: Result<Opened, String>) {
     match opened {
         Err(why) => app.complain(why),
+        Ok(file) if file.path.as_deref().is_some_and(|path| app.place_of_file(path).is_some()) => {}
         Ok(file) => {
-            let foreign = (file.encoding != Encoding::Utf8).then(|| file.encoding.name());
-            let is_new = file.path.is_some() && file.stamp.is_none();
-            let name = file.path.as_ref().map(|path| path.display().to_string());
-            put(app, Document::opened(&file), file.at);
-            match name {
-                Some(name) if is_new => app.inform(format!("{name} is a new file; it is made when you save.")),
-                Some(name) if file.read_only => {
-                    app.inform(format!("{name} is read-only; {{save-as}} saves under another name."));
-                }
-                Some(name) if foreign.is_some() => {
-                    let encoding = foreign.unwrap_or_default();
-                    app.inform(format!("{name} is in {encoding} and stays so; the command utf-8 changes that."));
-                }
-                _ => {}
+            let id = app.put_behind(Document::opened(&file));
+            if let Some((line, column)) = file.at {
+                app.with_document(id, |app| go_to(app, line, column));
             }
+            introduce(app, &file);
         }
+    }
+}
+
+/// Says what is to be known of a file that was read.
+fn introduce(app: &mut App, file: &Opened) {
+    let Some(name) = file.path.as_ref().map(|path| path.display()) else { return };
+    if file.stamp.is_none() {
+        app.inform(format!("{name} is a new file; it is made when you save."));
+    } else if file.read_only {
+        app.inform(format!("{name} is read-only; {{save-as}} saves under another name."));
+    } else if file.encoding != Encoding::Utf8 {
+        let encoding = file.encoding.name();
+        app.inform(format!("{name} is in {encoding} and stays so; the command utf-8 changes that."));
+    }
+}
+
+/// Shows the document at a place among all, and a line and a column of it.
+pub(crate) fn show(app: &mut App, place: usize, at: Option<(usize, usize)>) {
+    app.show_document(place);
+    if let Some((line, column)) = at {
+        go_to(app, line, column);
     }
 }
 
@@ -272,13 +333,6 @@ pub(crate) fn opened(app: &mut App, opened: Result<Opened, String>) {
 pub(crate) fn to_utf8(app: &mut App) {
     app.document.set_encoding(Encoding::Utf8);
     app.inform("The document will be saved as UTF-8.");
-}
-
-/// Puts another document on the screen.
-fn put(app: &mut App, document: Document, at: Option<(usize, usize)>) {
-    app.put_document(document);
-    let Some((line, column)) = at else { return };
-    go_to(app, line, column);
 }
 
 /// Puts the caret at a line and a column, both 1-based, or as near as there is.
@@ -291,17 +345,11 @@ pub(crate) fn go_to(app: &mut App, line: usize, column: usize) {
     app.document.select(Selection::caret(pos));
 }
 
-/// Asks what is to be done with the text that an earlier session left.
-pub(crate) fn offer(app: &mut App, found: Recovered) {
-    let is_stale = found.base.is_some() && found.base != app.document.stamp();
-    app.panel = Panel::Question(Question::Recovery { found, is_stale });
-}
-
 /// Goes on without the text that an earlier session left, which redo still leads to if it is one of this document.
 pub(crate) fn leave_out(app: &mut App, Recovered { text, steps, .. }: &Recovered) {
     if app.document.is_ahead(text) || !steps.is_empty() && app.document.take_steps_to(text, steps) {
         app.inform("Discarded; {redo} brings it back.");
-    } else if steps.is_empty() {
+    } else {
         app.document.edit(recovered(app, text), app.outbox.now);
         app.document.undo();
         app.inform("Discarded; {redo} brings it back.");

@@ -46,7 +46,7 @@ pub(crate) fn take_back(app: &mut App) {
 
 /// The shell found a file that says where the document's text is from, or could not read it.
 pub(crate) fn found(app: &mut App, path: &Path, found: Result<String, String>) {
-    if app.document.path().is_none_or(|known| known != path) || !app.document.sources().is_new() {
+    if !app.document.sources().is_new() {
         return;
     }
     let read = found.and_then(|json| {

@@ -107,7 +107,7 @@ impl Session {
     }
 
     /// The cells of a step over the holes of now.
-    fn cells_at(&self, at: usize) -> Option<Vec<HoleCells>> {
+    pub(crate) fn cells_at(&self, at: usize) -> Option<Vec<HoleCells>> {
         let moment = self.timeline()?.moment(at)?;
         let last = match &self.run {
             Some(run) => &run.cells,

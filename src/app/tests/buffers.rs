@@ -254,20 +254,6 @@ fn what_is_on_disk_is_taken_over_as_one_undo_step_and_holes_stay() {
 }
 
 #[test]
-fn saving_under_another_name_leaves_nothing_out_of_the_journal_of_the_file_that_it_still_has() {
-    let mut desk = Desk::new("one[|]");
-    // The first letter is told at once, the second waits.
-    desk.keys("x y alt-s ctrl-u \"b.txt\"");
-    let enter = Message::Key("enter".parse().unwrap());
-    let effects = desk.app.update(desk.now, enter);
-    let journalled = effects.iter().filter_map(|effect| match effect {
-        Effect::WriteJournal { path, entry } => Some((path.display().to_string(), entry.from, entry.steps.len())),
-        _ => None,
-    });
-    assert_eq!(journalled.collect::<Vec<_>>(), [("a.txt".to_owned(), 0, 1), ("b.txt".to_owned(), 0, 1)]);
-}
-
-#[test]
 fn a_document_is_not_saved_over_another_that_is_open() {
     let mut desk = Desk::new("one[|]");
     open(&mut desk, "b.txt", "two");

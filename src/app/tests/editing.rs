@@ -158,12 +158,12 @@ fn discarded_changes_leave_no_recovery_file() {
 fn recovered_text_is_offered_and_undone_as_one_step() {
     let found = Recovered { text: "more".into(), when: "a minute ago".into(), base: None, steps: Vec::new() };
     let mut desk = Desk::new("[|]some");
-    desk.send(Message::RecoveryFound(found.clone()));
+    desk.send(Message::RecoveryFound { path: None, found: found.clone() });
     desk.keys("x r");
     assert_eq!((desk.text(), desk.app.document().is_dirty()), ("more".into(), true));
     desk.keys("ctrl-z");
     assert_eq!(desk.text(), "some");
-    desk.send(Message::RecoveryFound(found));
+    desk.send(Message::RecoveryFound { path: None, found });
     desk.keys("d");
     assert!(matches!(desk.effects.last(), Some(Effect::RemoveRecovery { .. })));
     assert_eq!((desk.text().as_str(), desk.notice()), ("some", "Discarded; ctrl-y brings it back."));
@@ -174,12 +174,12 @@ fn recovered_text_is_offered_and_undone_as_one_step() {
 #[test]
 fn recovered_text_of_a_file_that_was_changed_since_is_not_saved_over_it_unasked() {
     let stamp = |len| Stamp { modified: Some(Duration::from_secs(9)), len };
-    let opened = Opened { path: Some("a.txt".into()), text: "some".into(), stamp: Some(stamp(4)), ..Opened::default() };
+    let opened = Opened { path: Some("b.txt".into()), text: "some".into(), stamp: Some(stamp(4)), ..Opened::default() };
     for (base, is_stale) in [(Some(stamp(4)), false), (Some(stamp(3)), true), (None, false)] {
         let mut desk = Desk::new("[|]");
         desk.send(Message::Opened(Ok(opened.clone())));
         let found = Recovered { text: "more".into(), when: "a minute ago".into(), base, steps: Vec::new() };
-        desk.send(Message::RecoveryFound(found));
+        desk.send(Message::RecoveryFound { path: None, found });
         let Panel::Question(question) = desk.app.panel() else { panic!("no question") };
         assert_eq!(question.text().contains("changed the file since"), is_stale);
         desk.keys("r ctrl-s");
@@ -214,7 +214,7 @@ fn text_without_a_file_comes_back_with_the_steps_that_led_to_it() {
         // Over another text they lead nowhere, so there they come into a document of their own.
         let mut next = Desk::new("[|]shown");
         next.keys(begun);
-        next.send(Message::RecoveryFound(found.clone()));
+        next.send(Message::RecoveryFound { path: None, found: found.clone() });
         next.keys("r");
         let mut texts = vec![next.text()];
         for _ in 0..2 {
@@ -228,7 +228,7 @@ fn text_without_a_file_comes_back_with_the_steps_that_led_to_it() {
         assert_eq!(next.text(), "");
     }
     let mut next = Desk::new("[|]shown");
-    next.send(Message::RecoveryFound(Recovered { text: "cx".into(), ..found }));
+    next.send(Message::RecoveryFound { path: None, found: Recovered { text: "cx".into(), ..found } });
     next.keys("r ctrl-z");
     assert_eq!(next.text(), "shown", "steps that lead to another text are none");
 }
@@ -345,7 +345,7 @@ fn recovered_text_comes_with_its_undo_steps_and_is_not_lost_where_it_is_not_want
     let mut desk = Desk::new("one[|]");
     let found = |desk: &mut Desk, text: &str| {
         desk.send(Message::HistoryFound { path: "a.txt".into(), steps: steps().collect(), at: 0 });
-        desk.send(Message::RecoveryFound(Recovered::of_journal(text.to_owned())));
+        desk.send(Message::RecoveryFound { path: None, found: Recovered::of_journal(text.to_owned()) });
     };
     found(&mut desk, "so one!");
     desk.keys("r");

@@ -62,6 +62,7 @@ fn saving_tidies_where_that_is_wanted_as_one_step_and_leaves_holes_alone() {
     let mut desk = Desk::new("a  \nb⟦ ⟧\nc [|]");
     desk.keys("ctrl-s");
     assert_eq!(saved(&desk), "a  \nb \nc ");
+    desk.refuse_save();
     set(&mut desk, "trim_on_save", Value::Flag(true));
     set(&mut desk, "final_newline", Value::Flag(true));
     desk.keys("ctrl-s");
@@ -69,6 +70,14 @@ fn saving_tidies_where_that_is_wanted_as_one_step_and_leaves_holes_alone() {
     assert_eq!(desk.drawing(), "a\nb⟦ ⟧\nc[|]\n");
     desk.keys("ctrl-z");
     assert_eq!(desk.text(), "a  \nb \nc ");
+}
+
+#[test]
+fn a_hole_at_the_very_end_stays_on_the_last_line() {
+    let mut desk = Desk::new("a [|]⟦⟧");
+    set(&mut desk, "final_newline", Value::Flag(true));
+    desk.keys("ctrl-s");
+    assert_eq!((saved(&desk).as_str(), desk.drawing().as_str()), ("a ", "a [|]⟦⟧"));
 }
 
 #[test]

@@ -148,6 +148,7 @@ proptest! {
                 _ => None,
             });
             prop_assert_eq!(saved, Some(desk.text()));
+            desk.refuse_save();
         }
         desk.keys("f6 f6 esc");
         for _ in 0..=ops.len() {

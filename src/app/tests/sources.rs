@@ -116,6 +116,7 @@ fn a_file_beside_says_it_to_the_next_session_where_it_is_about_the_same_text() {
         other => panic!("{other:?}"),
     };
     assert_eq!(saved(&desk), None, "off unless it is asked for");
+    desk.refuse_save();
     desk.app.settings.sidecar = true;
     desk.keys("ctrl-s");
     let json = saved(&desk).unwrap();

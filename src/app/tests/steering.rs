@@ -386,3 +386,18 @@ fn what_is_tried_again_is_drawn_and_the_first_is_the_likeliest() {
     assert_eq!(branch.temperature, Some(RunOptions::VARIED));
     assert_ne!(branch.seed, again.seed);
 }
+
+#[test]
+fn words_of_the_last_pass_are_there_though_their_hole_was_parted_meanwhile() {
+    let mut desk = Desk::new("a⟦⟧b[|]");
+    desk.keys("f5").frame(&["+x - -"]);
+    let whole = desk.engine_holes();
+    let last = desk.frame_of(&["+x +y +z"]);
+    desk.keys("i T");
+    assert!(desk.engine_holes() != whole, "the hole was parted");
+    let ended = Event::Ended { job: desk.job(), outcome: Outcome::Finished(last) };
+    desk.send(Message::Engine(ended));
+    desk.keys("f6 enter");
+    let typed: String = desk.text().chars().filter(|c| *c != 'T').collect();
+    assert_eq!(typed, "axyzb", "{}", desk.text());
+}

@@ -312,12 +312,10 @@ pub(crate) fn error() -> Scene {
 }
 
 pub(crate) fn recovery() -> Scene {
-    text().sent(Message::RecoveryFound(Recovered {
-        text: "x".into(),
-        when: "12 minutes ago".into(),
-        base: None,
-        steps: Vec::new(),
-    }))
+    text().sent(Message::RecoveryFound {
+        path: None,
+        found: Recovered { text: "x".into(), when: "12 minutes ago".into(), base: None, steps: Vec::new() },
+    })
 }
 
 pub(crate) fn sideways() -> Scene {

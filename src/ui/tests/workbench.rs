@@ -151,7 +151,7 @@ fn a_mistake_in_a_demand_stands_above_it_while_it_is_typed() {
         |..
         | ✗ `[a-z` is no regular expression: unclosed character class
         | demands (3-40; /[a-z]+/)  3-40; /[a-z/
-        | enter set it   esc leave
+        | enter set it   esc leave   up earlier
         ",
     );
     check_styles(

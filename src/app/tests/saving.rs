@@ -1,0 +1,187 @@
+//! Nothing of the user's is lost on the way to a file and back: questions about the right document, saves that wait for each
+//! other, journals that begin when there is a file.
+
+use super::Desk;
+use super::buffers::open;
+use crate::app::effect::{Effect, Expect, SaveRequest};
+use crate::app::message::{Message, Opened, Recovered, SavedFile, Stamp};
+use crate::app::panel::{Panel, Question};
+
+fn file(name: &str, text: &str) -> Opened {
+    Opened { path: Some(name.into()), text: text.into(), ..Opened::default() }
+}
+
+fn found(name: &str, text: &str) -> Message {
+    let found = Recovered { text: text.into(), when: "a minute ago".into(), base: None, steps: Vec::new() };
+    Message::RecoveryFound { path: Some(name.into()), found }
+}
+
+fn is_asked(desk: &Desk) -> bool {
+    matches!(desk.app.panel(), Panel::Question(Question::Recovery { .. }))
+}
+
+fn name(desk: &Desk) -> String {
+    desk.app.document().name()
+}
+
+/// The saves that were asked for.
+fn saves(desk: &Desk) -> Vec<SaveRequest> {
+    let save = |effect: &Effect| if let Effect::Save(request) = effect { Some(request.clone()) } else { None };
+    desk.effects.iter().filter_map(save).collect()
+}
+
+/// Answers the save asked for last.
+fn saved(desk: &mut Desk) -> Vec<Effect> {
+    let request = saves(desk).pop().unwrap();
+    let stamp = Stamp { modified: None, len: request.contents.len() as u64 };
+    let file = SavedFile { path: request.path, stamp, revision: request.contents.revision() };
+    desk.send(Message::Saved { document: request.document, result: Ok(file) })
+}
+
+#[test]
+fn text_of_an_earlier_session_is_asked_about_with_its_own_document_on_the_screen() {
+    let mut desk = Desk::new("one[|]");
+    desk.send(found("a.txt", "one more"));
+    desk.send(Message::OpenedBehind(Ok(file("b.txt", "two"))));
+    desk.send(found("b.txt", "two more"));
+    assert_eq!((name(&desk).as_str(), is_asked(&desk)), ("a.txt", true));
+    desk.keys("r");
+    assert_eq!((desk.text().as_str(), is_asked(&desk)), ("one more", false));
+    desk.keys("ctrl-pagedown");
+    assert_eq!((name(&desk).as_str(), desk.text().as_str(), is_asked(&desk)), ("b.txt", "two", true));
+    desk.keys("d");
+    assert_eq!((desk.text().as_str(), is_asked(&desk)), ("two", false));
+    let removed = desk.effects.iter().rev().find_map(|effect| match effect {
+        Effect::RemoveRecovery { path, .. } => path.clone(),
+        _ => None,
+    });
+    assert_eq!(removed, Some("b.txt".into()));
+}
+
+#[test]
+fn a_question_that_is_open_waits_with_its_document() {
+    let mut desk = Desk::new("one[|]");
+    desk.send(found("a.txt", "one more"));
+    assert!(is_asked(&desk));
+    open(&mut desk, "b.txt", "two");
+    assert_eq!((name(&desk).as_str(), is_asked(&desk)), ("b.txt", false));
+    desk.keys("r ctrl-pageup");
+    assert_eq!((name(&desk).as_str(), is_asked(&desk)), ("a.txt", true));
+    desk.keys("r");
+    assert_eq!(desk.text(), "one more");
+    // What this session keeps safe itself is nothing to be asked about.
+    desk.send(found("a.txt", "one m"));
+    assert!(!is_asked(&desk));
+}
+
+#[test]
+fn files_of_the_command_line_leave_the_screen_and_the_caret_alone() {
+    let mut desk = Desk::new("one[|]");
+    desk.keys("x");
+    let b = Opened { at: Some((2, 3)), ..file("b.txt", "two\nthree") };
+    desk.send(Message::OpenedBehind(Ok(b)));
+    desk.send(Message::OpenedBehind(Ok(file("a.txt", "other"))));
+    desk.send(Message::OpenedBehind(Err("c.txt is a folder.".into())));
+    assert_eq!((desk.drawing().as_str(), desk.app.documents()), ("onex[|]", (2, 0)));
+    desk.keys("ctrl-pagedown");
+    assert_eq!(desk.drawing(), "two\nth[|]ree");
+}
+
+#[test]
+fn a_file_that_is_open_already_is_shown_with_what_was_done_to_it() {
+    let mut desk = Desk::new("one[|]");
+    desk.keys("x");
+    open(&mut desk, "b.txt", "two");
+    desk.send(Message::Opened(Ok(Opened { at: Some((1, 2)), ..file("a.txt", "one") })));
+    assert_eq!((desk.drawing().as_str(), desk.app.documents().0), ("o[|]nex", 2));
+    desk.keys("ctrl-z");
+    assert_eq!(desk.text(), "one");
+}
+
+#[test]
+fn a_save_waits_for_the_one_before() {
+    let mut desk = Desk::new("[|]");
+    desk.keys("x ctrl-s y ctrl-s ctrl-s");
+    assert_eq!(saves(&desk).len(), 1);
+    saved(&mut desk);
+    let all = saves(&desk);
+    let last = all.last().unwrap();
+    assert_eq!((all.len(), last.contents.text().as_str()), (2, "xy"));
+    assert_eq!(last.expect, Expect::Same(Stamp { modified: None, len: 1 }), "what the first one wrote");
+    saved(&mut desk);
+    assert_eq!((saves(&desk).len(), desk.app.document().is_dirty()), (2, false));
+    desk.keys("z ctrl-s");
+    assert_eq!(saves(&desk).len(), 3);
+}
+
+#[test]
+fn saved_text_is_kept_nowhere_else_though_its_document_leaves_the_screen() {
+    let mut desk = Desk::new("one[|]");
+    desk.keys("x");
+    open(&mut desk, "b.txt", "two");
+    desk.keys("y ctrl-q s");
+    let effects = saved(&mut desk);
+    let forgotten = |effects: &[Effect], name: &str| {
+        let is_it =
+            |effect: &Effect| matches!(effect, Effect::RemoveRecovery { path: Some(path), .. } if path.ends_with(name));
+        effects.iter().any(is_it)
+    };
+    assert!(forgotten(&effects, "b.txt"), "{effects:?}");
+    desk.keys("s");
+    let effects = saved(&mut desk);
+    assert!(forgotten(&effects, "a.txt") && matches!(effects.last(), Some(Effect::Quit)), "{effects:?}");
+}
+
+#[test]
+fn another_file_gets_a_journal_once_it_is_saved_and_not_before() {
+    let mut desk = Desk::new("one[|]");
+    // The first letter is told at once, the second waits.
+    desk.keys("x y alt-s ctrl-u \"b.txt\"");
+    let journal = |desk: &mut Desk, message: Message| {
+        let effects = desk.app.update(desk.now, message);
+        let line = |effect: &Effect| match effect {
+            Effect::WriteJournal { path, entry } => Some(format!("{} {}", path.display(), entry.steps.len())),
+            Effect::MarkOnDisk { path, .. } => Some(format!("{} is on disk", path.display())),
+            _ => None,
+        };
+        let lines: Vec<String> = effects.iter().filter_map(line).collect();
+        desk.effects.extend(effects);
+        lines
+    };
+    let enter = Message::Key("enter".parse().unwrap());
+    assert_eq!(journal(&mut desk, enter), ["a.txt 1"], "the document's own has the last letter first");
+    let request = saves(&desk).pop().unwrap();
+    let stamp = Stamp { modified: None, len: 4 };
+    let file = SavedFile { path: request.path, stamp, revision: request.contents.revision() };
+    let lines = journal(&mut desk, Message::Saved { document: request.document, result: Ok(file) });
+    assert_eq!(lines, ["b.txt 1", "b.txt is on disk"], "all that was done");
+}
+
+#[test]
+fn what_was_to_follow_a_save_does_not_follow_another() {
+    let mut desk = Desk::new("one[|]");
+    desk.keys("ctrl-n x ctrl-q s \"a.txt\" enter");
+    assert!(desk.notice().contains("is open as another document"), "{}", desk.notice());
+    desk.keys("ctrl-pageup y ctrl-s");
+    let effects = saved(&mut desk);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Quit)), "{effects:?}");
+    assert_eq!(desk.app.documents().0, 2);
+}
+
+#[test]
+fn an_expression_that_is_being_typed_survives_keys_that_go_to_matches() {
+    let mut desk = Desk::new("[|]a(b");
+    desk.keys("ctrl-r alt-r \"a(\" down f3 up");
+    let Panel::Prompt(prompt) = desk.app.panel() else { panic!("no prompt") };
+    assert_eq!((prompt.input.text(), prompt.label()), ("a(", "replace"));
+}
+
+#[test]
+fn earlier_searches_come_back() {
+    let mut desk = Desk::new("[|]abc");
+    desk.keys("ctrl-f \"b\" enter ctrl-f ctrl-u \"c\" enter ctrl-f alt-up");
+    let Panel::Prompt(prompt) = desk.app.panel() else { panic!("no prompt") };
+    assert_eq!(prompt.input.text(), "b");
+    desk.keys("enter");
+    assert_eq!(desk.drawing(), "a[b|]c");
+}
