@@ -227,7 +227,7 @@ impl Session {
             Woken::Terminal(None) => self.ending = Some(Ending::TerminalLost(io::ErrorKind::UnexpectedEof.into())),
             Woken::Reply(Reply::Message(message)) => self.update(message),
             Woken::Reply(Reply::CopyThroughTerminal(text)) => {
-                self.note(Terminal::write(&self.clipboard.sequence(&text)))
+                self.note(Terminal::write(&self.clipboard.sequence(&text)));
             }
             Woken::Engine(event) => self.take_engine_event(event),
             Woken::Signal(signal) => self.take_signal(signal),
