@@ -117,12 +117,7 @@ impl App {
 
     /// The same with the document of a file.
     pub(crate) fn with_file<T>(&mut self, path: &Path, act: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        let is_it = |document: &Document| document.path().is_some_and(|known| known == path);
-        let id = match self.parked_where(|parked| is_it(&parked.document)) {
-            _ if is_it(&self.document) => self.document.id(),
-            Some(at) => self.buffers.parked[at].document.id(),
-            None => return None,
-        };
+        let id = self.id_where(|document| document.path().is_some_and(|known| known == path))?;
         self.with_document(id, act)
     }
 
@@ -307,21 +302,18 @@ impl App {
 
     /// The place of the document of this file, if it is open.
     pub(crate) fn place_of_file(&self, path: &Path) -> Option<usize> {
-        let is_it = |document: &Document| document.path().is_some_and(|known| known == path);
-        if is_it(&self.document) {
-            return Some(self.buffers.current);
-        }
-        let at = self.parked_where(|parked| is_it(&parked.document))?;
-        Some(if at < self.buffers.current { at } else { at + 1 })
+        self.place_of(self.id_where(|document| document.path().is_some_and(|known| known == path))?)
     }
 
     /// The place of the text of the program's own that is called so, if it is open.
     pub(crate) fn place_of_title(&self, title: &str) -> Option<usize> {
-        let is_it = |document: &Document| document.title() == Some(title);
-        if is_it(&self.document) {
-            return Some(self.buffers.current);
-        }
-        self.place_of(self.buffers.parked[self.parked_where(|parked| is_it(&parked.document))?].document.id())
+        self.place_of(self.id_where(|document| document.title() == Some(title))?)
+    }
+
+    /// The document that this holds for, the one on the screen first.
+    fn id_where(&self, test: impl Fn(&Document) -> bool) -> Option<u64> {
+        let parked = self.buffers.parked.iter().map(|parked| &parked.document);
+        std::iter::once(&self.document).chain(parked).find(|document| test(document)).map(Document::id)
     }
 
     /// How many documents that are not on the screen have changes that are not saved.

@@ -28,10 +28,10 @@ use text::similarity;
 
 /// Bytes of text kept on each side of a hole, at most.
 const CONTEXT: usize = 1200;
-/// So many places in a row that were no good, and no more holes are sought in a kind of text.
-const TRIES: usize = 50;
 /// The same where a comparison needs no more than the neighbourhood, and many runs are made.
 pub const NEIGHBOURHOOD: usize = 320;
+/// So many places in a row that were no good, and no more holes are sought in a kind of text.
+const TRIES: usize = 50;
 /// A line that holds only this separates documents in one file.
 pub const DOCUMENT_BREAK: &str = "\u{1e}\n";
 

@@ -30,12 +30,17 @@ fn saves(desk: &Desk) -> Vec<SaveRequest> {
     desk.effects.iter().filter_map(save).collect()
 }
 
-/// Answers the save asked for last.
-fn saved(desk: &mut Desk) -> Vec<Effect> {
+/// The answer to the save asked for last.
+fn answer(desk: &Desk) -> Message {
     let request = saves(desk).pop().unwrap();
     let stamp = Stamp { modified: None, len: request.contents.len() as u64 };
     let file = SavedFile { path: request.path, stamp, revision: request.contents.revision() };
-    desk.send(Message::Saved { document: request.document, result: Ok(file) })
+    Message::Saved { document: request.document, result: Ok(file) }
+}
+
+fn saved(desk: &mut Desk) -> Vec<Effect> {
+    let answer = answer(desk);
+    desk.send(answer)
 }
 
 #[test]
@@ -150,10 +155,8 @@ fn another_file_gets_a_journal_once_it_is_saved_and_not_before() {
     };
     let enter = Message::Key("enter".parse().unwrap());
     assert_eq!(journal(&mut desk, enter), ["a.txt 1"], "the document's own has the last letter first");
-    let request = saves(&desk).pop().unwrap();
-    let stamp = Stamp { modified: None, len: 4 };
-    let file = SavedFile { path: request.path, stamp, revision: request.contents.revision() };
-    let lines = journal(&mut desk, Message::Saved { document: request.document, result: Ok(file) });
+    let answer = answer(&desk);
+    let lines = journal(&mut desk, answer);
     assert_eq!(lines, ["b.txt 1", "b.txt is on disk"], "all that was done");
 }
 

@@ -102,27 +102,24 @@ impl<D: Draw + Clone> Run<D> {
         cancelled: Cancelled<'_>,
     ) -> Result<Logits, DenoiseError> {
         let conditional = denoiser.logits(&self.pass(rows), cancelled)?;
-        if self.sampler.guidance != 0.0 {
-            self.refreshed = None;
-        }
-        let canvas = self.canvas.clone();
-        self.lead_away(&canvas, conditional, denoiser, cancelled)
-    }
-
-    /// Guidance: logits of a canvas, led away from those without the text around its holes; the same without guidance.
-    fn lead_away(
-        &mut self,
-        canvas: &Canvas,
-        conditional: Logits,
-        denoiser: &mut dyn Denoiser,
-        cancelled: Cancelled<'_>,
-    ) -> Result<Logits, DenoiseError> {
         if self.sampler.guidance == 0.0 {
             return Ok(conditional);
         }
-        let ids = without_context(canvas);
+        self.refreshed = None;
+        let ids = without_context(&self.canvas);
+        self.lead_away(&ids, &conditional, denoiser, cancelled)
+    }
+
+    /// Guidance: logits led away from those of the same canvas without the text around its holes.
+    fn lead_away(
+        &mut self,
+        ids: &[TokenId],
+        conditional: &Logits,
+        denoiser: &mut dyn Denoiser,
+        cancelled: Cancelled<'_>,
+    ) -> Result<Logits, DenoiseError> {
         // The network remembers one canvas, not two: with guidance every pass is whole.
-        let pass = Pass { time: self.time(), ..Pass::new(&ids, conditional.rows()) };
+        let pass = Pass { time: self.time(), ..Pass::new(ids, conditional.rows()) };
         let unconditional = denoiser.logits(&pass, cancelled)?;
         self.clock.passes += 1;
         conditional.guided(&unconditional, self.sampler.guidance)
@@ -142,7 +139,10 @@ impl<D: Draw + Clone> Run<D> {
         let pass = Pass { time: self.time(), refresh: self.refresh_of_trial(&rows), ..Pass::new(canvas.ids(), &rows) };
         self.clock.passes += 1;
         let conditional = denoiser.logits(&pass, cancelled)?;
-        self.lead_away(canvas, conditional, denoiser, cancelled)
+        if self.sampler.guidance == 0.0 {
+            return Ok(conditional);
+        }
+        self.lead_away(&without_context(canvas), &conditional, denoiser, cancelled)
     }
 
     /// A canvas that is tried differs from the one before in a few tokens, which a denoiser with a memory computes anyhow:

@@ -70,10 +70,11 @@ impl Brain {
     /// # Errors
     /// One sentence when the tokenizer fails.
     pub fn tokens_of(&self, sample: &Sample) -> Result<usize, String> {
-        let (before, blank) = sample.before.split_at(sample.before.trim_end_matches(' ').len());
-        let hole = format!("{}{}", &blank[blank.len().saturating_sub(1)..], sample.hole);
-        let before = format!("{before}{}", &blank[..blank.len().saturating_sub(1)]);
-        Ok(Window::new(self, &before, &hole, &sample.after)?.inside.len().max(1))
+        let (before, blank) = match sample.before.strip_suffix(' ') {
+            Some(before) => (before, " "),
+            None => (&sample.before[..], ""),
+        };
+        Ok(Window::new(self, before, &format!("{blank}{}", sample.hole), &sample.after)?.inside.len().max(1))
     }
 
     /// How likely what stood in a hole is, in at most [`PASSES`] passes.

@@ -41,13 +41,11 @@ impl Job {
         ranges: Vec<RangeInclusive<usize>>,
         model: &Model,
     ) -> Result<Stage, DenoiseError> {
-        if ranges.iter().all(|range| range.start() == range.end()) {
-            let lengths: Vec<usize> = ranges.iter().map(|range| *range.start()).collect();
-            return self.begin_masked(&lengths, model);
-        }
-        let fixed = |range: &RangeInclusive<usize>| range.start() == range.end();
-        let of = |range: &RangeInclusive<usize>| if fixed(range) { *range.start() } else { POSITIONS[0] };
+        let of = |range: &RangeInclusive<usize>| if is_fixed(range) { *range.start() } else { POSITIONS[0] };
         let positions: Vec<usize> = ranges.iter().map(of).collect();
+        if ranges.iter().all(is_fixed) {
+            return self.begin_masked(&positions, model);
+        }
         self.picture = Picture::new(self.masked_canvas(model, &positions)?);
         Ok(Stage::Hearing(Question { ranges, positions, asked: 0 }))
     }
@@ -61,9 +59,8 @@ impl Job {
     ) -> Result<Stage, DenoiseError> {
         let canvas = self.masked_canvas(model, &question.positions)?;
         let holes = 0..question.ranges.len();
-        let open = |hole: usize| question.ranges[hole].start() != question.ranges[hole].end();
         let own = |hole: usize| self.prompt.own_range(&canvas, hole);
-        let asked: Vec<usize> = holes.clone().filter(|hole| open(*hole)).flat_map(own).collect();
+        let asked: Vec<usize> = holes.clone().filter(|hole| !is_fixed(&question.ranges[*hole])).flat_map(own).collect();
         let mut ids = canvas.ids().to_vec();
         if let Some(expand) = model.vocabulary().controls().expand {
             for &position in &asked {
@@ -77,9 +74,9 @@ impl Job {
         question.asked += 1;
         let mut again = false;
         for (hole, told) in told.iter().enumerate() {
-            let beyond = told.beyond() > BEYOND && *question.ranges[hole].end() >= 2 * POSITIONS[0];
-            let is_open = question.ranges[hole].start() != question.ranges[hole].end();
-            if question.asked == 1 && is_open && beyond {
+            let range = &question.ranges[hole];
+            let may_be_long = !is_fixed(range) && *range.end() >= 2 * POSITIONS[0];
+            if question.asked == 1 && may_be_long && told.beyond() > BEYOND {
                 // As far as the context has room: of the others the first answer counts.
                 let before = std::mem::replace(&mut question.positions[hole], POSITIONS[1]);
                 if self.masked_canvas(model, &question.positions).is_ok() {
@@ -103,6 +100,11 @@ impl Job {
         }
         self.try_lengths(plans, model)
     }
+}
+
+/// Whether there is nothing to ask: it can only have one length.
+fn is_fixed(range: &RangeInclusive<usize>) -> bool {
+    range.start() == range.end()
 }
 
 /// What a pass told of the hole whose own positions these are.
