@@ -100,7 +100,7 @@ pub(crate) struct Common {
     /// CPU threads [default: all cores; the editor leaves one free]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// What all random draws are keyed by; the same seed gives the same text [default: a new one each time]
+    /// What all random draws are keyed by; the same seed gives the same text [default: a new one each time; 1 where something is measured]
     #[arg(long, global = true, value_name = "N")]
     seed: Option<u64>,
     /// A sampler: a name, NAME:key=value,..., or one written out (see `lacuna samplers`)
@@ -121,7 +121,7 @@ pub(crate) struct Common {
     /// Print one JSON document
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Write every step to a file, one JSON line each
+    /// Write every step of `fill` or `denoise` to a file, one JSON line each
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
     /// The mask token's id, where the model's files do not say it

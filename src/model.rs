@@ -172,14 +172,10 @@ impl Checkpoint {
             let why = format!("the tokenizer has {tokens} tokens and the network {rows} rows");
             return Err(ModelError::Tokenizer { path, why });
         }
-        // A mask that is the network's last row, or has no row at all, was put there without telling the tokenizer.
-        let last = self.architecture.embedded() as u32 - 1;
-        let mask = self.descriptor.mask.filter(|mask| *mask < last);
-        for (what, id) in [("mask", mask), ("end-of-text", self.descriptor.eos)] {
-            if let Some(id) = id.filter(|id| *id as usize >= tokens) {
-                let why = format!("the network's {what} token {id} is outside the tokenizer's {tokens} tokens");
-                return Err(ModelError::Tokenizer { path, why });
-            }
+        // A mask was often put in a row behind the tokens without telling the tokenizer; text ends with one of its own.
+        if let Some(id) = self.descriptor.eos.filter(|id| *id as usize >= tokens) {
+            let why = format!("the network's end-of-text token {id} is outside the tokenizer's {tokens} tokens");
+            return Err(ModelError::Tokenizer { path, why });
         }
         Ok(Some(tokenizer))
     }

@@ -15,7 +15,7 @@ use crate::diffusion::Denoiser;
 use crate::diffusion::canvas::{Canvas, Edit, EditAct};
 use crate::diffusion::continuous::{self, Choices, ContinuousDenoiser};
 use crate::diffusion::rng::{Draw, Seeded};
-use crate::diffusion::run::{Run, StepReport};
+use crate::diffusion::run::{MOST_GROWTH, Run, StepReport};
 use crate::diffusion::search::particles::Particles;
 use crate::model::{ContinuousModel, Model};
 
@@ -42,7 +42,9 @@ pub(crate) fn run(args: &DenoiseArgs, common: &Common) -> anyhow::Result<()> {
     }
     let started = Instant::now();
     let (seed, vocabulary) = (common.seed(), model.vocabulary().clone());
-    let mut run = Run::new(canvas, sampler, &vocabulary, model.shift(), Seeded(seed)).with_noise(model.noise());
+    let mut run = Run::new(canvas, sampler, &vocabulary, model.shift(), Seeded(seed))
+        .with_noise(model.noise())
+        .with_growth(MOST_GROWTH, model.context());
     if let Some((n, beta)) = run.sampler().search.runs() {
         let mut particles = Particles::new(&run, seed, n, beta);
         while !particles.is_done() {

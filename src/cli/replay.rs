@@ -26,7 +26,7 @@ const MOST_BYTES: u64 = 1 << 30;
 
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// A recording, as `record` in the editor and `lacuna fill --record` write it (.json)
+    /// A recording, as `run-record` in the editor and `lacuna fill --record` write it (.json)
     recording: PathBuf,
     /// Write a film instead of playing it: .cast (asciicast), .svg or .gif
     #[arg(long, value_name = "FILE")]

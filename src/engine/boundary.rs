@@ -39,7 +39,12 @@ impl Edge {
         }
         let taken = &whole[whole.len() - open..];
         // The space before a word is its first token's.
-        let standing = tokenizer.encode_inside(taken.strip_suffix(' ').unwrap_or(taken))?;
+        let inner = taken.strip_suffix(' ').unwrap_or(taken);
+        let standing = tokenizer.encode_inside(inner)?;
+        if !tokenizer.spell(&standing, 0, inner) {
+            // Of a tokenizer that changes texts, or leaves blanks out, only the word's blank is surely spelled.
+            return Ok(Self { bytes: taken.as_bytes()[inner.len()..].to_vec(), ..Self::default() });
+        }
         let doubtful = taken.chars().next_back().is_some_and(|last| !last.is_whitespace());
         Ok(Self { bytes, standing, doubtful })
     }
@@ -58,6 +63,9 @@ impl Edge {
         }
         let taken = &whole[..open];
         let standing = tokenizer.encode_inside(taken)?;
+        if !tokenizer.spell(&standing, 0, taken) {
+            return Ok(Self::default());
+        }
         let doubtful = taken.chars().next().is_some_and(|first| !first.is_whitespace() && !ENDS.contains(&first));
         Ok(Self { bytes, standing, doubtful })
     }

@@ -34,6 +34,9 @@ const SMALL: [&str; 11] = [
     "model.safetensors.index.json",
 ];
 
+/// Weights that lie beside the main file (SSD-LM's).
+const BESIDE: [&str; 3] = ["embed_sum_layer.pt", "timestep_layer.pt", "extra_layers.safetensors"];
+
 /// What happens while files are fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fetching {
@@ -117,6 +120,10 @@ impl Hub {
             wanted.push(index);
         }
         let weights = weights_of(repo, &names, &shards, only)?;
+        if only.is_none() {
+            let beside = BESIDE.iter().filter(|name| names.iter().any(|there| there == *name));
+            wanted.extend(beside.map(|name| (*name).to_owned()));
+        }
         wanted.extend(weights);
         let of = wanted.len();
         let mut pulled = Pulled { path: PathBuf::new(), files: of, bytes: 0 };
@@ -262,6 +269,7 @@ fn weights_of(
     }
     for kinds in [&[".safetensors"][..], &[".gguf"], &["pytorch_model.bin"], &[".bin", ".pth", ".pt"]] {
         let mut found = listed(kinds);
+        found.retain(|name| !BESIDE.contains(&name.as_str()));
         match found.len() {
             0 => {}
             1 => return Ok(found),

@@ -114,8 +114,23 @@ impl Prompt {
 
     /// The most tokens that one hole of open length can have while every other has at least its shortest length.
     pub(crate) fn longest_hole(&self) -> usize {
-        let others: usize = self.holes.iter().map(|hole| hole.bounds((1, 1)).0).sum();
+        let others = self.holes.iter().map(|hole| hole.bounds((1, 1)).0).fold(0, usize::saturating_add);
         (self.window / 2).saturating_sub(others).max(1)
+    }
+
+    /// How many tokens a canvas with so many in its holes can have.
+    ///
+    /// # Errors
+    /// A sentence when that leaves nothing for the text around.
+    pub(crate) fn room_for(&self, in_holes: usize) -> Result<usize, ModelError> {
+        let context = self.context.saturating_sub(self.frame.len());
+        if in_holes < context {
+            return Ok(context);
+        }
+        let room = if self.frame.len() == 0 { "is" } else { "has room for" };
+        Err(ModelError::Input(format!(
+            "the holes take {in_holes} tokens and the model's context {room} {context}; make them shorter or fill fewer at once"
+        )))
     }
 
     /// The canvas with these cells in the holes.
@@ -125,14 +140,7 @@ impl Prompt {
     pub(crate) fn canvas(&self, mask: TokenId, cells: &[Vec<Cell>]) -> Result<Canvas, ModelError> {
         let standing: usize = self.holes.iter().map(|hole| hole.left.standing.len() + hole.right.standing.len()).sum();
         let in_holes = cells.iter().map(Vec::len).sum::<usize>() + standing;
-        let context = self.context.saturating_sub(self.frame.len());
-        if in_holes + 1 > context {
-            let room = if self.frame.len() == 0 { "is" } else { "has room for" };
-            let message = format!(
-                "the holes take {in_holes} tokens and the model's context {room} {context}; make them shorter or fill fewer at once"
-            );
-            return Err(ModelError::Input(message));
-        }
+        let context = self.room_for(in_holes)?;
         // Large holes still get their neighbourhood, as far as the context reaches.
         let budget = self.window.max(in_holes + self.window / 2).min(context) - in_holes - 1;
         let texts = window(&self.texts, budget);
@@ -272,7 +280,9 @@ fn plan(
         let original = &hole.part.original;
         if keeps {
             hole.original = boundary::share_out(tokenizer, &mut hole.left, original, &mut hole.right)?;
-            if !hole.body.matches(original.as_bytes()) {
+            // The place asks of a rewriting what it asked of the text: nothing, where that was not so. What the user demands
+            // holds as far as what stays allows it.
+            if hole.part.constraints.is_empty() && !hole.body.matches(original.as_bytes()) {
                 hole.body = Arc::new(Dfa::any());
             }
         } else if !original.is_empty() {

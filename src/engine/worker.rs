@@ -240,7 +240,8 @@ impl Worker<'_> {
             }
             Command::Keep(job) if concerned(running, job) => {
                 let Some(mut current) = running.take() else { return };
-                let kept = self.guarded(|worker| worker.brain.keep(&mut current.job, &|| false));
+                let stop = self.interrupted(current.id);
+                let kept = self.guarded(|worker| worker.brain.keep(&mut current.job, &stop));
                 let outcome = match kept {
                     Ok(()) => Outcome::Kept(Arc::new(current.job.frame(&self.brain.model, false))),
                     Err(error) => failure(error),
@@ -253,10 +254,14 @@ impl Worker<'_> {
         }
     }
 
-    fn advance(&mut self, mut current: Running) -> Option<Running> {
+    /// Whether this job is to end at once.
+    fn interrupted(&self, id: JobId) -> impl Fn() -> bool + use<> {
         let interrupt = self.interrupt.clone();
-        let id = current.id;
-        let stop = move || interrupt.concerns(id);
+        move || interrupt.concerns(id)
+    }
+
+    fn advance(&mut self, mut current: Running) -> Option<Running> {
+        let stop = self.interrupted(current.id);
         match self.guarded(|worker| worker.brain.advance(&mut current.job, &stop)) {
             Ok(Turn::More) => {
                 self.show(&current);

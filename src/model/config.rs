@@ -186,6 +186,19 @@ impl Keys<'_> {
         }
     }
 
+    /// Refuses rotary positions that are scaled, in either place where that is said.
+    pub(crate) fn expect_plain_rope(&self) -> Result<(), ModelError> {
+        for place in ["rope_scaling", "rope_parameters"] {
+            let Some(said) = self.present(place) else { continue };
+            let kind = ["rope_type", "type"].iter().find_map(|key| said.get(key)?.as_str());
+            let is_plain = kind == Some("default") || kind.is_none() && place == "rope_parameters";
+            if !is_plain {
+                return Err(self.error(place, "is set, and scaled rotary positions are not supported"));
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn flag(&self, key: &str) -> Result<bool, ModelError> {
         match self.present(key) {
             None => Ok(false),

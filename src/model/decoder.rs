@@ -202,8 +202,12 @@ const QK_NORM: [&str; 7] = ["qwen3", "a2d-qwen3", "coda", "sdar", "sdar_moe", "r
 
 /// How much of a head is rotated; -1 in the configuration class of LLaDA-MoE means all.
 fn rotary_dim(keys: &Keys<'_>, head_dim: usize) -> Result<usize, ModelError> {
-    let factor =
-        if keys.present("partial_rotary_factor").is_some() { keys.number("partial_rotary_factor")? } else { 1.0 };
+    let nested = keys.present("rope_parameters").and_then(|said| said.get("partial_rotary_factor")?.as_f64());
+    let factor = match nested {
+        Some(factor) => factor,
+        None if keys.present("partial_rotary_factor").is_some() => keys.number("partial_rotary_factor")?,
+        None => 1.0,
+    };
     if factor > 1.0 || factor.is_nan() {
         return Err(keys.error("partial_rotary_factor", format!("is {factor}, more than the whole head")));
     }
@@ -212,9 +216,7 @@ fn rotary_dim(keys: &Keys<'_>, head_dim: usize) -> Result<usize, ModelError> {
 
 fn hugging_face_shape(keys: &Keys<'_>, family: &str) -> Result<Backbone, ModelError> {
     keys.expect_text("hidden_act", "silu")?;
-    if !matches!(keys.json.get("rope_scaling"), None | Some(Value::Null)) {
-        return Err(keys.error("rope_scaling", "is set, and scaled rotary positions are not supported"));
-    }
+    keys.expect_plain_rope()?;
     if let Some(true) = keys.json.get("use_sliding_window").and_then(Value::as_bool) {
         return Err(keys.error("use_sliding_window", "is true, and windowed attention is not supported"));
     }

@@ -43,6 +43,8 @@ const fn mask(mask: u32) -> Says {
 const TABLE: &[Known] = &[
     // Open-dCoder, and A2D of Qwen2.5: the first id behind Qwen2.5's tokens.
     Known { families: &["qwen2", "a2d-qwen2"], vocab: 151_936, says: mask(151_665), ..ANY },
+    // Fast-dLLM v2: Qwen2.5's tokenizer; its code has it as the default of an argument.
+    Known { families: &["fast_dllm_qwen"], vocab: 151_936, says: mask(151_665), ..ANY },
     // A2D of Qwen3, CoDA, SDAR: the first id behind Qwen3's.
     Known { families: &["qwen3", "a2d-qwen3", "coda", "sdar"], vocab: 151_936, says: mask(151_669), ..ANY },
     // Dream, Dream-Coder, DiffuCoder, DreamOn: 151665 is their beginning of text.
@@ -84,7 +86,7 @@ pub(crate) fn apply(descriptor: &mut Descriptor, folder: &Path, json: &Value, vo
         row.families.contains(&descriptor.family.as_str())
             && (row.architecture.is_empty() || architecture == Some(row.architecture))
             && (row.vocab == 0 || row.vocab == vocab)
-            && names.iter().any(|name| name.contains(row.name))
+            && (row.name.is_empty() || names.iter().any(|name| name.contains(row.name)))
     });
     let rows: Vec<&Says> = fitting.map(|row| &row.says).collect();
     for says in rows {
@@ -99,7 +101,9 @@ pub(crate) fn apply(descriptor: &mut Descriptor, folder: &Path, json: &Value, vo
 /// says that it was loaded from.
 fn names(folder: &Path, json: &Value) -> Vec<String> {
     let cached = folder.parent().filter(|parent| parent.ends_with("snapshots")).and_then(Path::parent);
-    let folders = [Some(folder), cached].into_iter().flatten().filter_map(Path::file_name);
+    // `.` has no name, and what a link leads to may have another.
+    let real = folder.canonicalize().ok();
+    let folders = [Some(folder), cached, real.as_deref()].into_iter().flatten().filter_map(Path::file_name);
     let said = json.get("_name_or_path").and_then(Value::as_str);
     folders.map(|name| name.to_string_lossy().to_lowercase()).chain(said.map(str::to_lowercase)).collect()
 }
@@ -124,6 +128,10 @@ mod tests {
         assert_eq!(mask("dream", 152_064), Some(151_666));
         assert_eq!((mask("llada", 126_464), mask("llada", 155_136)), (Some(126_336), Some(5)));
         assert_eq!((mask("llama", 32_000), mask("gpt2", 50_257)), (Some(811), Some(10_541)));
+        assert_eq!(mask("fast_dllm_qwen", 151_936), Some(151_665));
+        // A folder without a name.
+        assert_eq!(of("llama", ".", Value::Null, 32_000).mask, Some(811));
+        assert_eq!(of("llama", "..", Value::Null, 155_136).shift, 0);
         assert_eq!((mask("qwen2", 500), mask("gpt2", 50_258)), (None, None));
     }
 

@@ -222,6 +222,7 @@ impl Checkpoint {
             ("general.file_type".into(), Value::U32(to.file_type())),
             ("general.quantization_version".into(), Value::U32(2)),
             ("diffusion.shift_logits".into(), Value::Bool(self.descriptor.shift == 1)),
+            ("diffusion.tells_lengths".into(), Value::Bool(self.descriptor.tells_lengths)),
         ];
         let own = [
             ("vocab_size", size(shape.vocab)),

@@ -163,7 +163,9 @@ const FAMILIES: &[Family] = &[
     Family { names: &["llada", "illada"], shift: 0, read: decoder::llada },
     Family { names: &["dream", "qwen2", "llama", "coda"], shift: 1, read: decoder::hugging_face },
     Family { names: &["a2d-qwen2", "a2d-qwen3", "qwen3"], shift: 0, read: decoder::hugging_face },
-    Family { names: &["llada-moe", "lladamoe", "rnd1", "qwen3_moe"], shift: 0, read: decoder::mixture },
+    Family { names: &["llada-moe", "lladamoe", "qwen3_moe"], shift: 0, read: decoder::mixture },
+    // "pos i predicts token i+1": `rnd/sampling.py` of its authors, where `models.md` says otherwise.
+    Family { names: &["rnd1"], shift: 1, read: decoder::mixture },
     Family { names: &["llada2_moe", "llada21_moe"], shift: 0, read: decoder::llada2 },
     Family { names: &["sdar", "sdar_moe"], shift: 0, read: decoder::block_causal },
     Family { names: &["fast_dllm_qwen"], shift: 1, read: decoder::block_causal },

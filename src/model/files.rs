@@ -98,8 +98,9 @@ impl Checkpoint {
         let (architecture, mut descriptor) = gguf::from_metadata(file, content, overrides)?;
         // A config.json beside it may say what the metadata leaves out.
         let beside = file.with_file_name("config.json");
-        if beside.is_file() {
-            let (_, said) = family::from_json(&beside, &read_json(&beside)?, None, overrides)?;
+        // Where it is of no use, the metadata is enough.
+        let said = read_json(&beside).and_then(|json| family::from_json(&beside, &json, None, overrides));
+        if let Ok((_, said)) = said {
             descriptor.mask = descriptor.mask.or(said.mask);
             descriptor.bos = descriptor.bos.or(said.bos);
             descriptor.eos = descriptor.eos.or(said.eos);

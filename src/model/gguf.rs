@@ -25,7 +25,8 @@ pub(crate) fn from_metadata(
         "llama" => (RopePairs::Interleaved, false, false, 1),
         "dream" => (RopePairs::Halves, true, false, 1),
         "qwen2" => (RopePairs::Halves, true, false, 1),
-        "qwen3" | "llada-moe" | "qwen3moe" | "rnd1" => (RopePairs::Halves, false, true, 0),
+        "qwen3" | "llada-moe" | "qwen3moe" => (RopePairs::Halves, false, true, 0),
+        "rnd1" => (RopePairs::Halves, false, true, 1),
         other => {
             let what = format!("a network of architecture `{other}`");
             return Err(ModelError::Unsupported { path: path.into(), what, supported: SUPPORTED });

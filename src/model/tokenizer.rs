@@ -48,6 +48,8 @@ enum Spelling {
     ByteLevel,
     /// SentencePiece: `▁` for a space, `<0x0A>` for a byte.
     Metaspace,
+    /// BERT: `##` before what goes on a word; blanks are not spelled at all.
+    WordPiece,
 }
 
 impl Tokenizer {
@@ -179,8 +181,11 @@ impl Tokenizer {
             return encode(&text[..end.min(text.len())]);
         }
         let mut ids = encode(text)?;
-        let ends = self.ends_after(usize::from(begins && self.adds_space_to(text)), &ids);
-        let last = ends.take_while(|at| *at <= end).enumerate().last();
+        let added = usize::from(begins && self.adds_space_to(text));
+        if !self.spell(&ids, added, text) {
+            return encode(&text[..end]);
+        }
+        let last = self.ends_after(added, &ids).take_while(|at| *at <= end).enumerate().last();
         match last {
             Some((index, at)) if at == end => {
                 ids.truncate(index + 1);
@@ -193,7 +198,20 @@ impl Tokenizer {
     /// Where in a text each of the tokens ends that [`Tokenizer::encode`] made of it, in bytes: the blank that some
     /// tokenizers put in front of it is none of its bytes.
     pub fn ends(&self, text: &str, ids: &[u32]) -> Vec<usize> {
-        self.ends_after(usize::from(self.adds_space_to(text)), ids).map(|end| end.min(text.len())).collect()
+        let added = usize::from(self.adds_space_to(text));
+        if self.spell(ids, added, text) {
+            return self.ends_after(added, ids).collect();
+        }
+        // A tokenizer that changes a text first (Unicode's normal forms, accents, blanks) has other bytes than it, and tells
+        // where they came from.
+        let Ok(encoding) = self.inner.encode(text, false) else { return vec![text.len(); ids.len()] };
+        let offsets = encoding.get_offsets().iter().map(|(_, end)| *end);
+        let ends = offsets.chain(std::iter::repeat(text.len())).take(ids.len()).scan(0, |last, end| {
+            let end = (0..=end.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            *last = end.max(*last);
+            Some(*last)
+        });
+        ends.collect()
     }
 
     fn adds_space_to(&self, text: &str) -> bool {
@@ -206,6 +224,11 @@ impl Tokenizer {
             *at += self.bytes(*id).len();
             Some(at.saturating_sub(added))
         })
+    }
+
+    /// Whether tokens spell a text with so many bytes in front: not where the tokenizer changes texts first.
+    pub(crate) fn spell(&self, ids: &[u32], added: usize, text: &str) -> bool {
+        ids.iter().flat_map(|id| self.bytes(*id)).skip(added).eq(text.as_bytes())
     }
 
     fn joined(&self, ids: &[u32]) -> Vec<u8> {
@@ -285,7 +308,11 @@ fn spelling_of(inner: &tokenizers::Tokenizer) -> Spelling {
         }
         _ => false,
     };
-    if byte_level { Spelling::ByteLevel } else { Spelling::Metaspace }
+    match inner.get_model() {
+        ModelWrapper::WordPiece(_) => Spelling::WordPiece,
+        _ if byte_level => Spelling::ByteLevel,
+        _ => Spelling::Metaspace,
+    }
 }
 
 /// GPT-2's `bytes_to_unicode`, inverted: printable Latin-1 characters stand for themselves, the others are shifted
@@ -324,11 +351,23 @@ fn piece_bytes(token: &str, spelling: Spelling, stand_ins: &HashMap<char, u8>) -
                 None => token.replace('▁', " ").into_bytes(),
             }
         }
+        Spelling::WordPiece => match token.strip_prefix("##") {
+            Some(rest) if !rest.is_empty() => rest.as_bytes().to_vec(),
+            _ if follows_a_blank(token) => format!(" {token}").into_bytes(),
+            _ => token.as_bytes().to_vec(),
+        },
     }
+}
+
+/// Whether a blank is usual before a token that begins a word or is a mark; East Asian writing has none.
+fn follows_a_blank(token: &str) -> bool {
+    token.starts_with(|c: char| c < '\u{2E80}' && (c.is_alphanumeric() || "([{$&+=".contains(c)))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -342,11 +381,50 @@ mod tests {
     }
 
     #[test]
-    fn pieces_of_both_spellings_become_bytes() {
+    fn pieces_of_all_spellings_become_bytes() {
         let map = byte_stand_ins();
         assert_eq!(piece_bytes("ĠParis", Spelling::ByteLevel, &map), b" Paris");
         assert_eq!(piece_bytes("Ã©", Spelling::ByteLevel, &map), "é".as_bytes());
         assert_eq!(piece_bytes("▁Paris", Spelling::Metaspace, &map), b" Paris");
         assert_eq!(piece_bytes("<0x0A>", Spelling::Metaspace, &map), b"\n");
+        let word_piece = |token: &str| String::from_utf8(piece_bytes(token, Spelling::WordPiece, &map)).unwrap();
+        assert_eq!(
+            ["paris", "##ning", ",", "(", "##", "京"].map(word_piece),
+            [" paris", "ning", ",", " (", "##", "京"]
+        );
+    }
+
+    /// BERT's way to spell, with a few words.
+    fn word_pieces() -> Tokenizer {
+        let words = ["[UNK]", "the", "cafe", "is", "run", "##ning", ",", "a"];
+        let vocab: serde_json::Map<_, _> =
+            words.iter().zip(0..).map(|(word, id)| (word.to_string(), json!(id))).collect();
+        let json = json!({
+            "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "post_processor": null,
+            "normalizer": {
+                "type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null,
+                "lowercase": true,
+            },
+            "pre_tokenizer": { "type": "BertPreTokenizer" },
+            "decoder": { "type": "WordPiece", "prefix": "##", "cleanup": true },
+            "model": {
+                "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                "max_input_chars_per_word": 100, "vocab": vocab,
+            },
+        });
+        Tokenizer::from_json(Path::new("x"), json.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn tokens_of_a_tokenizer_that_changes_texts_end_where_they_came_from() {
+        let tokenizer = word_pieces();
+        let text = "The café,\n\nis  running";
+        let ids = tokenizer.encode(text).unwrap();
+        assert_eq!(ids, [1, 2, 6, 3, 4, 5]);
+        let mut start = 0;
+        let pieces = tokenizer.ends(text, &ids).into_iter().map(|end| &text[std::mem::replace(&mut start, end)..end]);
+        assert_eq!(pieces.collect::<Vec<_>>(), ["The", " café", ",", "\n\nis", "  run", "ning"]);
+        assert_eq!(tokenizer.encode_until(text, 9, true).unwrap(), [1, 2]);
+        assert_eq!(tokenizer.encode_until(text, 14, true).unwrap(), [1, 2, 6, 3]);
     }
 }

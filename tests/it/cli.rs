@@ -172,6 +172,12 @@ fn rewriting_changes_only_the_range() {
     let rewritten = json(&run(&args));
     let found = rewritten["text"].as_str().unwrap();
     assert!(found.starts_with(&sentence[..12]) && found.ends_with(&sentence[38..]), "{found}");
+    // What is demanded holds though the text did not meet it.
+    let args = ["fill", "--seed", "1", "--json", "--strength", "1", "--range", "12..16", "--match", "[A-Z][a-z]+"];
+    let filled = json(&run(&[&args[..], &["The book is good."]].concat()));
+    let text = filled["text"].as_str().unwrap();
+    let word = text.strip_prefix("The book is ").and_then(|rest| rest.strip_suffix('.')).unwrap();
+    assert!(word.starts_with(|c: char| c.is_ascii_uppercase()), "{text}");
     refused(&run(&["fill", "--strength", "0.4", "--range", "12..380", sentence]), 1, &["12..380", "66 bytes"]);
     refused(&run(&["fill", "--strength", "1.4", "--range", "1..3", sentence]), 2, &["--strength"]);
 }
@@ -200,6 +206,8 @@ fn what_cannot_be_filled_is_told_in_one_line() {
     refused(&run_with(&["fill"], b"caf\xe9 [MASK]"), 1, &["UTF-8", "byte 3"]);
     refused(&run(&["fill", "--file", "/nowhere/at/all"]), 1, &["/nowhere/at/all"]);
     refused(&run(&["fill", "[MASK:5000]"]), 1, &["5000", "2048"]);
+    refused(&run(&["fill", "[MASK:100000000]"]), 1, &["100000000", "2048"]);
+    refused(&run(&["fill", "[MASK:18446744073709551615] [MASK:18446744073709551615]"]), 1, &["2048"]);
     refused(&run(&["fill", "--sampler", "nonsense", "[MASK]"]), 2, &["nonsense"]);
     refused(&run(&["fill", "--model", "/nowhere", "[MASK]"]), 1, &["/nowhere"]);
     refused(&run(&["fill", "--trace", "/nowhere/t", "[MASK:1]"]), 1, &["/nowhere/t"]);

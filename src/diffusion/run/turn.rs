@@ -101,11 +101,12 @@ impl<D: Draw + Clone> Run<D> {
         rows: &[usize],
         cancelled: Cancelled<'_>,
     ) -> Result<Logits, DenoiseError> {
-        let conditional = denoiser.logits(&self.pass(rows), cancelled)?;
         if self.sampler.guidance == 0.0 {
-            return Ok(conditional);
+            return denoiser.logits(&self.pass(rows), cancelled);
         }
+        // The network remembers one canvas, not two: with guidance every pass is whole.
         self.refreshed = None;
+        let conditional = denoiser.logits(&self.pass(rows), cancelled)?;
         let ids = without_context(&self.canvas);
         self.lead_away(&ids, &conditional, denoiser, cancelled)
     }
@@ -118,7 +119,6 @@ impl<D: Draw + Clone> Run<D> {
         denoiser: &mut dyn Denoiser,
         cancelled: Cancelled<'_>,
     ) -> Result<Logits, DenoiseError> {
-        // The network remembers one canvas, not two: with guidance every pass is whole.
         let pass = Pass { time: self.time(), ..Pass::new(ids, conditional.rows()) };
         let unconditional = denoiser.logits(&pass, cancelled)?;
         self.clock.passes += 1;

@@ -84,7 +84,9 @@ impl Job {
     ) -> Result<usize, DenoiseError> {
         let ranked = particles.ranked();
         let mut best = (f64::NEG_INFINITY, ranked.first().map_or(0, |(slot, _)| *slot));
-        for (slot, _) in ranked.iter().filter(|_| ranked.len() > 1) {
+        // Models whose noise is words have no mask to judge by: what was said on the way has to do.
+        let can_judge = ranked.len() > 1 && !model.noise().starts_random();
+        for (slot, _) in ranked.iter().filter(|_| can_judge) {
             let mut scoring = judging(particles.run(*slot).canvas(), model.shift());
             for fold in 0..scoring.fold_count() {
                 scoring.judge(fold, model, cancelled)?;

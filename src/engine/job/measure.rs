@@ -73,6 +73,9 @@ impl Job {
         let (room, hole) = (self.prompt.longest_hole(), &self.prompt.holes[index]);
         let (least, most) = self.lengths.auto(hole.original.len());
         let (least, most) = hole.bounds((least.min(room), most.min(room)));
+        // What cannot be is not looked for, however long it is asked to be.
+        let context = self.prompt.room_for(least).map_err(|error| DenoiseError::Failed(error.to_string()))?;
+        let most = most.min(context);
         let standing = (&hole.left.standing[..], &hole.right.standing[..]);
         let possible = self.limits.possible(index, standing, least..most + 1).map_err(impossible)?;
         if let (Some(least), Some(most)) = (possible.first(), possible.last()) {

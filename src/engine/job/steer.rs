@@ -10,7 +10,7 @@ use super::{Cancelled, Job, Stage, words};
 use crate::diffusion::canvas::{Canvas, Kind, UserAct};
 use crate::diffusion::dependence::Dependence;
 use crate::diffusion::rng::Seeded;
-use crate::diffusion::run::{Mark, Run};
+use crate::diffusion::run::{MOST_GROWTH, Mark, Run};
 use crate::diffusion::{DenoiseError, Denoiser, TokenId};
 use crate::engine::protocol::{Act, Place, Token};
 use crate::model::{Model, Tokenizer};
@@ -78,7 +78,8 @@ impl Job {
         let words = words::of_holes(&canvas, model);
         let origin = |now: usize| origin.get(now).copied().flatten();
         let dependence = Dependence::new(&before, &canvas, &words, origin, model.shift());
-        self.stage = if dependence.is_done() {
+        // Models whose noise is words have no mask to judge the others by.
+        self.stage = if model.noise().starts_random() || dependence.is_done() {
             self.go_on(run, model)
         } else {
             Stage::Weighing(Box::new(Weighing { run, dependence }))
@@ -133,6 +134,7 @@ impl Job {
         let (sampler, seed) = self.drawing();
         let run = Run::new(canvas, sampler, model.vocabulary(), model.shift(), Seeded(seed))
             .with_noise(model.noise())
+            .with_growth(MOST_GROWTH, model.context())
             .with_limits(self.limits.clone());
         match mark {
             Some(mark) => run.resume(mark),

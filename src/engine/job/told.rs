@@ -67,7 +67,9 @@ impl Job {
                 ids[position] = expand;
             }
         }
-        let rows: Vec<usize> = asked.iter().map(|position| row_of(*position, model.shift())).collect();
+        let mut rows: Vec<usize> = asked.iter().map(|position| row_of(*position, model.shift())).collect();
+        // The first position has no row of its own.
+        rows.dedup();
         let logits = model.logits(&model.noise().pass(1.0, &ids, &rows), cancelled)?;
         let told: Vec<Told> = holes.clone().map(|hole| told(&logits, own(hole), model)).collect();
         self.passes += 1;
