@@ -181,7 +181,7 @@ impl App {
     /// Takes in what happened and returns what is to be done about it, in order.
     pub fn update(&mut self, now: Duration, message: Message) -> Vec<Effect> {
         self.outbox.now = now;
-        let (before, place) = (self.followed(), self.place());
+        let (before, place) = (self.followed(), self.settled_place());
         self.take(message);
         self.settle();
         self.note_jump(place);

@@ -11,7 +11,7 @@ use crate::app::infill::branch::Branch;
 use crate::app::sources::Provenance;
 use crate::app::status::count;
 use crate::engine::protocol::HoleId;
-use crate::text::buffer::{Buffer, LineEnding};
+use crate::text::buffer::LineEnding;
 use crate::text::change::{Bias, ChangeSet, Edit};
 use crate::text::diff;
 use crate::text::history::{EditKind, Written};
@@ -72,26 +72,28 @@ impl App {
         let (mut placing, mut selection, mut runs) = (Placing::default(), None, Vec::new());
         for (id, text) in texts {
             let Some(hole) = holes.remove(id.0) else { continue };
-            let text = with_line_endings(&text, self.document.buffer());
+            let text = with_line_endings(&text, self.document.line_ending());
             let before = self.document.buffer().slice(hole.range.clone());
             let is_temporary = self.document.is_temporary(hole.id);
-            let new = placing.put(hole.range.clone(), text.clone());
-            if (hole.range.start..=hole.range.end).contains(&caret) {
-                selection = Some(Selection::caret(new.end));
-            }
+            let start = hole.range.start.saturating_add_signed(placing.shift);
             let made = taken.iter().find(|(hole, _)| *hole == id).map_or(&own, |(_, made)| made);
             let run = self.run_of(made, &mut runs);
-            // Of a text that was rewritten, only the words that became others are the model's.
-            let whole = vec![(0..before.chars().count(), 0..new.len())];
+            let (old, new): (Vec<char>, Vec<char>) = (before.chars().collect(), text.chars().collect());
+            // Of a text that was rewritten, only the words that became others are touched and are the model's.
+            let whole = vec![(0..old.len(), 0..new.len())];
             let parts = if is_temporary { diff::changes(&before, &text) } else { whole };
-            let old: Vec<char> = before.chars().collect();
             for (gone, come) in parts {
                 let range = hole.range.start + gone.start..hole.range.start + gone.end;
-                let written = self.document.sources_mut().add(run, range, old[gone].iter().collect());
-                placing.written.push((new.start + come.start..new.start + come.end, written));
+                let written = self.document.sources_mut().add(run, range.clone(), old[gone].iter().collect());
+                let placed = placing.put(range, new[come].iter().collect());
+                placing.written.push((placed, written));
+            }
+            let end = hole.range.end.saturating_add_signed(placing.shift);
+            if (hole.range.start..=hole.range.end).contains(&caret) {
+                selection = Some(Selection::caret(end));
             }
             if !is_temporary {
-                placing.marked.push((new, hole.length, hole.id));
+                placing.marked.push((start..end, hole.length, hole.id));
             }
         }
         let selection = selection.unwrap_or_else(|| {
@@ -193,8 +195,8 @@ impl Session {
 }
 
 /// The text with the line endings of the document.
-fn with_line_endings(text: &str, buffer: &Buffer) -> String {
-    match buffer.line_ending() {
+fn with_line_endings(text: &str, ending: LineEnding) -> String {
+    match ending {
         LineEnding::CrLf => text.replace("\r\n", "\n").replace('\n', "\r\n"),
         LineEnding::Lf => text.to_owned(),
     }

@@ -302,7 +302,12 @@ impl App {
 
     /// The place of the document of this file, if it is open.
     pub(crate) fn place_of_file(&self, path: &Path) -> Option<usize> {
-        self.place_of(self.id_where(|document| document.path().is_some_and(|known| known == path))?)
+        self.place_of_file_where(|known| known == path)
+    }
+
+    /// The same, for a file that is told otherwise.
+    pub(crate) fn place_of_file_where(&self, is_it: impl Fn(&Path) -> bool) -> Option<usize> {
+        self.place_of(self.id_where(|document| document.path().is_some_and(|known| is_it(known)))?)
     }
 
     /// The place of the text of the program's own that is called so, if it is open.

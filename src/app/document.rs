@@ -49,6 +49,8 @@ pub struct Document {
     path: Option<PathBuf>,
     title: Option<&'static str>,
     stamp: Option<Stamp>,
+    /// The revision that is being written, and what the history calls it.
+    on_its_way: Option<(u64, usize)>,
     read_only: bool,
     encoding: Encoding,
     style: FileStyle,
@@ -75,6 +77,7 @@ impl Document {
             path: file.path.clone(),
             title: file.title,
             stamp: file.stamp,
+            on_its_way: None,
             read_only: file.read_only,
             encoding: file.encoding,
             style: file.style,
@@ -296,6 +299,11 @@ impl Document {
         }
     }
 
+    /// The text is being written as it is now.
+    pub(crate) fn save_begins(&mut self) {
+        self.on_its_way = Some((self.buffer.revision(), self.history.name_present()));
+    }
+
     /// The text was written: `revision` is that of the contents.
     pub(crate) fn saved(&mut self, path: PathBuf, stamp: Stamp, revision: u64) {
         self.path = Some(path);
@@ -307,8 +315,9 @@ impl Document {
     pub(crate) fn found_on_disk(&mut self, stamp: Stamp, revision: u64) {
         self.stamp = Some(stamp);
         if revision == self.buffer.revision() {
-            self.history.break_group();
             self.history.mark_saved();
+        } else if let Some((_, name)) = self.on_its_way.filter(|(of, _)| *of == revision) {
+            self.history.mark_named_saved(name);
         }
     }
 

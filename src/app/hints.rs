@@ -97,7 +97,7 @@ fn of_panel(panel: &Panel, columns: usize) -> Vec<Hint> {
             ]),
             Asked::Replacement => hints(&[("enter", "show the next match"), ("esc", "leave"), ("up", "earlier")]),
             Asked::Palette { .. } => hints(&[("enter", "do it"), ("esc", "leave"), ("up down", "choose")]),
-            Asked::Strength => hints(&[("enter", "rewrite"), ("esc", "leave"), ("up down", "more or less")]),
+            Asked::Strength { .. } => hints(&[("enter", "rewrite"), ("esc", "leave"), ("up down", "more or less")]),
             Asked::File { .. } => hints(&[("enter", "open it"), ("esc", "leave"), ("up down", "choose")]),
             Asked::Branch { .. } => hints(&[("enter", "show it"), ("esc", "leave"), ("up down", "choose")]),
             Asked::HoleFrom { .. } => hints(&[("enter", "take it"), ("esc", "leave"), ("up down", "choose")]),

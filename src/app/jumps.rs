@@ -1,6 +1,7 @@
 //! Where the caret was before it went far away: back and forth through such places, over all documents.
 
 use crate::app::App;
+use crate::app::panel::{Asked, Panel, Prompt};
 use crate::text::change::{Bias, ChangeSet};
 use crate::text::selection::Selection;
 
@@ -50,13 +51,25 @@ impl Jumps {
 impl App {
     /// Where the caret is.
     pub(crate) fn place(&self) -> Place {
-        let (buffer, pos) = (self.document.buffer(), self.document.caret());
+        self.place_at(self.document.caret())
+    }
+
+    /// Where the caret is, or was before the search that is being typed.
+    pub(crate) fn settled_place(&self) -> Place {
+        match &self.panel {
+            Panel::Prompt(Prompt { asked: Asked::Find { before, .. }, .. }) => self.place_at(before.head),
+            _ => self.place(),
+        }
+    }
+
+    fn place_at(&self, pos: usize) -> Place {
+        let buffer = self.document.buffer();
         Place { document: self.document.id(), pos, line: buffer.line_of(pos), revision: buffer.revision() }
     }
 
     /// Remembers where the caret was, if it has gone far from there.
     pub(crate) fn note_jump(&mut self, before: Place) {
-        let now = self.place();
+        let now = self.settled_place();
         let far =
             now.document != before.document || now.revision == before.revision && now.line.abs_diff(before.line) >= FAR;
         if far && !std::mem::take(&mut self.jumps.walking) {

@@ -12,7 +12,7 @@ use crate::app::infill::overlay::HoleCells;
 use crate::app::infill::timeline::Moment;
 use crate::app::infill::{Session, Stage};
 use crate::app::notice::Severity;
-use crate::app::panel::{Asked, Panel, Prompt};
+use crate::app::panel::{Asked, Besides, Panel, Prompt};
 use crate::app::side::Side;
 use crate::app::{App, Model};
 use crate::engine::protocol::{Cell, CellState, RunOptions};
@@ -110,6 +110,11 @@ pub(crate) fn columns(app: &mut App) {
 
 /// Begins a comparison of what was typed: samplers, each with `@` and a model if it is another's.
 pub(crate) fn take(app: &mut App, typed: &str) -> Option<&'static str> {
+    compare(app, typed, run::start)
+}
+
+/// The same, where there is no run yet with this one.
+pub(crate) fn compare(app: &mut App, typed: &str, start: impl FnOnce(&mut App)) -> Option<&'static str> {
     let contender = |word: &str| match word.split_once('@') {
         Some((sampler, model)) => Contender { sampler: sampler.to_owned(), model: Some(model.to_owned()) },
         None => Contender { sampler: word.to_owned(), model: None },
@@ -121,6 +126,9 @@ pub(crate) fn take(app: &mut App, typed: &str) -> Option<&'static str> {
             "Type 2 to 8 samplers with spaces between them, such as eb llada left-to-right or eb@another-model.",
         );
     }
+    if run::is_busy_elsewhere(app) {
+        return None;
+    }
     let Model::Ready(info) = &app.model else { return Some("The lab needs a model that is loaded.") };
     let home = info.name.clone();
     typed.clone_into(&mut app.settings.lab);
@@ -128,8 +136,9 @@ pub(crate) fn take(app: &mut App, typed: &str) -> Option<&'static str> {
     if is_idle {
         let first = waiting.pop_front()?;
         let usual = std::mem::replace(&mut app.settings.run.sampler, first.sampler.clone());
-        run::start(app);
+        start(app);
         app.settings.run.sampler = usual;
+        run::remember(app, Besides::Lab(typed.to_owned()));
         app.infill.session()?;
         waiting.push_front(first);
     }

@@ -84,7 +84,7 @@ impl App {
             return;
         }
         self.notice = None;
-        self.view.goal = None;
+        self.view.goals.clear();
         self.document.break_group();
         let spot = self.spot_under(mouse);
         let cell = self.cell_of(spot).filter(|_| !mouse.shift);

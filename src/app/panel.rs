@@ -52,7 +52,10 @@ pub enum Asked {
         holes: Vec<u64>,
     },
     /// How much of the selection may change.
-    Strength,
+    Strength {
+        /// What is made besides.
+        besides: Besides,
+    },
     /// The seed of the next run.
     Seed,
     /// Into which file a run is to be recorded.
@@ -109,6 +112,17 @@ pub enum Asked {
         /// The entry that Enter takes.
         selected: usize,
     },
+}
+
+/// What is made besides a rewriting, once it is known how much may change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Besides {
+    /// Nothing.
+    Nothing,
+    /// So many more proposals.
+    Candidates(usize),
+    /// What the lab was told to compare.
+    Lab(String),
 }
 
 /// A prompt.
@@ -213,7 +227,7 @@ impl Prompt {
             Asked::Line => "go to line",
             Asked::Length { .. } => "tokens in the hole (auto, 12 or 3-40)",
             Asked::Demands { .. } => "demands (3-40; /[a-z]+/)",
-            Asked::Strength => "how much may change, 10 to 100 %",
+            Asked::Strength { .. } => "how much may change, 10 to 100 %",
             Asked::Seed => "seed of the next run",
             Asked::Record => "record as (.json to be replayed, .cast, .svg or .gif)",
             Asked::Instruction => "what to do with the selection (make this warmer)",

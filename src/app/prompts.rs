@@ -10,7 +10,7 @@ use crate::app::input::Input;
 use crate::app::key::{Key, KeyCode};
 use crate::app::layout;
 use crate::app::listing::Listing;
-use crate::app::panel::{Asked, Panel, Prompt, Question};
+use crate::app::panel::{Asked, Besides, Panel, Prompt, Question};
 use crate::app::{App, lab, ondisk};
 use crate::engine::protocol::Renoise;
 use crate::text::search;
@@ -80,7 +80,7 @@ impl App {
         let Panel::Prompt(prompt) = &mut self.panel else { return };
         match &mut prompt.asked {
             Asked::Find { .. } if with_alt => self.recall(by),
-            Asked::Strength => {
+            Asked::Strength { .. } => {
                 let (strength, renoise) = run::parse_strength(prompt.input.text()).unwrap_or((40, Renoise::default()));
                 let strength = (isize::from(strength) - 10 * by.signum()).clamp(10, 100) as u8;
                 prompt.input = Input::offered(run::written_strength(strength, renoise));
@@ -242,10 +242,21 @@ impl App {
                 }
                 None
             }
-            Asked::Strength => match run::parse_strength(&typed) {
+            Asked::Strength { besides } => match run::parse_strength(&typed) {
                 Some((percent, renoise)) => {
-                    run::rewrite_by(self, percent, renoise);
-                    None
+                    let rewrite = |app: &mut Self| run::rewrite_by(app, percent, renoise);
+                    match besides {
+                        Besides::Nothing => {
+                            rewrite(self);
+                            None
+                        }
+                        Besides::Candidates(count) => {
+                            rewrite(self);
+                            branch::make(self, *count);
+                            None
+                        }
+                        Besides::Lab(contenders) => lab::compare(self, contenders, rewrite),
+                    }
                 }
                 None => {
                     Some("Type a number from 10 to 100, and behind it words or tokens to have them chosen by chance.")

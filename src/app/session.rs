@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::app::commands::run;
 use crate::app::document::Change;
 use crate::app::effect::Effect;
 use crate::app::infill::branch::Branch;
@@ -41,6 +42,7 @@ impl App {
         match self.infill.stage() {
             Stage::Idle => self.inform("There is no run to repeat; {run} starts one."),
             Stage::Waiting => self.inform("The run starts as soon as the model is loaded."),
+            Stage::Running | Stage::Review if run::is_busy_elsewhere(self) => {}
             Stage::Running | Stage::Review => {
                 let instruction = self.infill.session().and_then(Session::instruction).map(str::to_owned);
                 let options = RunOptions { instruction, ..self.fresh_options() }.varied();
@@ -171,7 +173,8 @@ impl App {
         let Some(verb) = self.infill.session().map(Session::verb) else { return };
         // Of a branch that someone asked for it is worth seeing that nothing came of it.
         let first = branch.node.from.is_none();
-        if verb == Verb::Refine && first && self.is_unchanged(&branch) {
+        let is_one_of_several = self.compares() || self.infill.session().is_some_and(|session| session.more > 0);
+        if verb == Verb::Refine && first && !is_one_of_several && self.is_unchanged(&branch) {
             self.abandon_run();
             self.inform("Nothing here could be made likelier; the text stays as it is.");
             return;
@@ -265,7 +268,7 @@ impl App {
     pub(crate) fn accept(&mut self) {
         match self.infill.stage() {
             Stage::Idle => {}
-            Stage::Waiting => self.inform("The model is still being loaded; esc drops the run."),
+            Stage::Waiting => self.inform("The model is still being loaded; {run-reject} drops the run."),
             Stage::Running => {
                 let Some(run) = self.infill.run_mut().filter(|run| !run.keeping) else { return };
                 run.keeping = true;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::app::commands::branch::NOT_YET;
+use crate::app::commands::run;
 use crate::app::effect::Effect;
 use crate::app::infill::branch::Branch;
 use crate::app::infill::overlay::HoleCells;
@@ -161,6 +162,9 @@ impl App {
 
     /// Begins a branch at the step that is shown. A run that goes on is stopped and becomes a branch of its own.
     pub(crate) fn branch_here(&mut self, acts: Vec<Act>, options: RunOptions) {
+        if run::is_busy_elsewhere(self) {
+            return;
+        }
         let Some(session) = self.infill.session() else { return };
         let resumes = session.fork().and_then(|at| Some((at, session.resumes_at(at)?)));
         let Some((at, resumes)) = resumes else {

@@ -24,8 +24,8 @@ pub struct View {
     pub(crate) top: Top,
     /// Columns scrolled to the right; 0 while long lines wrap.
     pub(crate) left: usize,
-    /// The column that up and down try to keep.
-    pub(crate) goal: Option<usize>,
+    /// The columns that up and down try to keep, each with where its caret stands; a caret elsewhere has none.
+    pub(crate) goals: Vec<(usize, usize)>,
     /// The caret stands before this cell of the hole at which the selection's head is.
     pub(crate) caret_cell: Option<(HoleId, usize)>,
     /// Where the mouse button went down, while it is down.
@@ -199,6 +199,11 @@ impl Geometry {
 }
 
 impl View {
+    /// The column that a caret here tries to keep.
+    pub(crate) fn goal_at(&self, head: usize) -> Option<usize> {
+        self.goals.iter().find(|(at, _)| *at == head).map(|(_, column)| *column)
+    }
+
     /// Columns and rows of the screen.
     pub fn size(&self) -> (u16, u16) {
         (self.width, self.height)

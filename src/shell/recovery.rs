@@ -264,7 +264,7 @@ pub(crate) fn key(path: Option<&Path>) -> String {
 }
 
 /// The file itself, however it was reached.
-fn absolute(path: &Path) -> PathBuf {
+pub(crate) fn absolute(path: &Path) -> PathBuf {
     let path = save::follow_links(path).unwrap_or_else(|_| path.to_owned());
     let path = path::absolute(&path).unwrap_or(path);
     let folder = path.parent().and_then(|folder| folder.canonicalize().ok());

@@ -22,7 +22,7 @@ use crate::shell::input::{Keys, Report, Translator};
 use crate::shell::signals::{Signal, Signals};
 use crate::shell::terminal::Terminal;
 use crate::shell::theme::is_set;
-use crate::shell::{EngineLink, FileArg, files, film, listing};
+use crate::shell::{EngineLink, FileArg, files, film, listing, recovery};
 use crate::ui;
 use crate::ui::theme::Theme;
 
@@ -147,10 +147,11 @@ impl Session {
         self.disk.send(Job::OpenBehind(file.clone()));
     }
 
-    /// Opens a file as it was typed at a prompt, or shows it where it is open under its whole name.
+    /// Opens a file as it was typed at a prompt, or shows it where it is open, under whatever spelling.
     fn open_or_show(&mut self, typed: &Path) {
         let file = files::typed(typed);
-        match self.app.place_of_file(&file.path) {
+        let path = recovery::absolute(&file.path);
+        match self.app.place_of_file_where(|known| known == file.path || recovery::absolute(known) == path) {
             Some(place) => self.update(Message::ShowDocument(place, file.at)),
             None => self.disk.send(Job::Open(file)),
         }

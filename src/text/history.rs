@@ -303,10 +303,20 @@ impl History {
         self.forth.get(self.at).is_some_and(|next| *next > 0)
     }
 
+    /// Names the present text, and ends the step so that undo can come back to it.
+    pub fn name_present(&mut self) -> usize {
+        self.break_group();
+        self.text_at(self.at)
+    }
+
     /// Remembers the present text as the one on disk, and ends the step so that undo can come back to it.
     pub fn mark_saved(&mut self) {
-        self.saved_text = self.text_at(self.at);
-        self.break_group();
+        self.saved_text = self.name_present();
+    }
+
+    /// Remembers that the text of this name is the one on disk: [`History::name_present`] named it.
+    pub fn mark_named_saved(&mut self, name: usize) {
+        self.saved_text = name;
     }
 
     /// Whether the present text is the one last saved, also after undoing or redoing back to it.

@@ -55,6 +55,11 @@ impl Holes {
         Self::default()
     }
 
+    /// No holes; identities are given out from this one on.
+    pub fn numbered_from(first: u64) -> Self {
+        Self { next_id: first, ..Self::default() }
+    }
+
     /// The holes in document order.
     pub fn iter(&self) -> std::slice::Iter<'_, Hole> {
         self.list.iter()
@@ -115,6 +120,18 @@ impl Holes {
     pub fn restore(&mut self, earlier: &Holes) {
         self.list.clone_from(&earlier.list);
         self.next_id = self.next_id.max(earlier.next_id);
+    }
+
+    /// The same, but those that are to be kept stay beside them where they are, unless one of the earlier state is in the way.
+    pub fn restore_beside(&mut self, earlier: &Holes, is_kept: impl Fn(u64) -> bool) {
+        let kept: Vec<Hole> = self.list.drain(..).filter(|hole| is_kept(hole.id)).collect();
+        self.restore(earlier);
+        for hole in kept {
+            if self.in_range(hole.range.clone()).next().is_none() {
+                let at = self.list.partition_point(|other| other.range.start < hole.range.start);
+                self.list.insert(at, hole);
+            }
+        }
     }
 
     /// The hole at `pos`: one that contains the character behind `pos` if there is one, else one that ends there.

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::text::buffer::Buffer;
+use crate::text::buffer::{Buffer, LineEnding};
 use crate::text::change::Edit;
 
 /// How a language writes a comment: what stands before, and behind, if anything does.
@@ -35,13 +35,13 @@ fn start(buffer: &Buffer, line: usize) -> usize {
     if line < buffer.line_count() { buffer.line_start(line) } else { buffer.len() }
 }
 
-/// A copy of each block above it; what is in the block goes with the lower one.
-pub fn duplicate(buffer: &Buffer, blocks: &[Range<usize>]) -> Vec<Edit> {
+/// A copy of each block above it; what is in the block goes with the lower one. A last line takes this break.
+pub fn duplicate(buffer: &Buffer, blocks: &[Range<usize>], ending: LineEnding) -> Vec<Edit> {
     let copy = |block: &Range<usize>| {
         let (from, to) = (start(buffer, block.start), start(buffer, block.end));
         let mut text = buffer.slice(from..to);
         if block.end == buffer.line_count() {
-            text.push_str(buffer.line_ending().as_str());
+            text.push_str(ending.as_str());
         }
         insert(from, text)
     };
@@ -79,6 +79,21 @@ pub fn move_blocks(buffer: &Buffer, blocks: &[Range<usize>], way: Way) -> Vec<Ed
         }
     }
     edits
+}
+
+/// By how many characters [`move_blocks`] moves what is in a block.
+pub fn moved_by(buffer: &Buffer, block: &Range<usize>, way: Way) -> isize {
+    match way {
+        Way::Up if block.start > 0 => -((start(buffer, block.start) - buffer.line_start(block.start - 1)) as isize),
+        Way::Down if block.end + 1 == buffer.line_count() => {
+            let below = buffer.line_end(block.end) - buffer.line_start(block.end);
+            (below + buffer.line_ending().as_str().len()) as isize
+        }
+        Way::Down if block.end < buffer.line_count() => {
+            (start(buffer, block.end + 1) - start(buffer, block.end)) as isize
+        }
+        _ => 0,
+    }
 }
 
 /// Joins the lines of each block with a blank between; a block of one line is joined with the next.
@@ -194,9 +209,9 @@ mod tests {
 
     #[test]
     fn lines_are_duplicated_and_moved_with_or_without_a_last_line_break() {
-        assert_eq!(done("a\nb\nc\n", |buffer| duplicate(buffer, &[0..1, 2..3])), "a\na\nb\nc\nc\n");
-        assert_eq!(done("a\nb", |buffer| duplicate(buffer, &[1..2])), "a\nb\nb");
-        assert_eq!(done("a\r\nb", |buffer| duplicate(buffer, &[0..2])), "a\r\nb\r\na\r\nb");
+        assert_eq!(done("a\nb\nc\n", |buffer| duplicate(buffer, &[0..1, 2..3], LineEnding::Lf)), "a\na\nb\nc\nc\n");
+        assert_eq!(done("a\nb", |buffer| duplicate(buffer, &[1..2], LineEnding::Lf)), "a\nb\nb");
+        assert_eq!(done("a\r\nb", |buffer| duplicate(buffer, &[0..2], LineEnding::CrLf)), "a\r\nb\r\na\r\nb");
         assert_eq!(done("a\nb\nc", |buffer| move_blocks(buffer, &[1..2], Way::Up)), "b\na\nc");
         assert_eq!(done("a\nb\nc", |buffer| move_blocks(buffer, &[2..3], Way::Up)), "a\nc\nb");
         assert_eq!(done("a\nb\nc", |buffer| move_blocks(buffer, &[1..2], Way::Down)), "a\nc\nb");

@@ -48,7 +48,7 @@ fn window(pane: Pane<'_>, rows: &[Row], theme: &Theme, buffer: &mut Buffer) {
         if area.x > pane.window.page.x {
             margin(row, row.line == Some(here), (theme, pane.window, y), buffer);
         }
-        let left = pane.view.left();
+        let left = if settings.soft_wrap { 0 } else { pane.view.left() };
         let is_current = pane.has_keys && row.range.start >= start && row.range.end <= end;
         let ground = if settings.current_line && is_current { theme.page.line_here } else { Style::new() };
         if ground.bg.is_some() {

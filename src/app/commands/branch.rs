@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::app::commands::run::{self, has_session};
 use crate::app::infill::Stage;
 use crate::app::infill::branch::BranchId;
-use crate::app::panel::{Asked, Panel, Prompt};
+use crate::app::panel::{Asked, Besides, Panel, Prompt};
 use crate::engine::protocol::RunOptions;
 
 /// What is said to who wants to see another branch while a run goes on.
@@ -132,15 +132,24 @@ pub(crate) fn take_candidates(app: &mut App, typed: &str) -> Option<&'static str
         return Some("Type a number from 2 to 8.");
     };
     match app.infill.stage() {
-        Stage::Idle => run::start(app),
+        Stage::Idle => {
+            run::start(app);
+            run::remember(app, Besides::Candidates(count));
+        }
+        Stage::Review if run::is_busy_elsewhere(app) => return None,
         Stage::Review => app.run_again(),
         // The one that goes on is the first of them.
         Stage::Waiting | Stage::Running => {}
     }
+    make(app, count);
+    None
+}
+
+/// Has the run that goes on be followed by others, so that there are so many.
+pub(crate) fn make(app: &mut App, count: usize) {
     if let Some(session) = app.infill.session_mut() {
         session.more = count;
     }
-    None
 }
 
 /// Asks from which branch the hole at the caret is to be taken, or the first.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::app::App;
 use crate::app::commands::lines::{self, blocks};
+use crate::app::commands::mode;
 use crate::app::document::{Change, Walked};
 use crate::app::effect::Effect;
 use crate::app::keymap::Context;
@@ -47,7 +48,7 @@ fn insert_over(
     over: impl Fn(&App, Range<usize>) -> Range<usize>,
     text: impl Fn(&App, Range<usize>) -> (String, usize),
 ) {
-    app.view.goal = None;
+    app.view.goals.clear();
     let all = app.document.selections();
     if let (Some((id, k)), true) = (app.view.caret_cell, all.primary().is_caret()) {
         let (text, _) = text(app, all.primary().range());
@@ -104,7 +105,7 @@ pub(crate) fn paste_text(app: &mut App, text: &str) {
         app.inform("Keys steer the run: {focus} goes back to the text, then paste again.");
         return;
     }
-    let ending = app.document.buffer().line_ending().as_str();
+    let ending = app.document.line_ending().as_str();
     let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', ending);
     app.document.break_group();
     let pieces: Vec<&str> = text.strip_suffix(ending).unwrap_or(&text).split(ending).collect();
@@ -138,9 +139,14 @@ pub(crate) fn pasted(app: &mut App, text: Option<String>) {
 pub(crate) fn copy(app: &mut App) {
     let buffer = app.document.buffer();
     let pieces: Vec<String> = selections_or_lines(app).into_iter().map(|range| buffer.slice(range)).collect();
+    if pieces.iter().all(String::is_empty) {
+        app.inform("There is nothing here to copy.");
+        return;
+    }
     let lines = app.document.selections().all().iter().all(Selection::is_caret);
     app.clipboard = pieces.join(if lines { "" } else { buffer.line_ending().as_str() });
     app.emit(Effect::SetClipboard(app.clipboard.clone()));
+    mode::end_selecting(app);
 }
 
 pub(crate) fn cut(app: &mut App) {
@@ -181,7 +187,7 @@ pub(crate) fn redo(app: &mut App) {
 }
 
 pub(crate) fn earlier(app: &mut App) {
-    travel(app, false, "This is the text as it was opened.");
+    travel(app, false, "Nothing was done before.");
 }
 
 pub(crate) fn later(app: &mut App) {
@@ -373,11 +379,12 @@ fn delete(app: &mut App, ranges: Vec<Range<usize>>, kind: EditKind) {
     if ranges.iter().all(Range::is_empty) {
         return;
     }
-    app.view.goal = None;
+    app.view.goals.clear();
     app.view.caret_cell = None;
     let primary = app.document.selections().primary_index().min(ranges.len() - 1);
     let edits = ranges.iter().map(|range| Edit { range: range.clone(), text: String::new() }).collect();
     let set = ChangeSet::new(app.document.buffer().len(), edits);
+    mode::end_selecting(app);
     let carets = ranges.iter().map(|range| Selection::caret(set.map(range.start, Bias::Left))).collect();
     let change = Change::new(set, kind).selecting_all(Selections::new(carets, primary));
     app.document.edit(change, app.outbox.now);

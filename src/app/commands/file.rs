@@ -55,6 +55,7 @@ pub(crate) fn request_save(app: &mut App, path: PathBuf, expect: Expect) {
     tidy(app);
     // The journal has what was done before it is told that this was saved. That of another file begins when there is one.
     app.write_journal();
+    app.document.save_begins();
     let (contents, encoding) = (app.document.buffer().clone(), app.document.encoding());
     let sources = Some(app.document.sources()).filter(|sources| app.settings.sidecar && sources.wants_file());
     let sidecar = sources.map(|sources| sources.to_json(&contents));
@@ -76,7 +77,7 @@ fn tidy(app: &mut App) {
     // A hole at the very end is where text is to come: it would be on the line after the last.
     let is_open = app.document.holes().in_range(buffer.len()..buffer.len()).any(|hole| hole.range.is_empty());
     if last && !ends && !is_open {
-        edits.push(Edit { range: buffer.len()..buffer.len(), text: buffer.line_ending().as_str().to_owned() });
+        edits.push(Edit { range: buffer.len()..buffer.len(), text: app.document.line_ending().as_str().to_owned() });
     }
     commands::lines::change(app, edits, Some(Bias::Left));
 }
@@ -339,7 +340,7 @@ pub(crate) fn to_utf8(app: &mut App) {
 pub(crate) fn go_to(app: &mut App, line: usize, column: usize) {
     let buffer = app.document.buffer();
     let line = line.saturating_sub(1).min(buffer.line_count().saturating_sub(1));
-    let pos = (buffer.line_start(line) + column.saturating_sub(1)).min(buffer.line_end(line));
+    let pos = buffer.line_start(line).saturating_add(column.saturating_sub(1)).min(buffer.line_end(line));
     app.view.caret_cell = None;
     app.document.break_group();
     app.document.select(Selection::caret(pos));

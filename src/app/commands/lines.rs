@@ -13,7 +13,7 @@ use crate::text::change::{Bias, ChangeSet, Edit};
 use crate::text::history::EditKind;
 use crate::text::lines::{self, Way};
 use crate::text::motion;
-use crate::text::selection::Selection;
+use crate::text::selection::{Selection, Selections};
 
 /// The lines that the selections touch, as sorted blocks; neighbouring ones are one block. A line of which a selection only
 /// reaches the start is none of it.
@@ -44,25 +44,43 @@ pub(crate) fn change(app: &mut App, edits: Vec<Edit>, bias: Option<Bias>) {
         Some(bias) => all.each(|s| Selection::new(set.map(s.anchor, bias), set.map(s.head, bias))),
         None => all.map(&set),
     };
-    app.view.goal = None;
+    apply(app, set, after);
+}
+
+fn apply(app: &mut App, set: ChangeSet, after: Selections) {
+    app.view.goals.clear();
     app.view.caret_cell = None;
     app.document.break_group();
     app.document.edit(Change::new(set, EditKind::Other).selecting_all(after), app.outbox.now);
 }
 
 pub(crate) fn duplicate(app: &mut App) {
-    let edits = lines::duplicate(app.document.buffer(), &blocks(app));
+    let edits = lines::duplicate(app.document.buffer(), &blocks(app), app.document.line_ending());
     change(app, edits, Some(Bias::Right));
 }
 
 pub(crate) fn move_up(app: &mut App) {
-    let edits = lines::move_blocks(app.document.buffer(), &blocks(app), Way::Up);
-    change(app, edits, Some(Bias::Left));
+    move_lines(app, Way::Up);
 }
 
 pub(crate) fn move_down(app: &mut App) {
-    let edits = lines::move_blocks(app.document.buffer(), &blocks(app), Way::Down);
-    change(app, edits, Some(Bias::Right));
+    move_lines(app, Way::Down);
+}
+
+/// Moves the selected lines, and what is selected with them.
+fn move_lines(app: &mut App, way: Way) {
+    let (buffer, blocks) = (app.document.buffer(), blocks(app));
+    let edits = lines::move_blocks(buffer, &blocks, way);
+    if edits.is_empty() {
+        return;
+    }
+    let after = app.document.selections().each(|s| {
+        let line = buffer.line_of(s.range().start);
+        let block = blocks.iter().find(|block| block.contains(&line));
+        let by = block.map_or(0, |block| lines::moved_by(buffer, block, way));
+        Selection::new(s.anchor.saturating_add_signed(by), s.head.saturating_add_signed(by))
+    });
+    apply(app, ChangeSet::new(buffer.len(), edits), after);
 }
 
 pub(crate) fn join(app: &mut App) {

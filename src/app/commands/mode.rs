@@ -16,7 +16,21 @@ fn enter(app: &mut App, mode: Context) {
 
 pub(crate) fn normal(app: &mut App) {
     app.document.break_group();
+    if app.mode == Context::Normal {
+        // Nothing is left to leave but the marks of a search, and the text itself.
+        app.find.hide();
+        if app.infill.session().is_some() {
+            app.focus = Context::Run;
+        }
+    }
     enter(app, Context::Normal);
+}
+
+/// What was selected was taken: keys move again.
+pub(crate) fn end_selecting(app: &mut App) {
+    if app.mode == Context::Select {
+        enter(app, Context::Normal);
+    }
 }
 
 pub(crate) fn select(app: &mut App) {

@@ -43,9 +43,10 @@ pub(crate) enum Reach {
 pub(crate) fn go(app: &mut App, motion: Motion, reach: Reach) {
     let selection = app.document.selection();
     app.document.break_group();
-    let others: Vec<Selection> = app.document.selections().others().map(|s| moved(app, s, motion, reach)).collect();
+    let (others, mut goals): (Vec<Selection>, Vec<Option<usize>>) =
+        app.document.selections().others().map(|s| moved(app, s, motion, reach)).unzip();
     let collapses = reach == Reach::Move && !selection.is_caret();
-    let rows = |rows: isize| keeping_column(by_rows(app, Spot::caret(app), app.view().goal, rows));
+    let rows = |rows: isize| keeping_column(by_rows(app, Spot::caret(app), app.view().goal_at(selection.head), rows));
     let (spot, goal) = match motion {
         Motion::Left if collapses => (Spot::at(selection.range().start), None),
         Motion::Right if collapses => (Spot::at(selection.range().end), None),
@@ -53,7 +54,6 @@ pub(crate) fn go(app: &mut App, motion: Motion, reach: Reach) {
         Motion::Right if reach == Reach::Move => (Spot::caret(app).right(app), None),
         _ => by(app, motion).map_or_else(|| (through_text(app, motion, selection.head), None), rows),
     };
-    app.view.goal = goal;
     let primary = match reach {
         Reach::Move => {
             app.view.caret_cell = spot.cell;
@@ -71,25 +71,32 @@ pub(crate) fn go(app: &mut App, motion: Motion, reach: Reach) {
         }
     };
     let all: Vec<Selection> = [primary].into_iter().chain(others).collect();
+    goals.insert(0, goal);
+    app.view.goals = all.iter().zip(goals).filter_map(|(s, goal)| Some((s.head, goal?))).collect();
     app.document.select_all(&Selections::new(all, 0));
 }
 
-/// Where a selection besides the primary one goes.
-fn moved(app: &App, selection: Selection, motion: Motion, reach: Reach) -> Selection {
+/// Where a selection besides the primary one goes, and the column that it tries to keep.
+fn moved(app: &App, selection: Selection, motion: Motion, reach: Reach) -> (Selection, Option<usize>) {
     let range = selection.range();
-    let head = match motion {
-        Motion::Left if reach == Reach::Move && !range.is_empty() => range.start,
-        Motion::Right if reach == Reach::Move && !range.is_empty() => range.end,
+    let (head, goal) = match motion {
+        Motion::Left if reach == Reach::Move && !range.is_empty() => (range.start, None),
+        Motion::Right if reach == Reach::Move && !range.is_empty() => (range.end, None),
         _ => match by(app, motion) {
-            Some(rows) => by_rows(app, Spot::at(selection.head), None, rows).0.pos,
-            None => through_text(app, motion, selection.head).pos,
+            Some(rows) => {
+                let goal = app.view().goal_at(selection.head);
+                let (spot, goal) = by_rows(app, Spot::at(selection.head), goal, rows);
+                (spot.pos, Some(goal))
+            }
+            None => (through_text(app, motion, selection.head).pos, None),
         },
     };
-    match reach {
+    let selection = match reach {
         Reach::Move => Selection::caret(head),
         Reach::Select => selection.extend_to(head),
         Reach::Take => Selection::new(selection.head, head),
-    }
+    };
+    (selection, goal)
 }
 
 /// How many rows down a motion goes, if it goes by rows.

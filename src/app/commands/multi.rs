@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::app::App;
 use crate::app::commands::lines::word_or_selection;
-use crate::app::layout::moves::{Spot, by_rows};
+use crate::app::layout::moves::{Spot, Walker, by_rows};
 use crate::app::mouse::to_selection;
 use crate::text::search::{Case, Query, find_all, find_next};
 use crate::text::selection::{Selection, Selections};
@@ -98,17 +98,18 @@ pub(crate) fn cursor_below(app: &mut App) {
 fn add_by_rows(app: &mut App, rows: isize) {
     let all = app.document.selections().all();
     let Some(edge) = (if rows < 0 { all.first() } else { all.last() }) else { return };
-    let (spot, goal) = by_rows(app, Spot::at(edge.head), app.view.goal, rows);
-    let same_row = app.document.buffer().line_of(spot.pos) == app.document.buffer().line_of(edge.head);
-    if spot.pos == edge.head || same_row && !app.settings.soft_wrap {
+    let mut walker = Walker::at(app, Spot::at(edge.head));
+    let has_row = if rows < 0 { walker.up() } else { walker.down() };
+    if !has_row {
         app.inform("There is no further line.");
         return;
     }
+    let (spot, goal) = by_rows(app, Spot::at(edge.head), app.view.goal_at(edge.head), rows);
     let mut list = all.to_vec();
     list.push(Selection::caret(spot.pos));
     let last = list.len() - 1;
     select_all(app, list, last);
-    app.view.goal = Some(goal);
+    app.view.goals.push((spot.pos, goal));
 }
 
 /// Leaves only the primary selection.

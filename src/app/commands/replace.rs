@@ -22,7 +22,7 @@ pub(crate) fn begin(app: &mut App, template: &str) {
 fn next(app: &App, from: usize, limit: usize) -> Vec<(Range<usize>, String)> {
     let (Some(query), Some(replacing)) = (app.find.query(), &app.find.replacing) else { return Vec::new() };
     let is_regex = app.find.options.regex;
-    let ending = app.document.buffer().line_ending().as_str();
+    let ending = app.document.line_ending().as_str();
     let template = if is_regex { expanded(&replacing.template, ending) } else { replacing.template.clone() };
     let mut found = replacements(app.document.buffer(), (from, limit), query, (&template, is_regex));
     found.retain(|(hit, _)| !replacing.is_round || hit.end <= replacing.origin);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::app::effect::{Effect, RecordRequest};
 use crate::app::infill::Stage;
 use crate::app::keymap::Context;
-use crate::app::panel::{Asked, Panel, Prompt};
+use crate::app::panel::{Asked, Besides, Panel, Prompt};
 use crate::app::recording::{KINDS, Recording};
 use crate::app::{App, Model};
 use crate::engine::protocol::{HoleId, Renoise, Verb};
@@ -59,7 +59,14 @@ pub(crate) fn rewrite(app: &mut App) {
     }
     if has_words_selected(app) {
         let offered = written_strength(app.settings.strength, app.settings.run.renoise);
-        app.panel = Panel::Prompt(Prompt::new(Asked::Strength, offered));
+        app.panel = Panel::Prompt(Prompt::new(Asked::Strength { besides: Besides::Nothing }, offered));
+    }
+}
+
+/// Remembers what else is wanted, where [`start`] asks for a strength before it begins.
+pub(crate) fn remember(app: &mut App, wanted: Besides) {
+    if let Panel::Prompt(Prompt { asked: Asked::Strength { besides }, .. }) = &mut app.panel {
+        *besides = wanted;
     }
 }
 
@@ -145,17 +152,27 @@ pub(crate) fn refine(app: &mut App) {
     }
 }
 
+/// Whether a run goes on in another document; if one does, it is said.
+pub(crate) fn is_busy_elsewhere(app: &mut App) -> bool {
+    let other = app.runs_elsewhere();
+    if let Some(name) = &other {
+        app.inform(format!("A run is going on in {name}; one runs at a time."));
+    }
+    other.is_some()
+}
+
 /// Whether no other run or proposal is in the way; if one is, it gets the keys.
 pub(crate) fn may_start(app: &mut App) -> bool {
-    if let Some(name) = app.runs_elsewhere() {
-        app.inform(format!("A run is going on in {name}; one runs at a time."));
+    if is_busy_elsewhere(app) {
         return false;
     }
     let notice = match app.infill.stage() {
         Stage::Idle => return true,
-        Stage::Waiting => "The run starts as soon as the model is loaded; esc drops it.",
-        Stage::Running => "A run is going on: enter stops it and keeps what there is, esc drops it.",
-        Stage::Review => "A proposal is waiting: enter accepts it, esc drops it, r makes another.",
+        Stage::Waiting => "The run starts as soon as the model is loaded; {run-reject} drops it.",
+        Stage::Running => "A run is going on: {run-accept} stops it and keeps what there is, {run-reject} drops it.",
+        Stage::Review => {
+            "A proposal is waiting: {run-accept} accepts it, {run-reject} drops it, {run-again} makes another."
+        }
     };
     app.focus = Context::Run;
     app.inform(notice);

@@ -72,13 +72,7 @@ impl Document {
             return;
         }
         self.holes.map(change);
-        let others: Vec<u64> = self.holes.iter().map(|hole| hole.id).filter(|id| !self.is_temporary(*id)).collect();
-        for id in others {
-            self.holes.remove(id);
-        }
-        for hole in &restored {
-            self.holes.add(hole.range.clone(), hole.length);
-        }
+        self.holes.restore_beside(&restored, |id| self.temporary.contains(&id));
     }
 
     /// Takes up what was done in earlier sessions, unless something was done in this one already.

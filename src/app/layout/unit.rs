@@ -9,6 +9,7 @@ use crate::app::layout::pane::Pane;
 use crate::app::layout::{GUESS_SHOWN, Glyph, Look, Marks, Row, SEGMENT, Style};
 use crate::app::settings::Blanks;
 use crate::engine::protocol::{Cell, CellState, HoleId};
+use crate::text::buffer::Buffer;
 use crate::text::holes::Hole;
 use crate::text::measure;
 use crate::text::wrap::{WrapItem, is_breaking_space, may_break_between, wrap_hanging};
@@ -60,9 +61,9 @@ fn piece_at(pane: Pane<'_>, pos: usize) -> Range<usize> {
     let line = buffer.line_of(pos);
     let line_start = buffer.line_start(line);
     let line_stop = if line + 1 < buffer.line_count() { buffer.line_start(line + 1) } else { buffer.len() };
-    // A piece ends only where much text follows: a line is never folded for its line break alone.
+    // A piece ends only where much text follows: a line is never folded for its line break alone, nor within a word.
     let fold = |k: usize| match line_start + k * SEGMENT {
-        at if k > 0 && at + 1 < line_stop => buffer.grapheme_at_or_before(at),
+        at if k > 0 && at + 1 < line_stop => behind_blank(buffer, at),
         _ if k == 0 => line_start,
         _ => line_stop,
     };
@@ -70,12 +71,29 @@ fn piece_at(pane: Pane<'_>, pos: usize) -> Range<usize> {
     while k > 0 && (fold(k) > pos || fold(k) >= line_stop) {
         k -= 1;
     }
+    // The next piece may begin before its multiple.
+    while fold(k + 1) <= pos && fold(k + 1) < line_stop {
+        k += 1;
+    }
     let start = fold(k);
     let mut next = k + 1;
     while fold(next) <= start && fold(next) < line_stop {
         next += 1;
     }
     start..fold(next)
+}
+
+/// Behind the last blank of so many characters before `at`, or where the grapheme cluster at `at` begins.
+fn behind_blank(buffer: &Buffer, at: usize) -> usize {
+    const BACK: usize = 64;
+    let mut before = buffer.rope().chars_at(at);
+    before.reverse();
+    let letters = before.take(BACK).position(is_breaking_space).filter(|letters| {
+        let next = buffer.char_at(at - letters);
+        // What combines with the blank belongs to it.
+        next.is_none_or(|c| !is_breaking_space(c)) && buffer.grapheme_at_or_before(at - letters) == at - letters
+    });
+    letters.map_or_else(|| buffer.grapheme_at_or_before(at), |letters| at - letters)
 }
 
 /// The unit behind this one.
@@ -95,16 +113,22 @@ pub(crate) fn prev_unit(pane: Pane<'_>, unit: &Range<usize>) -> Option<Range<usi
 pub(crate) fn rows(pane: Pane<'_>, unit: &Range<usize>, style: Style) -> Vec<Row> {
     let buffer = pane.document.buffer();
     let text_end = text_end(pane, unit);
+    // Behind a fold goes what stands in the next piece.
+    let ends = text_end < unit.end || next_unit(pane, unit).is_none();
     let mut line = Line { pane, style, glyphs: Vec::new(), breaks: Vec::new(), column: 0 };
     let mut at = unit.start;
-    for (hole, cells) in laid(pane).filter(|(hole, _)| unit.start <= hole.range.start && hole.range.start <= text_end) {
+    let is_here = |hole: &Hole| hole.range.start < text_end || ends && hole.range.start == text_end;
+    for (hole, cells) in laid(pane).filter(|(hole, _)| unit.start <= hole.range.start && is_here(hole)) {
         line.push_text(at..hole.range.start);
         line.push_cells(hole.range.start, cells);
         at = hole.range.end;
     }
     line.push_text(at..text_end.max(at));
-    line.push_empty_holes(unit.start..text_end);
+    line.push_empty_holes(unit.start..text_end, is_here);
     let mut rows = line.into_rows(unit.start..text_end);
+    if let Some(last) = rows.last_mut() {
+        last.ends_unit = ends;
+    }
     if is_line_start(pane, unit.start) || unit.start == 0 {
         rows[0].line = Some(buffer.line_of(unit.start));
     }
@@ -246,11 +270,11 @@ impl Line<'_> {
     }
 
     /// The signs of holes without text and without cells.
-    fn push_empty_holes(&mut self, range: Range<usize>) {
+    fn push_empty_holes(&mut self, range: Range<usize>, is_here: impl Fn(&Hole) -> bool) {
         let pane = self.pane;
         let overlaid = |id: u64| laid(pane).any(|(_, cells)| cells.id.0 == id);
         let holes = pane.document.holes().in_range(range);
-        for hole in holes.filter(|hole| hole.range.is_empty() && !overlaid(hole.id)) {
+        for hole in holes.filter(|hole| hole.range.is_empty() && is_here(hole) && !overlaid(hole.id)) {
             let pos = hole.range.start;
             let at = self.glyphs.iter().position(|glyph| glyph.pos >= pos).unwrap_or(self.glyphs.len());
             self.glyphs.insert(at, empty_hole(pos, None));
@@ -308,7 +332,6 @@ impl Line<'_> {
         }
         if let Some(last) = rows.last_mut() {
             last.range.end = range.end;
-            last.ends_unit = true;
         }
         rows
     }

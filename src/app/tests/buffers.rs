@@ -261,3 +261,32 @@ fn a_document_is_not_saved_over_another_that_is_open() {
     assert!(desk.notice().starts_with("a.txt is open as another document"), "{}", desk.notice());
     assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Save(_))));
 }
+
+#[test]
+fn a_proposal_makes_no_run_while_another_document_has_one() {
+    let mut desk = Desk::new("a⟦⟧b[|]");
+    desk.keys("f5").frames(0, &[&["- -"], &["+one -"]]);
+    desk.finish_at(2, &["+one +two"]);
+    open(&mut desk, "b.txt", "c");
+    desk.keys("alt-m f5").frame(&["+x -"]);
+    let sent = desk.effects.len();
+    for keys in ["ctrl-pageup f6 r", "R", "c \"2\" enter", "esc", "l \"eb\" space \"left-to-right\" enter"] {
+        desk.keys(keys);
+    }
+    let engine = |effect: &&Effect| matches!(effect, Effect::Engine(_));
+    assert_eq!(desk.effects[sent..].iter().filter(engine).count(), 0, "{:?}", &desk.effects[sent..]);
+    assert!(desk.notice().starts_with("A run is going on in b.txt"), "{}", desk.notice());
+}
+
+#[test]
+fn the_places_that_a_search_passes_while_it_is_typed_are_no_jumps() {
+    let lines: String = (0..60).map(|n| format!("line {n}\n")).collect();
+    let mut desk = Desk::new(&format!("[|]{lines}"));
+    let line = |desk: &Desk| desk.app.document().buffer().line_of(desk.app.document().caret());
+    desk.keys("ctrl-f \"line\" space \"3\" \"5\" enter");
+    assert_eq!(line(&desk), 35);
+    desk.keys("alt-,");
+    assert_eq!(line(&desk), 0);
+    desk.keys("alt-, alt-,");
+    assert_eq!(line(&desk), 0);
+}

@@ -318,7 +318,7 @@ fn what_was_undone_and_left_is_gone_to_through_time() {
     desk.keys("alt-pageup");
     assert_eq!((desk.drawing().as_str(), desk.notice()), ("one[|]", "The text after change 1 of 2."));
     desk.keys("alt-pageup");
-    assert_eq!((desk.text().as_str(), desk.notice()), ("", "This is the text as it was opened."));
+    assert_eq!((desk.text().as_str(), desk.notice()), ("", "Nothing was done before."));
     desk.keys("alt-pageup alt-pagedown alt-pagedown alt-pagedown");
     assert_eq!((desk.text().as_str(), desk.notice()), ("two", "Nothing was done later."));
     desk.keys("alt-pageup ctrl-z ctrl-y");

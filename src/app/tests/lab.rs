@@ -5,7 +5,7 @@ use crate::app::Model;
 use crate::app::infill::Stage;
 use crate::app::message::Message;
 use crate::app::side::Side;
-use crate::engine::protocol::{Command, Event, ModelInfo, Outcome};
+use crate::engine::protocol::{Command, Event, ModelInfo, Outcome, Verb};
 
 /// A proposal that took three steps.
 fn review() -> Desk {
@@ -140,4 +140,25 @@ fn from_no_run_at_all_the_first_contender_begins_and_mistakes_are_told() {
     assert_eq!(desk.request().options.sampler, "eb");
     desk.keys("esc L");
     assert_eq!(desk.app.side(), Side::None);
+}
+
+#[test]
+fn what_is_asked_for_with_words_selected_follows_once_it_is_said_how_much_may_change() {
+    let mut desk = Desk::new("a [word|] here");
+    desk.keys("ctrl-p \"lab\" enter \"eb\" space \"left-to-right\" enter enter");
+    assert!(matches!(desk.request().verb, Verb::Rewrite { .. }), "{:?}", desk.request().verb);
+    assert_eq!(desk.request().options.sampler, "eb");
+    desk.finish(&["+x"]);
+    assert_eq!(desk.request().options.sampler, "left-to-right");
+    desk.finish(&["+y"]);
+    assert_eq!(samplers(&desk), ["eb", "left-to-right"]);
+
+    let mut desk = Desk::new("a [word|] here");
+    desk.keys("ctrl-p \"candidates\" enter \"2\" enter enter");
+    assert!(matches!(desk.request().verb, Verb::Rewrite { .. }), "{:?}", desk.request().verb);
+    let first = desk.request().options.seed;
+    desk.finish(&["+x"]);
+    assert_ne!(desk.request().options.seed, first, "another proposal follows");
+    desk.finish(&["+y"]);
+    assert_eq!(desk.app.infill().stage(), Stage::Review);
 }

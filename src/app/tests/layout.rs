@@ -109,7 +109,27 @@ fn a_very_long_line_costs_a_window_and_not_the_line() {
         desk.keys(keys);
         let screen = screen(&desk.app);
         assert!(screen.caret.is_some(), "{keys}");
-        assert!(screen.rows.iter().all(|row| row.glyphs.len() <= SEGMENT), "{keys}");
+        assert!(screen.rows.iter().all(|row| row.glyphs.len() < SEGMENT + 64), "{keys}");
+    }
+}
+
+#[test]
+fn a_long_line_is_folded_between_words_and_clusters_and_all_of_it_is_shown() {
+    let words = "words and more ".repeat(200);
+    // A cluster over the place of the fold, and no blank near it.
+    let marked = format!("{}e\u{301}{}", "a".repeat(SEGMENT - 1), "b".repeat(500));
+    for line in [words.as_str(), &marked] {
+        let mut desk = Desk::new(&format!("[|]{line}\nthe end"));
+        desk.send(Message::Resize { width: 80, height: 70 });
+        let rows = desk.rows();
+        assert_eq!(rows.concat(), format!("{line}the end"));
+        let cut = rows.iter().filter(|row| row.ends_with(char::is_alphabetic)).count();
+        assert!(!line.contains(' ') || cut <= 1, "{rows:?}");
+        // Down goes through all rows, and the caret is seen on each.
+        for row in 0..rows.len() {
+            assert_eq!(caret(&desk).map(|(row, _)| row), Some(row));
+            desk.keys("down");
+        }
     }
 }
 

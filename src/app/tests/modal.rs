@@ -46,6 +46,9 @@ fn motions_select_in_select_mode() {
     check("[|]one two", "v w ;", "one [|]two");
     check("[|]abc", "v l l esc", "[ab|]c");
     check("[|]abc", "v l esc l", "a[|]bc");
+    // Taking what is selected ends selecting.
+    check("[|]one two six", "v w d l", "t[|]wo six");
+    check("[|]one two", "v w y l", "one [|]two");
 }
 
 #[test]
@@ -80,4 +83,11 @@ fn a_run_and_its_proposal_are_steered_as_ever() {
     assert_eq!(desk.text(), "one two");
     desk.keys("u");
     assert_eq!(desk.text(), "one ");
+}
+
+#[test]
+fn escape_leaves_the_text_for_the_run() {
+    let mut desk = modal("a⟦⟧b[|]");
+    desk.keys("f5").frame(&["+x -"]).keys("f6 esc");
+    assert_eq!(desk.app.focus, Context::Run);
 }

@@ -60,6 +60,10 @@ fn carets_are_added_by_match_by_row_and_by_line() {
     check_carets("fo|o food foo", "alt-shift-l x", "x| x|d x|");
     check_carets("a|b\ncd\nef", "ctrl-alt-down ctrl-alt-down x", "ax|b\ncx|d\nex|f");
     check_carets("ab\nc|d", "ctrl-alt-up x", "ax|b\ncx|d");
+    // There is no row to go to, at whatever column; and each caret keeps its column over short lines.
+    check_carets("a|b", "ctrl-alt-down x", "ax|b");
+    check_carets("a|b\ncd", "ctrl-alt-up x", "ax|b\ncd");
+    check_carets("abcd|\nef\nghij|\nk\nlmno", "down down", "abcd\nef\nghij|\nk\nlmno|");
     check_carets("ab\ncd\n|", "ctrl-a alt-shift-i x", "abx|\ncdx|\n");
     check_carets("ab|", "ctrl-alt-down x", "abx|");
 }
@@ -89,6 +93,9 @@ fn lines_are_moved_duplicated_joined_sorted_and_commented() {
     check("[b\na|]", "alt-a alt-c", "[b\na|]");
     check("a⟦b⟧[|]\nc", "alt-down", "c\na⟦b⟧[|]");
     check("one[|] two", "alt-u", "[ONE|] two");
+    check_carets("a\n|b\nc\n|d", "alt-up", "|b\na\n|d\nc");
+    check_carets("|a\nb\n|c\nd", "alt-down", "b\n|a\nd\n|c");
+    check_carets("a\n|b|\nc\n|d\ne", "alt-up", "|b|\na\n|d\nc\ne");
     check("a[|](b)", "right alt-9", "a(b[|])");
     let mut desk = Desk::new("  a[|]\nb");
     desk.app.document.saved("a.rs".into(), crate::app::message::Stamp { modified: None, len: 0 }, 0);

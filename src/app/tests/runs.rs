@@ -274,6 +274,13 @@ fn undo_during_a_rewrite_keeps_its_hole() {
     assert_eq!((desk.app.infill().stage(), desk.text()), (Stage::Running, "one two x".into()));
     desk.keys("f6 esc");
     assert!(desk.app.document().holes().is_empty());
+    // Other holes are the same as before, with what is demanded of them.
+    let mut desk = Desk::new("a⟦⟧ one [two|] x");
+    let id = |desk: &Desk| desk.app.document().holes().iter().next().unwrap().id;
+    let before = id(&desk);
+    desk.keys("f5 enter").frame(&["=two"]).keys("f6 end y ctrl-z");
+    assert_eq!((desk.app.infill().stage(), desk.app.document().holes().len()), (Stage::Running, 2));
+    assert_eq!(id(&desk), before);
 }
 
 #[test]

@@ -188,3 +188,19 @@ fn earlier_searches_come_back() {
     desk.keys("enter");
     assert_eq!(desk.drawing(), "a[b|]c");
 }
+
+#[test]
+fn what_is_undone_while_it_is_written_is_not_what_the_file_has() {
+    let mut desk = Desk::new("one[|]");
+    desk.keys("ctrl-s");
+    saved(&mut desk);
+    desk.keys("x ctrl-s ctrl-z");
+    saved(&mut desk);
+    assert!(desk.app.document().is_dirty(), "the file has the letter, and the screen has not");
+    desk.keys("ctrl-y");
+    assert!(!desk.app.document().is_dirty());
+    desk.keys("ctrl-z ctrl-s");
+    assert_eq!(saves(&desk).last().unwrap().contents.text(), "one");
+    saved(&mut desk);
+    assert!(!desk.app.document().is_dirty());
+}

@@ -94,6 +94,17 @@ fn of_a_rewrite_only_the_words_that_became_others_are_the_models_and_branches_sa
 }
 
 #[test]
+fn words_that_a_rewrite_leaves_alone_stay_those_of_the_run_before() {
+    let mut desk = Desk::new("the ⟦⟧[|]");
+    desk.keys("f5").finish(&["+old +_boat"]).keys("enter");
+    assert_eq!(desk.text(), "the old boat");
+    desk.keys("alt-m home shift-end alt-w enter").finish(&["=the +_new =_boat"]).keys("enter");
+    assert_eq!(desk.text(), "the new boat");
+    desk.keys("end left alt-y");
+    assert!(desk.notice().starts_with("Fill") && !desk.notice().contains("Rewrite"), "{}", desk.notice());
+}
+
+#[test]
 fn a_hole_taken_from_another_branch_is_from_that() {
     let mut desk = Desk::new("⟦⟧ and ⟦⟧[|]");
     desk.keys("f5").finish(&["+one", "+two"]).keys("r").finish(&["+three", "+four"]);

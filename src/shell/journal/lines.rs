@@ -148,6 +148,9 @@ fn record(line: StepLine) -> Record {
     }
 }
 
+/// Holes of earlier sessions have identities from here on.
+const EARLIER: u64 = 1 << 40;
+
 fn snapshot_line(snapshot: &Snapshot) -> SnapshotLine {
     let length = |length: HoleLength| match length {
         HoleLength::Auto => None,
@@ -162,7 +165,8 @@ fn snapshot_line(snapshot: &Snapshot) -> SnapshotLine {
 }
 
 fn snapshot(line: &SnapshotLine) -> Snapshot {
-    let mut holes = Holes::new();
+    // None of them is one of this session, which may be under other demands.
+    let mut holes = Holes::numbered_from(EARLIER);
     for &(start, end, length) in &line.holes {
         let length = match length {
             None => HoleLength::Auto,
