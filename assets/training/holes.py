@@ -11,7 +11,7 @@ chance, and with a token of its own, so that a mask always stands for exactly on
             EXPAND on all                                              "here are two or more" (n >= 2k)
 
 So position i of k (from 0) says END with the probability of n <= i and EXPAND with that of n >= 2k-i: one pass over them
-tells the distribution of the length from 0 to 2k.
+tells the distribution of the length from 0 to 2k-1.
 
 A share of the visible tokens is wrong and to be put right (GIDD, 2503.04482), so that text can be refined.
 """
