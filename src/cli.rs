@@ -53,7 +53,7 @@ Without a file it opens a short text to try this on; `lacuna tour` shows all tha
 
 Examples:
   lacuna notes.md
-  lacuna fill 'It was so cold that the lake had [MASK:1] over during the [MASK:1].'
+  lacuna fill 'The old man took off [MASK:3] and sat down by the fire.'
   lacuna fill --file draft.md --range 120..180 --strength 0.4
   lacuna models check path/to/model";
 

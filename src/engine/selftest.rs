@@ -6,8 +6,8 @@
 //! that is asked rightly has read the answers a moment before. One pass. Unit: nats, and shares of the nats that an
 //! even guess among all tokens costs.
 //!
-//! Measured with the default model, lone and in a row: 0.05 and 0.11 as it should be; shift 0: 0.59 and 0.36; mask 0: 0.04 and
-//! 0.81, 333: 0.20 and 0.51, 7000: 0.31 and 0.50, 20000: 0.16 and 0.40. A reserved token that no text has passes for a mask.
+//! Measured with the default model, lone and in a row: 0.04 and 0.13 as it should be; shift 0: 0.64 and 0.31; mask 0: 0.08 and
+//! 0.45, 333: 0.17 and 0.52, 7000: 0.11 and 0.42, 12345: 0.17 and 0.33, 20000: 0.11 and 0.35. A reserved token that no text has passes for a mask.
 
 use super::brain::Brain;
 use crate::diffusion::noise::Noise;
@@ -18,7 +18,7 @@ const SENTENCE: &str = " The red ship sailed across the cold sea to an island wh
 const FROM: usize = 2;
 const MASKED: [(usize, usize); 2] = [(1, 3), (3, 3)];
 /// Answers that cost more than this share of an even guess are noise.
-const NOISE: [f64; 2] = [0.35, 0.33];
+const NOISE: [f64; 2] = [0.35, 0.28];
 
 impl Brain {
     /// A sentence of warning when the answers are noise. Models that cannot be asked are not judged.

@@ -150,8 +150,7 @@ impl Session {
     /// Opens a file as it was typed at a prompt, or shows it where it is open, under whatever spelling.
     fn open_or_show(&mut self, typed: &Path) {
         let file = files::typed(typed);
-        let path = recovery::absolute(&file.path);
-        match self.app.place_of_file_where(|known| known == file.path || recovery::absolute(known) == path) {
+        match self.app.place_of_file_where(|known| recovery::absolute(known) == recovery::absolute(&file.path)) {
             Some(place) => self.update(Message::ShowDocument(place, file.at)),
             None => self.disk.send(Job::Open(file)),
         }
