@@ -45,7 +45,8 @@ impl Edge {
             // Of a tokenizer that changes texts, or leaves blanks out, only the word's blank is surely spelled.
             return Ok(Self { bytes: taken.as_bytes()[inner.len()..].to_vec(), ..Self::default() });
         }
-        let doubtful = taken.chars().next_back().is_some_and(|last| !last.is_whitespace());
+        // A line break is often one token with the indentation behind it.
+        let doubtful = taken.chars().next_back().is_some_and(|last| !last.is_whitespace() || last == '\n');
         Ok(Self { bytes, standing, doubtful })
     }
 

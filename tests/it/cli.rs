@@ -183,6 +183,14 @@ fn rewriting_changes_only_the_range() {
 }
 
 #[test]
+fn a_line_that_is_missing_is_indented_as_its_place_asks() {
+    let output =
+        run_with(&["fill", "--seed", "1"], b"def mean(xs):\n    total = sum(xs)\n[MASK:5]\n\nprint(mean([1, 2]))\n");
+    let filled = String::from_utf8(output.stdout).unwrap();
+    assert!(filled.starts_with("def mean(xs):\n    total = sum(xs)\n    return"), "{filled}");
+}
+
+#[test]
 fn a_trace_has_one_line_a_step() {
     let folder = TempDir::new().unwrap();
     let trace = folder.path().join("trace.jsonl");
