@@ -233,6 +233,7 @@ fn the_tour_does_what_it_says() {
     session.keys("enter");
     session.wait_for("run.svg");
     crate::terminal::until("the film", || place.file("run.svg").exists());
+    session.wait_for("The run is recorded in");
     accept(&mut session);
     session.keys("alt-y");
     session.wait_for("Fill by lacuna-135m: sampler eb");
