@@ -4,7 +4,6 @@
 //! the next of [`FRAME`]; all of them reach `app` in order. Without a deadline the loop sleeps until something happens.
 
 use std::io;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crossterm::event::Event as TerminalEvent;
@@ -148,9 +147,10 @@ impl Session {
     }
 
     /// Opens a file as it was typed at a prompt, or shows it where it is open, under whatever spelling.
-    fn open_or_show(&mut self, typed: &Path) {
+    fn open_or_show(&mut self, typed: &std::path::Path) {
         let file = files::typed(typed);
-        match self.app.place_of_file_where(|known| recovery::absolute(known) == recovery::absolute(&file.path)) {
+        let wanted = recovery::absolute(&file.path);
+        match self.app.place_of_file_where(|known| recovery::absolute(known) == wanted) {
             Some(place) => self.update(Message::ShowDocument(place, file.at)),
             None => self.disk.send(Job::Open(file)),
         }

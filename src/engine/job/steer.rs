@@ -65,7 +65,8 @@ impl Job {
         self.take_acts(&done, &canvas);
         let run = Box::new(self.going_on(canvas.clone(), Some(mark), model));
         let chooses = |act: &UserAct| matches!(act, UserAct::PinAs(..) | UserAct::WriteOver(..));
-        if !done.iter().any(chooses) {
+        // Models whose noise is words have no mask to judge the other words by.
+        if model.noise().starts_random() || !done.iter().any(chooses) {
             self.stage = self.go_on(run, model);
             return Ok(());
         }
@@ -78,8 +79,7 @@ impl Job {
         let words = words::of_holes(&canvas, model);
         let origin = |now: usize| origin.get(now).copied().flatten();
         let dependence = Dependence::new(&before, &canvas, &words, origin, model.shift());
-        // Models whose noise is words have no mask to judge the others by.
-        self.stage = if model.noise().starts_random() || dependence.is_done() {
+        self.stage = if dependence.is_done() {
             self.go_on(run, model)
         } else {
             Stage::Weighing(Box::new(Weighing { run, dependence }))
