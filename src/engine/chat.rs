@@ -11,7 +11,7 @@ use minijinja::{Environment, ErrorKind, context};
 
 use super::protocol::{Part, Request, Verb};
 use crate::diffusion::TokenId;
-use crate::model::{ChatFormat, Model, Tokenizer};
+use crate::model::{ChatFormat, Model};
 
 /// Instructions that a template may carry out.
 const FUEL: u64 = 200_000;
@@ -46,13 +46,9 @@ pub(crate) fn frame(model: &Model, instruction: &str) -> Result<Frame, String> {
     let marked = |text: &str| tokenizer.encode_marked(text).map_err(|error| error.to_string());
     let (before, after) = head.split_once(USER).unwrap_or((&head, ""));
     let mut ids = marked(before)?;
-    ids.extend(plain(tokenizer, instruction)?);
+    ids.extend(tokenizer.encode_inside(instruction).map_err(|error| error.to_string())?);
     ids.extend(marked(after)?);
     Ok(Frame { head: ids, tail: marked(&tail)? })
-}
-
-fn plain(tokenizer: &Tokenizer, text: &str) -> Result<Vec<TokenId>, String> {
-    tokenizer.encode(text).map_err(|error| error.to_string())
 }
 
 /// The text before the document, with [`USER`] in it, and the text after it.

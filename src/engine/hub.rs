@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 const RETRIES: usize = 3;
 
 /// Small files that say what a model is and how it spells text.
-const SMALL: [&str; 11] = [
+const SMALL: [&str; 10] = [
     "config.json",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -31,8 +31,11 @@ const SMALL: [&str; 11] = [
     "merges.txt",
     "tokenizer.model",
     "chat_template.jinja",
-    "model.safetensors.index.json",
 ];
+
+/// What names the parts that weights are in, and how these end; the first that a repository has counts.
+const INDEXES: [(&str, &str); 2] =
+    [("model.safetensors.index.json", ".safetensors"), ("pytorch_model.bin.index.json", ".bin")];
 
 /// Weights that lie beside the main file (SSD-LM's).
 const BESIDE: [&str; 3] = ["embed_sum_layer.pt", "timestep_layer.pt", "extra_layers.safetensors"];
@@ -112,12 +115,11 @@ impl Hub {
         let names: Vec<String> = info.siblings.into_iter().map(|file| file.rfilename).collect();
         let mut wanted: Vec<String> = SMALL.iter().map(|name| (*name).to_owned()).collect();
         wanted.retain(|name| names.contains(name));
-        let index = wanted.iter().position(|name| name.ends_with(".index.json")).map(|at| wanted.remove(at));
         let mut shards = BTreeSet::new();
-        if let Some(index) = index.filter(|_| only.is_none()) {
-            let path = self.file(repo, &files, &index, (1, 1), told)?;
+        if let Some(index) = index_of(&names).filter(|_| only.is_none()) {
+            let path = self.file(repo, &files, index, (1, 1), told)?;
             shards = shards_of(&path)?;
-            wanted.push(index);
+            wanted.push(index.to_owned());
         }
         let weights = weights_of(repo, &names, &shards, only)?;
         if only.is_none() {
@@ -283,7 +285,14 @@ fn weights_of(
     Err(format!("{repo} has no weights that Lacuna reads (.safetensors, .gguf, .bin or .pth)"))
 }
 
-/// The files that an index of safetensors names.
+/// The index that counts: that of the first kind of weights which are there.
+fn index_of(names: &[String]) -> Option<&'static str> {
+    let there = |kind: &str| names.iter().any(|name| name.ends_with(kind) && is_plain(name));
+    let (index, _) = INDEXES.iter().find(|(_, kind)| there(kind))?;
+    names.iter().any(|name| name == index).then_some(*index)
+}
+
+/// The files that an index names.
 fn shards_of(index: &Path) -> Result<BTreeSet<String>, String> {
     let damaged = |why: &str| format!("{} {why}; pull it again", index.display());
     let text = std::fs::read(index).map_err(|error| damaged(&format!("cannot be read ({error})")))?;

@@ -143,6 +143,9 @@ impl Worker<'_> {
             *running = self.advance(current);
         } else if let Some(judging) = self.judging.take() {
             self.judging = self.judge(judging, counted);
+            if let Some(running) = running {
+                running.job.forget_rows();
+            }
         }
         ControlFlow::Continue(())
     }

@@ -69,6 +69,11 @@ impl Particles {
         parents
     }
 
+    /// The network has read another canvas meanwhile ([`Run::forget_rows`]).
+    pub fn forget_rows(&mut self) {
+        self.runs.iter_mut().for_each(Run::forget_rows);
+    }
+
     /// Passes made by all runs, those included that were drawn away.
     pub fn nfe(&self) -> usize {
         self.passes

@@ -39,6 +39,11 @@ impl Beside {
     pub(super) fn nfe(&self) -> usize {
         self.particles.nfe()
     }
+
+    /// The network has read something else meanwhile.
+    pub(super) fn forget_rows(&mut self) {
+        self.particles.forget_rows();
+    }
 }
 
 impl Job {

@@ -90,6 +90,10 @@ impl Job {
         mut read: impl FnMut(&Run, &[usize]) -> Result<Logits, DenoiseError>,
     ) -> Result<usize, DenoiseError> {
         let mut rounds = 0;
+        if run.sampler().guidance != 0.0 {
+            // The network read the canvas without its context last.
+            run.forget_rows();
+        }
         // Guesses that are not possible together leave some masked; each round writes at least one.
         while !run.is_done() {
             run.limit()?;

@@ -152,6 +152,8 @@ impl Job {
         match &mut self.stage {
             Stage::Denoising(run) => run.forget_rows(),
             Stage::Weighing(weighing) => weighing.run.forget_rows(),
+            Stage::Trying(trial) => trial.forget_rows(),
+            Stage::Beside(beside) => beside.forget_rows(),
             _ => {}
         }
     }

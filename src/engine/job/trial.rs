@@ -42,6 +42,13 @@ impl Trial {
         if let State::Filling(run) = &self.state { run.nfe() } else { 0 }
     }
 
+    /// The network has read something else meanwhile.
+    pub(super) fn forget_rows(&mut self) {
+        if let State::Filling(run) = &mut self.state {
+            run.forget_rows();
+        }
+    }
+
     /// The run that goes on, if one does.
     pub(super) fn into_run(self) -> Option<Box<Run>> {
         if let State::Filling(run) = self.state { Some(run) } else { None }
