@@ -169,6 +169,11 @@ impl Keys<'_> {
         number.map(Some).ok_or_else(|| self.error(key, format!("is {value}, not a whole number")))
     }
 
+    /// A number that LLaDA-MoE's configuration class sets to -1 where there is none.
+    pub(crate) fn unless_minus_one(&self, key: &str) -> Result<Option<usize>, ModelError> {
+        if self.present(key).and_then(Value::as_i64) == Some(-1) { Ok(None) } else { self.optional(key) }
+    }
+
     pub(crate) fn size(&self, key: &str) -> Result<usize, ModelError> {
         self.optional(key)?.ok_or_else(|| self.error(key, "is missing"))
     }
@@ -200,8 +205,13 @@ impl Keys<'_> {
     }
 
     pub(crate) fn flag(&self, key: &str) -> Result<bool, ModelError> {
+        self.flag_or(key, false)
+    }
+
+    /// A flag that the configuration's class sets where the file is silent.
+    pub(crate) fn flag_or(&self, key: &str, usual: bool) -> Result<bool, ModelError> {
         match self.present(key) {
-            None => Ok(false),
+            None => Ok(usual),
             Some(Value::Bool(flag)) => Ok(*flag),
             Some(value) => Err(self.error(key, format!("is {value}, not true or false"))),
         }

@@ -44,7 +44,7 @@ pub(crate) struct Shape {
 /// What the network is told of the noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Time {
-    /// Nothing, and it has no adaLN: RADD.
+    /// Nothing, and it has no adaLN: RADD, BD3-LM without `adaln`.
     None,
     /// Always 0: what adaLN makes of it is computed once, at load (MDLM without `time_conditioning`, BD3-LM).
     Fixed,
@@ -79,7 +79,10 @@ pub(crate) fn mdlm(keys: &Keys<'_>, family: &str) -> Read {
     // A block as long as the whole context is the full-attention network that the others were trained from.
     let attention = match keys.optional("block_size")? {
         Some(0) => return Err(keys.error("block_size", "is 0")),
-        Some(block) if family == "bd3lm" && block < context => Attention::Block(block),
+        // Without `cross_attn` nothing is masked, whatever the blocks.
+        Some(block) if family == "bd3lm" && block < context && keys.flag_or("cross_attn", true)? => {
+            Attention::Block(block)
+        }
         _ => Attention::Full,
     };
     let shape = Shape {
@@ -90,7 +93,11 @@ pub(crate) fn mdlm(keys: &Keys<'_>, family: &str) -> Read {
         blocks: keys.size("n_blocks")?,
         heads: keys.size("n_heads")?,
         context,
-        time: if told { Time::Sigma } else { Time::Fixed },
+        time: match (keys.flag_or("adaln", true)?, told) {
+            (false, _) => Time::None,
+            (true, true) => Time::Sigma,
+            (true, false) => Time::Fixed,
+        },
         norm_bias: false,
         rows: Rows::Logits,
         noise: if uniform { Noise::Uniform } else { Noise::Absorbing },

@@ -54,6 +54,10 @@ pub(crate) struct Backbone {
     pub(crate) output_bias: bool,
     /// Whether the feed-forward projections have a bias.
     pub(crate) feed_forward_bias: bool,
+    /// Whether the head has a bias.
+    pub(crate) head_bias: bool,
+    /// Whether the blocks' norms and the final one have a bias.
+    pub(crate) norm_bias: bool,
     /// Whether q and k are RMS-normalised per head before the rotation (Qwen3).
     pub(crate) qk_norm: bool,
     /// Experts in the place of the feed-forward layer of some blocks.
@@ -184,7 +188,9 @@ pub(crate) fn mixture(keys: &Keys<'_>, family: &str) -> Read {
 pub(crate) fn llada2(keys: &Keys<'_>, family: &str) -> Read {
     let mut shape = hugging_face_shape(keys, family)?;
     shape.qkv_bias = keys.flag("use_qkv_bias")?;
-    shape.output_bias = keys.flag("use_bias")?;
+    // The class says that there is one; the files that are silent are believed.
+    let stands = keys.shape("model.layers.0.attention.dense.bias").is_some();
+    shape.output_bias = keys.flag_or("use_bias", stands)?;
     shape.mixture = Some(moe::llada2(keys, shape.layers)?);
     boxed(keys, shape, Layout::Llada2, Attention::Block(32))
 }
@@ -200,13 +206,18 @@ fn boxed(keys: &Keys<'_>, shape: Backbone, layout: Layout, attention: Attention)
 /// Families whose queries and keys are normed although no key of their configuration says so.
 const QK_NORM: [&str; 7] = ["qwen3", "a2d-qwen3", "coda", "sdar", "sdar_moe", "rnd1", "qwen3_moe"];
 
-/// How much of a head is rotated; -1 in the configuration class of LLaDA-MoE means all.
-fn rotary_dim(keys: &Keys<'_>, head_dim: usize) -> Result<usize, ModelError> {
+/// LLaDA 2.0 and 2.1, whose configuration class has defaults of its own.
+fn is_llada2(family: &str) -> bool {
+    family.starts_with("llada2")
+}
+
+/// How much of a head is rotated, usually this share; -1 in the configuration class of LLaDA-MoE means all.
+fn rotary_dim(keys: &Keys<'_>, head_dim: usize, usual: f64) -> Result<usize, ModelError> {
     let nested = keys.present("rope_parameters").and_then(|said| said.get("partial_rotary_factor")?.as_f64());
     let factor = match nested {
         Some(factor) => factor,
         None if keys.present("partial_rotary_factor").is_some() => keys.number("partial_rotary_factor")?,
-        None => 1.0,
+        None => usual,
     };
     if factor > 1.0 || factor.is_nan() {
         return Err(keys.error("partial_rotary_factor", format!("is {factor}, more than the whole head")));
@@ -233,12 +244,15 @@ fn hugging_face_shape(keys: &Keys<'_>, family: &str) -> Result<Backbone, ModelEr
     let qwen2 = matches!(family, "dream" | "qwen2" | "a2d-qwen2" | "fast_dllm_qwen") && !reasoner;
     let qk_norm = match keys.present("qk_layernorm").or(keys.present("use_qk_norm")) {
         Some(Value::Bool(flag)) => *flag,
-        _ => reasoner || QK_NORM.contains(&family),
+        _ => reasoner || is_llada2(family) || QK_NORM.contains(&family),
     };
-    // LLaDA-MoE calls the width of its dense layers otherwise, and may have none.
-    let feed_forward = match keys.optional("dense_intermediate_size")? {
+    // LLaDA-MoE calls the width of its dense layers otherwise, and may have none: then that of an expert stands for it.
+    let mut widths = ["dense_intermediate_size", "intermediate_size"].into_iter();
+    let feed_forward = widths.find_map(|key| keys.unless_minus_one(key).transpose()).transpose()?;
+    let feed_forward = match feed_forward {
         Some(width) => width,
-        None => keys.size("intermediate_size")?,
+        None if family == "llada-moe" => keys.size("expert_intermediate_size")?,
+        None => return Err(keys.error("intermediate_size", "is missing")),
     };
     let attention_bias = keys.flag("attention_bias")?;
     Ok(Backbone {
@@ -248,7 +262,7 @@ fn hugging_face_shape(keys: &Keys<'_>, family: &str) -> Result<Backbone, ModelEr
         heads,
         kv_heads: keys.optional("num_key_value_heads")?.unwrap_or(heads),
         head_dim,
-        rotary_dim: rotary_dim(keys, head_dim)?,
+        rotary_dim: rotary_dim(keys, head_dim, if is_llada2(family) { 0.5 } else { 1.0 })?,
         feed_forward,
         norm_eps: keys.number("rms_norm_eps")?,
         rope_theta: keys.rope_theta()?,
@@ -257,6 +271,8 @@ fn hugging_face_shape(keys: &Keys<'_>, family: &str) -> Result<Backbone, ModelEr
         qkv_bias: qwen2 || attention_bias,
         output_bias: !qwen2 && attention_bias,
         feed_forward_bias: keys.flag("mlp_bias")?,
+        head_bias: false,
+        norm_bias: false,
         qk_norm,
         mixture: None,
         convolutions: None,
@@ -280,7 +296,7 @@ fn llada_shape(keys: &Keys<'_>) -> Result<Backbone, ModelError> {
     }
     let hidden = keys.size("d_model")?;
     let heads = keys.size("n_heads")?;
-    let bias = keys.flag("include_bias")?;
+    let (bias, tied) = (keys.flag("include_bias")?, keys.flag("weight_tying")?);
     let vocab = match keys.optional("embedding_size")? {
         Some(rows) => rows,
         None => keys.size("vocab_size")?,
@@ -304,10 +320,12 @@ fn llada_shape(keys: &Keys<'_>) -> Result<Backbone, ModelError> {
         qkv_bias: bias || keys.flag("include_qkv_bias")?,
         output_bias: bias,
         feed_forward_bias: bias,
+        head_bias: bias && !tied,
+        norm_bias: keys.flag_or("bias_for_layer_norm", bias)?,
         qk_norm: false,
         mixture: None,
         convolutions: None,
-        tied: keys.flag("weight_tying")?,
+        tied,
         context: keys.size("max_sequence_length")?,
     })
 }

@@ -71,7 +71,7 @@ const TABLE: &[Known] = &[
     Known { families: &["gpt2"], vocab: 50_257, says: mask(10_541), ..ANY },
     // The block-diffusion siblings of the A2D models.
     Known {
-        families: &["a2d-qwen2", "a2d-qwen3"],
+        families: &["a2d-llama", "a2d-qwen2", "a2d-qwen3"],
         name: "bd3lm",
         says: Says { attention: Some(Attention::Block(32)), ..NOTHING },
         ..ANY

@@ -147,8 +147,11 @@ pub(crate) fn modernbert(keys: &Keys<'_>, _family: &str) -> Read {
     };
     // The defaults are those of the configuration class.
     let global = Layer { reach: None, rope_theta: theta("global_rope_theta", "full_attention", 160_000.0)? };
+    // In transformers 4 a null, other than silence, means the base of the others.
+    let null = keys.json.get("local_rope_theta").is_some_and(Value::is_null);
+    let usual_local = if null { global.rope_theta } else { 10_000.0 };
     let reach = keys.optional("local_attention")?.unwrap_or(128) / 2;
-    let local = Layer { reach: Some(reach), rope_theta: theta("local_rope_theta", "sliding_attention", 10_000.0)? };
+    let local = Layer { reach: Some(reach), rope_theta: theta("local_rope_theta", "sliding_attention", usual_local)? };
     let count = limited(keys, "num_hidden_layers", keys.size("num_hidden_layers")?, 1 << 12)?;
     let layers = if let Some(kinds) = keys.present("layer_types").and_then(Value::as_array) {
         let kind = |kind: &Value| match kind.as_str() {
@@ -161,7 +164,6 @@ pub(crate) fn modernbert(keys: &Keys<'_>, _family: &str) -> Read {
         let every = keys.optional("global_attn_every_n_layers")?.unwrap_or(3).max(1);
         (0..count).map(|layer| if layer % every == 0 { global } else { local }).collect()
     };
-    let flag = |key: &str, usual: bool| if keys.present(key).is_some() { keys.flag(key) } else { Ok(usual) };
     let shape = Shape {
         vocab: keys.size("vocab_size")?,
         hidden: keys.size("hidden_size")?,
@@ -174,11 +176,11 @@ pub(crate) fn modernbert(keys: &Keys<'_>, _family: &str) -> Read {
         pre_norm: true,
         gated: true,
         biases: Biases {
-            attention: flag("attention_bias", false)?,
-            feed_forward: flag("mlp_bias", false)?,
-            norms: flag("norm_bias", false)?,
-            head: flag("classifier_bias", false)?,
-            logits: flag("decoder_bias", true)?,
+            attention: keys.flag("attention_bias")?,
+            feed_forward: keys.flag("mlp_bias")?,
+            norms: keys.flag("norm_bias")?,
+            head: keys.flag("classifier_bias")?,
+            logits: keys.flag_or("decoder_bias", true)?,
         },
         context: keys.size("max_position_embeddings")?,
     };

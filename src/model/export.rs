@@ -230,7 +230,7 @@ impl Checkpoint {
             ("embedding_length", size(shape.hidden)),
             ("block_count", size(shape.layers)),
             ("feed_forward_length", size(shape.feed_forward)),
-            ("rope.dimension_count", size(shape.head_dim)),
+            ("rope.dimension_count", size(shape.rotary_dim)),
             ("rope.freq_base", Value::F32(shape.rope_theta as f32)),
             ("attention.head_count", size(shape.heads)),
             ("attention.head_count_kv", size(shape.kv_heads)),

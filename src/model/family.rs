@@ -162,7 +162,7 @@ pub(crate) type Read = Result<Box<dyn Architecture>, ModelError>;
 const FAMILIES: &[Family] = &[
     Family { names: &["llada", "illada"], shift: 0, read: decoder::llada },
     Family { names: &["dream", "qwen2", "llama", "coda"], shift: 1, read: decoder::hugging_face },
-    Family { names: &["a2d-qwen2", "a2d-qwen3", "qwen3"], shift: 0, read: decoder::hugging_face },
+    Family { names: &["a2d-llama", "a2d-qwen2", "a2d-qwen3", "qwen3"], shift: 0, read: decoder::hugging_face },
     Family { names: &["llada-moe", "lladamoe", "qwen3_moe"], shift: 0, read: decoder::mixture },
     // "pos i predicts token i+1": `rnd/sampling.py` of its authors, where `models.md` says otherwise.
     Family { names: &["rnd1"], shift: 1, read: decoder::mixture },

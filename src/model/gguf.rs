@@ -43,6 +43,13 @@ pub(crate) fn from_metadata(
         Some(width) => width,
         None => hidden / heads.max(1),
     };
+    let scaling = format!("{arch}.rope.scaling.type");
+    if content.metadata.contains_key(&scaling) && keys.text(&scaling)? != "none" {
+        return Err(keys.error(&scaling, "is set, and scaled rotary positions are not supported"));
+    }
+    if shape("rope_freqs.weight").is_some() {
+        return Err(keys.error("rope_freqs.weight", "is there, and scaled rotary positions are not supported"));
+    }
     let layers = keys.size(&format!("{arch}.block_count"))?;
     let has_experts = ["llada-moe", "qwen3moe", "rnd1"].contains(&arch.as_str());
     let mixture = if has_experts { Some(keys.mixture(&arch, layers)?) } else { None };
@@ -59,7 +66,7 @@ pub(crate) fn from_metadata(
         heads,
         kv_heads: keys.optional(&format!("{arch}.attention.head_count_kv"))?.unwrap_or(heads),
         head_dim,
-        rotary_dim: head_dim,
+        rotary_dim: keys.optional(&format!("{arch}.rope.dimension_count"))?.unwrap_or(head_dim),
         feed_forward,
         norm_eps: keys.number(&format!("{arch}.attention.layer_norm_rms_epsilon"))?,
         rope_theta: keys.optional_number(&format!("{arch}.rope.freq_base"))?.unwrap_or(10_000.0),
@@ -67,6 +74,8 @@ pub(crate) fn from_metadata(
         qkv_bias: qkv_bias || shape("blk.0.attn_q.bias").is_some(),
         output_bias: shape("blk.0.attn_output.bias").is_some(),
         feed_forward_bias: shape("blk.0.ffn_up.bias").is_some(),
+        head_bias: shape("output.bias").is_some(),
+        norm_bias: shape("output_norm.bias").is_some(),
         qk_norm: qk_norm || shape("blk.0.attn_q_norm.weight").is_some(),
         mixture,
         convolutions: None,

@@ -50,6 +50,9 @@ pub(crate) fn diffugpt(keys: &Keys<'_>, _family: &str) -> Read {
             return Err(keys.error(key, "is true, and DiffuGPT has it false"));
         }
     }
+    if !keys.flag_or("scale_attn_weights", true)? {
+        return Err(keys.error("scale_attn_weights", "is false, and DiffuGPT has it true"));
+    }
     let plain = ["transformer.wpe.weight", "wpe.weight"].iter().any(|name| keys.shape(name).is_some());
     if plain && keys.shape(&format!("{BODY}.wpe.weight")).is_none() {
         let what = "GPT-2 itself, which only reads from left to right,".to_owned();

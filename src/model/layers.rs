@@ -68,6 +68,10 @@ impl Rotary {
     }
 }
 
+/// What is added to the score of what a row does not see. Not -inf, nor what becomes it in bfloat16: a row that sees nothing
+/// (padding) must not become NaN.
+pub(crate) const UNSEEN: f32 = -3e38;
+
 /// What is added to the attention scores, (n, n): 0 where row i may see column j, a very low number where not.
 /// `None` where every row sees all.
 pub(crate) fn attention_bias(
@@ -84,8 +88,7 @@ pub(crate) fn attention_bias(
     };
     let mut bias = Vec::with_capacity(n * n);
     for i in 0..n {
-        // Not -inf: a row that sees nothing (padding) must not become NaN.
-        bias.extend((0..n).map(|j| if hidden(j) || j / block > i / block { f32::MIN } else { 0.0 }));
+        bias.extend((0..n).map(|j| if hidden(j) || j / block > i / block { UNSEEN } else { 0.0 }));
     }
     Ok(Some(Tensor::from_vec(bias, (n, n), device)?))
 }

@@ -64,7 +64,9 @@ pub(crate) fn llada_moe(keys: &Keys<'_>, layers: usize) -> Result<Mixture, Model
         experts: keys.size("num_experts")?,
         chosen: keys.size("num_experts_per_tok")?,
         width: keys.size("expert_intermediate_size")?,
-        shared: keys.optional("shared_expert_intermediate_size")?.map(|width| ("model.layers.#.shared_expert", width)),
+        shared: keys
+            .unless_minus_one("shared_expert_intermediate_size")?
+            .map(|width| ("model.layers.#.shared_expert", width)),
         sparse,
         scores: Scores::Softmax,
         bias: keys.flag("moe_router_enable_expert_bias")?.then_some("model.layers.#.mlp.expert_bias"),

@@ -276,7 +276,10 @@ pub(crate) fn forget_lists(content: &mut Content) {
 
 /// Whether a GGUF file carries a tokenizer.
 pub(crate) fn is_in(content: &Content) -> bool {
-    [WHOLE, "tokenizer.ggml.tokens"].iter().any(|key| content.metadata.contains_key(*key))
+    let kind = content.metadata.get("tokenizer.ggml.model").and_then(|kind| kind.to_string().ok());
+    // Of those that are in lists, candle reads the byte-level ones.
+    let in_lists = content.metadata.contains_key("tokenizer.ggml.tokens");
+    content.metadata.contains_key(WHOLE) || in_lists && kind.is_some_and(|kind| kind == "gpt2")
 }
 
 /// The tokenizer's file in a model's folder, if there is one: `tokenizer.json`, or `vocab.json` with `merges.txt` beside it.

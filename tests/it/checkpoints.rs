@@ -291,6 +291,62 @@ fn bd3lm_reads_block_by_block_unless_the_block_is_the_context() {
     let whole = copy("bd3lm", &["config.json", "model.safetensors"]);
     configure(whole.path(), &json!({ "block_size": 24 }));
     assert_eq!(load(whole.path()).descriptor.attention, Attention::Full);
+    configure(whole.path(), &json!({ "block_size": 4, "cross_attn": false }));
+    assert_eq!(load(whole.path()).descriptor.attention, Attention::Full, "nothing is masked without it");
+    // Without `adaln` there is neither a noise level nor what it would move.
+    let plain = copy("bd3lm", &["config.json", "model.safetensors"]);
+    configure(plain.path(), &json!({ "adaln": false }));
+    let moved = |name: &str| name.contains("adaLN") || name.contains("sigma_map");
+    rewrite(
+        plain.path(),
+        "model.safetensors",
+        |name, tensor| {
+            if moved(name) { Vec::new() } else { vec![(name.to_owned(), tensor)] }
+        },
+    );
+    let mut plain = load(plain.path());
+    assert_eq!(logits(&mut plain, None), logits(&mut plain, Some(0.3)));
+}
+
+#[test]
+fn biases_of_lladas_norms_and_head_count_where_its_configuration_says_so() {
+    let folder = copy("llada", &["config.json", "model.safetensors"]);
+    let plain = logits(&mut load(folder.path()), None);
+    let with = |value: f64, changes: &Value| {
+        let folder = copy("llada", &["config.json", "model.safetensors"]);
+        configure(folder.path(), changes);
+        rewrite(folder.path(), "model.safetensors", |name, tensor| {
+            let rows = tensor.dim(0).unwrap();
+            let bias = (Tensor::ones(rows, tensor.dtype(), &Device::Cpu).unwrap() * value).unwrap();
+            let place = name.trim_end_matches(".weight");
+            let normed = place.ends_with("norm") || place.ends_with("ln_f");
+            let all = changes["include_bias"] == json!(true) && !place.ends_with("wte");
+            let own = (name.to_owned(), tensor);
+            if normed || all { vec![own, (format!("{place}.bias"), bias)] } else { vec![own] }
+        });
+        logits(&mut load(folder.path()), None)
+    };
+    let norms = json!({ "bias_for_layer_norm": true });
+    assert_eq!(with(0.0, &norms), plain);
+    assert_ne!(with(0.1, &norms), plain);
+    // Where the key is silent, `include_bias` means the norms too; the head has one as well.
+    let all = json!({ "bias_for_layer_norm": null, "include_bias": true });
+    assert_eq!(with(0.0, &all), plain);
+    assert_ne!(with(0.1, &all), with(0.1, &norms));
+}
+
+#[test]
+fn what_a_configurations_class_sets_counts_where_the_file_is_silent() {
+    let same = |name: &str, changes: Value| {
+        let folder = copy(name, &["config.json", "model.safetensors"]);
+        let before = logits(&mut load(folder.path()), None);
+        configure(folder.path(), &changes);
+        assert_eq!(logits(&mut load(folder.path()), None), before, "{name}: {changes}");
+    };
+    same("llada2", json!({ "use_qk_norm": null, "partial_rotary_factor": null, "use_bias": null }));
+    // LLaDA-MoE without dense layers: their width may be -1, or not there.
+    same("llada-moe", json!({ "dense_intermediate_size": -1, "shared_expert_intermediate_size": -1 }));
+    same("llada-moe", json!({ "dense_intermediate_size": null }));
 }
 
 #[test]

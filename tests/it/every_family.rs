@@ -46,6 +46,7 @@ fn families() -> Vec<Family> {
         family("qwen2", "open-dcoder"),
         family("llama", "diffullama"),
         called("coda", "a2d-qwen3"),
+        called("a2d-llama", "diffullama"),
         family("a2d-qwen2", "a2d-qwen2"),
         family("a2d-qwen3", "a2d-qwen3"),
         called("qwen3", "a2d-qwen3"),

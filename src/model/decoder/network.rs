@@ -20,10 +20,30 @@ use crate::model::moe::Experts;
 use crate::model::weights::Weights;
 
 struct Block {
-    attention_norm: RmsNorm,
+    attention_norm: Norm,
     mixer: Mixer,
-    feed_forward_norm: RmsNorm,
+    feed_forward_norm: Norm,
     feed_forward: FeedForward,
+}
+
+/// RMSNorm; LLaDA's code allows for a bias.
+struct Norm {
+    scaled: RmsNorm,
+    bias: Option<Tensor>,
+}
+
+impl Norm {
+    fn load(weights: &Weights, name: &str, shape: &Backbone) -> Result<Self, ModelError> {
+        let scaled = RmsNorm::new(weights.get(&format!("{name}.weight"))?, shape.norm_eps);
+        let bias = shape.norm_bias.then(|| weights.get(&format!("{name}.bias"))).transpose()?;
+        Ok(Self { scaled, bias })
+    }
+
+    /// x (m, d) -> (m, d).
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        let scaled = self.scaled.forward(x)?;
+        self.bias.as_ref().map_or_else(|| Ok(scaled.clone()), |bias| scaled.broadcast_add(bias))
+    }
 }
 
 /// What lets rows see one another.
@@ -90,7 +110,7 @@ impl Memory {
 pub(crate) struct Stack {
     embedding: Linear,
     blocks: Vec<Block>,
-    final_norm: RmsNorm,
+    final_norm: Norm,
     /// None where it is the embedding.
     head: Option<Linear>,
     shape: Backbone,
@@ -108,10 +128,7 @@ impl Stack {
         packing: Packing,
         device: &Device,
     ) -> Result<Self, ModelError> {
-        let norm = |place, block| -> Result<RmsNorm, ModelError> {
-            let weight = weights.get(&(layout.name(place, block) + ".weight"))?;
-            Ok(RmsNorm::new(weight, shape.norm_eps))
-        };
+        let norm = |place, block| Norm::load(weights, &layout.name(place, block), shape);
         let mut blocks = Vec::with_capacity(shape.layers);
         for block in 0..shape.layers {
             blocks.push(Block {

@@ -61,6 +61,8 @@ pub(crate) fn read(keys: &Keys<'_>, _family: &str) -> Read {
         qkv_bias: false,
         output_bias: false,
         feed_forward_bias: false,
+        head_bias: false,
+        norm_bias: false,
         qk_norm: false,
         mixture: None,
         convolutions: None,

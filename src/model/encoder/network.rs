@@ -12,7 +12,7 @@ use crate::model::config::Attention;
 use crate::model::decoder::RopePairs;
 use crate::model::error::ModelError;
 use crate::model::family::{Input, Network};
-use crate::model::layers::{FusedAttention, Linear, Packing, Rotary, attention_bias};
+use crate::model::layers::{FusedAttention, Linear, Packing, Rotary, UNSEEN, attention_bias};
 use crate::model::weights::Weights;
 
 /// Reads the LayerNorm of this name; its bias may be absent.
@@ -151,7 +151,7 @@ fn made_once<K: PartialEq, T>(
 
 /// The bias of a layer whose rows see `reach` positions to each side of what `everywhere` lets them see.
 fn window(reach: usize, everywhere: Option<&Tensor>, n: usize, device: &Device) -> Result<Tensor, ModelError> {
-    let hide = |i: usize, j: usize| if i.abs_diff(j) > reach { f32::MIN } else { 0.0 };
+    let hide = |i: usize, j: usize| if i.abs_diff(j) > reach { UNSEEN } else { 0.0 };
     let bias: Vec<f32> = (0..n).flat_map(|i| (0..n).map(move |j| hide(i, j))).collect();
     let bias = Tensor::from_vec(bias, (n, n), device)?;
     Ok(match everywhere {
