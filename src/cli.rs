@@ -250,7 +250,7 @@ impl Common {
     /// The sampler as it was typed, or the default; one of the user's own written out.
     fn sampler_text(&self) -> Result<String, Usage> {
         // Without one, the settings are not read: a mistake in them keeps nobody from the default.
-        let Some(typed) = self.sampler.as_deref() else { return Ok("eb".to_owned()) };
+        let Some(typed) = self.sampler.as_deref() else { return Ok(RunOptions::SAMPLER.to_owned()) };
         samplers::registry().and_then(|own| own.resolve(typed).map_err(|error| error.to_string())).map_err(Usage)
     }
 

@@ -34,7 +34,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::diffusion::noise::Noise;
-use crate::diffusion::vocabulary::{Controls, Vocabulary};
+use crate::diffusion::vocabulary::{Controls, Said, Vocabulary};
 use crate::diffusion::{DenoiseError, Denoiser, Logits, Pass};
 
 pub use chat::ChatFormat;
@@ -195,8 +195,22 @@ impl Checkpoint {
             banned.extend(tokenizer.textless());
             banned.extend(tokenizer.size() as u32..size as u32);
         }
-        Vocabulary::new(size, mask, self.descriptor.eos, banned)
-            .map_err(|error| ModelError::Input(format!("{}: {error}", self.path.display())))
+        let vocabulary = Vocabulary::new(size, mask, self.descriptor.eos, banned)
+            .map_err(|error| ModelError::Input(format!("{}: {error}", self.path.display())))?;
+        let Some(tokenizer) = tokenizer else { return Ok(vocabulary) };
+        Ok(vocabulary.saying((0..tokenizer.size() as u32).map(|id| said(tokenizer.bytes(id)))))
+    }
+}
+
+/// What a token is in a text, told from its bytes.
+fn said(bytes: &[u8]) -> Said {
+    let word = |text: &str| {
+        text.strip_prefix(' ').is_some_and(|word| !word.is_empty() && word.chars().all(char::is_alphabetic))
+    };
+    match std::str::from_utf8(bytes) {
+        _ if bytes.contains(&b'\n') => Said::Break,
+        Ok(text) if word(text) => Said::Word,
+        _ => Said::Sign,
     }
 }
 

@@ -344,7 +344,7 @@ impl Default for Settings {
             seed: 0,
             run: RunOptions::default(),
             strength: 40,
-            lab: "eb llada left-to-right".into(),
+            lab: "eb-dry llada left-to-right".into(),
             motion: Motion::Full,
             color: Color::Auto,
             syntax: true,

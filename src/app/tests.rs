@@ -29,7 +29,7 @@ use crate::app::message::{Message, Opened, SaveError};
 use crate::app::settings::Settings;
 use crate::engine::protocol::{
     Alternative, Branch, Cell, CellState, Command, Event, Frame, HoleFrame, HoleId, JobId, ModelInfo, Outcome, Part,
-    Phase, Request, Token,
+    Phase, Request, RunOptions, Token,
 };
 use crate::text::holes::HoleLength;
 use crate::text::selection::Selection;
@@ -69,7 +69,8 @@ impl Desk {
                 }
             }
         }
-        let mut app = App::new(Settings { seed: 7, ..Settings::default() });
+        let run = RunOptions { sampler: "eb".into(), ..RunOptions::default() };
+        let mut app = App::new(Settings { seed: 7, run, ..Settings::default() });
         let opened = Opened { path: Some("a.txt".into()), text: text.into(), ..Opened::default() };
         app.update(Duration::ZERO, Message::Opened(Ok(opened)));
         for range in holes {

@@ -17,13 +17,14 @@
 //! | `temperature E [greedy]`, `top-p P`, `top-k K`, `scores raw\|filtered` | how a token is chosen and scored |
 //! | `draw posterior\|euler\|clean [categorical] [greedy]` | the next state is drawn from the reverse kernel of the noise |
 //! | `start noise` | masks are random tokens from the start |
-//! | `guidance W`, `credit(D, P, W)`, `loo when(E)` | what is done to the logits |
+//! | `guidance W`, `credit(D, P, W)`, `dry(M, B, N)`, `loo when(E)` | what is done to the logits |
 //! | `stop full\|post(N)\|when(E)\|passes(N)\|patience(N) ...` | when it ends |
 //! | `refresh all\|prefix\|dual\|vicinity(N)\|dirty(N)\|every(N)` | which rows are computed anew |
 //! | `search one\|lookahead(N)\|information(N)\|verify(N)\|probe(E)\|particles(N, B)\|best(N)` | which canvases are tried |
 //!
 //! Words of expressions are in [`crate::diffusion::expr::WORDS`]. Unit: one text of at most 8 KiB.
 
+use crate::diffusion::dry::Dry;
 use crate::diffusion::expr::Expr;
 use crate::diffusion::expr::parse::{Names, NotationError, Reader};
 use crate::diffusion::noise::{Draws, Kernel};
@@ -64,6 +65,7 @@ impl Sampler {
             reverse: None,
             leave_one_out: None,
             credit: None,
+            dry: None,
             rules: Vec::new(),
             schedule: Schedule::PER_MASK,
             window: Window::All,
@@ -126,6 +128,11 @@ fn clause(reader: &mut Reader<'_>, names: &mut Names, sampler: &mut Sampler) -> 
         "credit" => {
             let [decay, power, weight] = numbers(reader, names)?;
             sampler.credit = Some(Credit { decay: decay.clamp(0.0, 1.0), power, weight });
+        }
+        "dry" => {
+            let [multiplier, base, allowed] = numbers(reader, names)?;
+            sampler.dry =
+                Some(Dry { multiplier, base: base.clamp(1.0, 16.0), allowed: allowed.clamp(0.0, 64.0) as usize });
         }
         "loo" => {
             if !reader.word_is("when") {

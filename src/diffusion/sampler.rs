@@ -19,6 +19,7 @@
 use std::collections::BTreeMap;
 
 use crate::diffusion::canvas::{Canvas, Edit, EditAct, Kind};
+use crate::diffusion::dry::Dry;
 use crate::diffusion::expr::{Expr, Needs, Var};
 use crate::diffusion::memory::Memory;
 use crate::diffusion::noise::{Draws, Kernel};
@@ -48,6 +49,8 @@ pub struct Sampler {
     pub leave_one_out: Option<Expr>,
     /// Adds to the logits of tokens that were the best before.
     pub credit: Option<Credit>,
+    /// Takes from the logits of words that would repeat a phrase of the holes.
+    pub dry: Option<Dry>,
     /// What happens in a step, in order.
     pub rules: Vec<Rule>,
     /// Where the rules' numbers come from.

@@ -4,6 +4,7 @@
 //! What a specification says wins over the separate flags, and those win over the preset's own values. Every refusal
 //! is one sentence that names what would have been right. Unit: characters of one short text.
 
+use crate::diffusion::dry::Dry;
 use crate::diffusion::expr::parse::{Names, NotationError, Reader};
 use crate::diffusion::notation;
 use crate::diffusion::preset::{self, Key, Preset, Range};
@@ -13,7 +14,8 @@ use crate::diffusion::schedule::Steps;
 use crate::diffusion::window::Window;
 
 /// Keys that every sampler understands.
-pub const COMMON_KEYS: &[&str] = &["steps", "temperature", "top-p", "top-k", "block", "cache", "guidance", "passes"];
+pub const COMMON_KEYS: &[&str] =
+    &["steps", "temperature", "top-p", "top-k", "block", "cache", "guidance", "dry", "passes"];
 
 /// Values given beside a specification: the flags of the command line, the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -228,6 +230,10 @@ fn with_key(custom: &Custom, text: &str, key: &str, value: &str) -> Result<Strin
         "steps" => Some(format!("steps {}", number()?)),
         "temperature" => Some(format!("temperature {}", number()?)),
         "top-p" | "top-k" | "guidance" => Some(format!("{key} {}", number()?)),
+        "dry" => {
+            let Dry { multiplier, base, allowed } = Dry::usual(number()?);
+            Some(format!("dry({multiplier}, {base}, {allowed})"))
+        }
         "block" => Some(format!("window blocks({})", number()?)),
         "passes" => Some(format!("stop passes({})", number()?)),
         "cache" => Some(format!("refresh {value}")),
@@ -280,6 +286,7 @@ fn set(sampler: &mut Sampler, key: &str, value: &str) -> Result<(), SpecError> {
         "top-p" => sampler.propose.top_p = number(key, value, Range::Share)?,
         "top-k" => sampler.propose.top_k = number(key, value, Range::Whole(0))? as usize,
         "guidance" => sampler.guidance = number(key, value, Range::Positive)?,
+        "dry" => sampler.dry = Some(Dry::usual(number(key, value, Range::Positive)?)),
         "passes" => sampler.stop.passes = Some(number(key, value, Range::Whole(1))? as usize),
         "block" => {
             sampler.window = match number(key, value, Range::Whole(0))? as usize {

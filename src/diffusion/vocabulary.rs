@@ -3,6 +3,8 @@
 //! Banned are the mask itself, other special tokens, and rows of the head that belong to no token: none of them may
 //! reach the document (DESIGN, invariant 3). Unit: token ids. Limit: a vocabulary with every id banned is refused.
 
+use std::sync::Arc;
+
 use crate::diffusion::TokenId;
 
 /// The tokens of a model as the sampler sees them.
@@ -15,6 +17,19 @@ pub struct Vocabulary {
     controls: Controls,
     /// Those that are banned for nothing else.
     only_controls: Vec<TokenId>,
+    /// What each token is in a text; without a tokenizer all count as words.
+    said: Arc<[Said]>,
+}
+
+/// What a token is in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// A word, with the blank before it.
+    Word,
+    /// Anything else: signs, parts of words, names in code.
+    Sign,
+    /// A line break is in it.
+    Break,
 }
 
 /// Tokens that say how a hole's length changes, in models that were trained with them (DreamOn, LLaDA2.2). Only a sampler
@@ -52,7 +67,20 @@ impl Vocabulary {
         if inside >= size {
             return Err(NothingToPropose { size });
         }
-        Ok(Self { size, mask, eos, banned, controls: Controls::default(), only_controls: Vec::new() })
+        let (controls, only_controls, said) = (Controls::default(), Vec::new(), Arc::default());
+        Ok(Self { size, mask, eos, banned, controls, only_controls, said })
+    }
+
+    /// The same with what its tokens are in a text, from token 0.
+    #[must_use]
+    pub fn saying(mut self, said: impl Iterator<Item = Said>) -> Self {
+        self.said = said.collect();
+        self
+    }
+
+    /// What a token is in a text.
+    pub fn said(&self, id: TokenId) -> Said {
+        self.said.get(id as usize).copied().unwrap_or(Said::Word)
     }
 
     /// The same with these control tokens in place of others; whoever does not obey them never proposes them.

@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn knobs_parse_as_they_print() {
         let options = RunOptions { seed: 9, temperature: Some(0.5), top_k: Some(3), ..RunOptions::default() };
-        assert_eq!(written(&options), "seed=9 sampler=eb temperature=0.5 top_k=3");
+        assert_eq!(written(&options), "seed=9 sampler=eb-dry temperature=0.5 top_k=3");
         assert_eq!(parse(&written(&options), RunOptions::default()), Ok(options.clone()));
         let sampler = parse("sampler=llada:block=8,guidance=1.0 seed=1", options.clone()).unwrap();
         assert_eq!((sampler.sampler.as_str(), sampler.seed), ("llada:block=8,guidance=1.0", 1));

@@ -25,7 +25,7 @@ fn every_clause_sets_what_it_says() {
         "# a comment; it ends here
         half = tau / 2; steps 12; time cosine(0.01) inner sweeps(2); window dilated(16)
         temperature 0.8 - 0.4 * r; top-p 0.9; top-k 50; scores filtered; guidance 1.5
-        draw euler categorical greedy; start noise; credit(0.8, 0.2, 0.7); loo when(t == s)
+        draw euler categorical greedy; start noise; credit(0.8, 0.2, 0.7); dry(0.8, 2, 1); loo when(t == s)
         stop full post(3) passes(40) patience(2) when(stable > 2)
         refresh vicinity(8); search particles(4, 0.5)
         both when(r < 1) where(conf > half) -entropy worst(3) if(not masked) per hole min=1 max=25% insert(2)",

@@ -1,12 +1,14 @@
 //! Samplers that commit as many tokens a step as it is safe to: thresholds, budgets, stability, independence.
 
-use super::{Key, Preset, ROW, Range, alias, positive, share, whole};
+use super::{Alias, Key, Preset, ROW, Range, alias, positive, share, whole};
 
 const THRESHOLD: Key = share("threshold", 0.9);
 
 pub(super) const PRESETS: &[Preset] = &[
     Preset {
         name: "eb",
+        // What Lacuna fills with where nothing else is asked for.
+        aliases: &[Alias { name: "eb-dry", keys: "dry=1.5" }],
         source: "EB-Sampler, Ben-Hamu et al. 2025, arXiv:2505.24857",
         doc: "Commits the surest positions while their entropies stay within a budget, so easy text takes few passes.",
         keys: &[positive("gamma", 0.1)],

@@ -335,6 +335,27 @@ fn holes_grow_and_shrink_where_the_sampler_says_so() {
 }
 
 #[test]
+fn a_control_token_that_was_refused_is_not_proposed_again() {
+    let mut start = canvas("_");
+    start.forbid(0, 5).unwrap();
+    let (reports, done) = steps("dreamon:temperature=0", start, 1, |_, _, _| peak(5, 0.9));
+    assert_eq!((reports.len(), done.masks_left(), done.len()), (1, 0, 1));
+}
+
+#[test]
+fn with_dry_a_loop_is_left() {
+    // Wherever token 1 stands before it the network wants 2, and elsewhere 1: a loop of two words.
+    let loops = |ids: &[TokenId], position: usize, _: usize| {
+        let after_one = position > 0 && ids[position - 1] == 1;
+        peak(if after_one { 2 } else { 1 }, 0.5)
+    };
+    assert_eq!(steps("left-to-right", canvas("______"), 1, loops).1.ids(), [1, 2, 1, 2, 1, 2]);
+    let (_, done) = steps("left-to-right:dry=3", canvas("______"), 1, loops);
+    assert_eq!(done.ids()[..2], [1, 2]);
+    assert_ne!(done.ids()[2..4], [1, 2], "{:?}", done.ids());
+}
+
+#[test]
 fn orders_follow_places() {
     let flat = |_: &[TokenId], _: usize, _: usize| peak(1, 0.5);
     let order =

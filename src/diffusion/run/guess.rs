@@ -1,9 +1,11 @@
-//! From the logits of a step to its proposals and guesses: limits, control tokens, credit, leave-one-out, reverse kernels.
+//! From the logits of a step to its proposals and guesses: limits, control tokens, credit, DRY, leave-one-out,
+//! reverse kernels.
 
 use std::collections::BTreeMap;
 
 use super::{Guess, Run, RunError};
 use crate::diffusion::canvas::Kind;
+use crate::diffusion::dry::repeated;
 use crate::diffusion::noise::{Moment, Noise};
 use crate::diffusion::pick::Picker;
 use crate::diffusion::propose::{Fallback, Proposal, Propose};
@@ -59,13 +61,18 @@ impl<D: Draw> Run<D> {
         let limit = self.canvas.limit(position);
         self.row.load(raw, &self.vocabulary, limit);
         if self.sampler.obeys() {
-            self.restore_controls(raw);
+            self.restore_controls(position, raw);
         }
         let here = self.canvas.ids().get(position).copied().unwrap_or(self.canvas.mask());
         let in_place = Some(here).filter(|&id| id != self.canvas.mask());
         if let Some(alone) = alone {
             self.memory.see_row(position, self.row.logits());
             self.adjust(position, in_place.filter(|_| alone));
+        }
+        if let Some(dry) = self.sampler.dry {
+            for (word, common) in repeated(&self.canvas, position, &self.vocabulary) {
+                self.row.add(word, -dry.penalty(common));
+            }
         }
         let key = DrawKey { purpose: Purpose::Token, step: self.clock.step, position, index: 0 };
         let uniform = if propose.temperature > 0.0 { self.draws.uniform(key) } else { 0.0 };
@@ -128,10 +135,12 @@ impl<D: Draw> Run<D> {
         }
     }
 
-    fn restore_controls(&mut self, raw: &[f32]) {
+    /// Control tokens may be proposed to a sampler that obeys them, but for those that were refused here.
+    fn restore_controls(&mut self, position: usize, raw: &[f32]) {
         let controls = self.vocabulary.controls();
         let expand = controls.expand.filter(|_| self.room() > 0);
-        for token in expand.into_iter().chain(controls.delete) {
+        let refused = |token: &TokenId| self.canvas.limit(position).is_some_and(|limit| limit.banned.contains(token));
+        for token in expand.into_iter().chain(controls.delete).filter(|token| !refused(token)) {
             self.row.restore(token, raw);
         }
     }

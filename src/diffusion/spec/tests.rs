@@ -76,7 +76,7 @@ fn refusals_say_what_would_be_right() {
     assert_eq!(
         refusal("eb:threshold=1"),
         "the sampler `eb` has no key `threshold`; it has gamma, steps, temperature, top-p, top-k, block, cache, \
-         guidance, passes"
+         guidance, dry, passes"
     );
     assert_eq!(refusal("eb:gamma=-1"), "`gamma` cannot be `-1`; it is a number from 0 up");
     assert_eq!(refusal("eb:block"), "`block` is not key=value, as in llada:block=8,steps=16");

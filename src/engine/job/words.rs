@@ -5,7 +5,9 @@
 
 use std::ops::Range;
 
+use crate::diffusion::Denoiser;
 use crate::diffusion::canvas::{Canvas, Cell, Kind};
+use crate::diffusion::vocabulary::Said;
 use crate::model::Model;
 
 /// The words in the holes of a canvas, as positions; line breaks and other blanks belong to none.
@@ -36,11 +38,10 @@ pub(in crate::engine) fn of_holes(canvas: &Canvas, model: &Model) -> Vec<Range<u
 /// Forbids, at each masked position, the word that stands right before or after it: small models like to say a word
 /// twice where two positions want the same one ("the the"), and no text means that. Signs and code may repeat.
 pub(super) fn forbid_echoes(canvas: &mut Canvas, model: &Model) {
-    let Ok(tokenizer) = model.tokenizer() else { return };
-    let is_word = |id: u32| match tokenizer.bytes(id) {
-        [b' ', word @ ..] => !word.is_empty() && word.iter().all(u8::is_ascii_alphabetic),
-        _ => false,
-    };
+    if model.tokenizer().is_err() {
+        return;
+    }
+    let is_word = |id: u32| model.vocabulary().said(id) == Said::Word;
     let masked: Vec<usize> = canvas.masked().collect();
     for position in masked {
         for neighbour in [position.checked_sub(1), Some(position + 1)].into_iter().flatten() {

@@ -53,6 +53,9 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
+    /// The sampler where none is asked for: what is surest first, and no phrase twice.
+    pub const SAMPLER: &str = "eb-dry";
+
     /// How much is left to chance where another text is wanted than the likeliest: enough to give one.
     pub const VARIED: f64 = 0.7;
 
@@ -72,7 +75,7 @@ impl RunOptions {
 impl Default for RunOptions {
     fn default() -> Self {
         Self {
-            sampler: "eb".into(),
+            sampler: Self::SAMPLER.into(),
             steps: None,
             temperature: None,
             top_p: None,
