@@ -23,6 +23,7 @@ pub mod canvas;
 pub mod constraint;
 pub mod continuous;
 pub mod dependence;
+pub mod dry;
 pub mod expr;
 pub mod length;
 mod memory;

@@ -6,9 +6,11 @@ token. Where it is *unknown* n tokens are shown as k times EXPAND, a token that 
 labels say how the two come together (DreamOn's data transform, 2602.01326, made deterministic so that nothing is left to
 chance, and with a token of its own, so that a mask always stands for exactly one token):
 
-    k > n   the tokens, then END on the k-n at the end                 "here is nothing"
-    k < n   one token each, then EXPAND on those at the end that stand for two     (n < 2k)
-            EXPAND on all                                              "here are two or more" (n >= 2k)
+    k > n   a token each on n, then END on the k-n at the end          "here is nothing"
+    k < n   a token each on 2k-n, then EXPAND on those at the end      "here are two or more"    (n < 2k)
+            EXPAND on all                                                                        (n >= 2k)
+
+Which token is not asked there: the masks that take their place are asked, and what is learnt of lengths would drown in it.
 
 So position i of k (from 0) says END with the probability of n <= i and EXPAND with that of n >= 2k-i: one pass over them
 tells the distribution of the length from 0 to 2k-1.
@@ -26,6 +28,7 @@ from tokenizers import Tokenizer
 from model import END, EXPAND, MASK
 
 NOTHING = -1  # label of a position that is not asked about
+SOME = -2  # label of one that stands for one token, whichever: where lengths are asked for, only that is learnt
 LONGEST = 64  # tokens of a hole
 # How many positions a hole of unknown length has, and how often: as many as Lacuna asks with, whatever the hole holds (at
 # first 8, then 32: `src/engine/job/told.rs`). Were their number a hint, the answer would be about the number.
@@ -102,21 +105,19 @@ def spans(ids: np.ndarray, words: Words, rng: np.random.Generator) -> list[tuple
     return sorted(found)
 
 
-def labels_of(tokens: np.ndarray, positions: int) -> np.ndarray:
-    """What each of so many positions is to say where these tokens belong."""
-    count = len(tokens)
+def labels_of(count: int, positions: int) -> np.ndarray:
+    """What each of so many positions is to say where so many tokens belong."""
     alone = min(count, max(2 * positions - count, 0))
     rest = END if positions >= count else EXPAND
-    return np.concatenate([tokens[:alone], np.full(positions - alone, rest, np.int64)])
+    return np.where(np.arange(positions) < alone, SOME, rest)
 
 
 def fill_in(tokens: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """A hole's part of the canvas and its labels."""
     if rng.random() < recipe.asked:
-        if rng.random() < 0.05:
-            tokens = tokens[:0]  # nothing is missing here
+        count = 0 if rng.random() < 0.05 else len(tokens)  # 0: nothing is missing here
         positions = int(rng.choice(ASKED, p=OFTEN))
-        return np.full(positions, EXPAND), labels_of(tokens, positions)
+        return np.full(positions, EXPAND), labels_of(count, positions)
     written = np.zeros(len(tokens), bool)
     if rng.random() < recipe.begun:
         written = rng.random(len(tokens)) < rng.uniform(0, 0.9)

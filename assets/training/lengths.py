@@ -12,47 +12,56 @@ import argparse
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-import weights
-from holes import ASKED, Words
+from export import trained
+from holes import ASKED, Words, spans
 from model import END, EXPAND, MASK, Network
 from prepare import domain_of, texts_of
+from train import halves
 
 HERE = Path(__file__).parent
-LENGTH, CONTEXT = 256, 96  # tokens of a window, and of the text kept on either side of a hole
-LONGEST = 24
+LENGTH, CONTEXT, LEAST = 256, 96, 56  # tokens of a window; of the text kept on either side of a hole: at most, at least
 BEYOND = 0.25
 
 
-def holes(texts: list[str], tokenizer: Tokenizer, words: Words, count: int) -> Iterator[tuple[list[int], int, list[int]]]:
-    """Text before, how many tokens are missing (1 to 24, uniform in the logarithm; whole words), text after."""
-    rng = np.random.default_rng(3)
-    for text in texts:
-        ids = np.array(tokenizer.encode(text[:20_000], add_special_tokens=False).ids)
+class Hole(NamedTuple):
+    """Text before, how many tokens are missing, text after."""
+
+    before: list[int]
+    count: int
+    after: list[int]
+
+
+def holes(texts: list[str], tokenizer: Tokenizer, words: Words, count: int) -> Iterator[Hole]:
+    """Holes as people leave them, one a text. Where one begins says what kind it may be: others than these cannot be told."""
+    rng = np.random.default_rng(5)
+    for at in rng.permutation(len(texts)):
+        ids = np.array(tokenizer.encode(texts[at][:20_000], add_special_tokens=False).ids)
         if len(ids) < LENGTH:
             continue
-        at = rng.integers(0, len(ids) - LENGTH + 1)
-        window = ids[at : at + LENGTH]
-        edges = words.edges(window)
-        starts = edges[(edges >= CONTEXT) & (edges < LENGTH - CONTEXT)]
-        start = rng.choice(starts if len(starts) else [LENGTH // 2])
-        ends = edges[edges > start]
-        end = min(int(ends[min(np.searchsorted(ends, start + LONGEST ** rng.random()), len(ends) - 1)]), start + LONGEST)
-        yield window[start - CONTEXT : start].tolist(), end - start, window[end : end + CONTEXT].tolist()
-        count -= 1
+        first = rng.integers(0, len(ids) - LENGTH + 1)
+        window = ids[first : first + LENGTH]
+        inner = [(start, end) for start, end in spans(window, words, rng) if LEAST <= start and end <= LENGTH - LEAST]
+        if inner:
+            start, end = inner[rng.integers(len(inner))]
+            yield Hole(window[max(start - CONTEXT, 0) : start].tolist(), end - start, window[end : end + CONTEXT].tolist())
+            count -= 1
         if count == 0:
             return
 
 
 @torch.no_grad()
-def at_most(network: Network, before: list[int], after: list[int], positions: int) -> np.ndarray:
+def at_most(network: Network, hole: Hole, positions: int) -> np.ndarray:
     """The belief that a hole has at most 0, 1, ... tokens, made to rise as in `Told` (`src/diffusion/length/told.rs`)."""
-    places = torch.arange(len(before), len(before) + positions)
-    logits = network(torch.tensor([before + [EXPAND] * positions + after]), places).float()
+    places = torch.arange(len(hole.before), len(hole.before) + positions)
+    ids = torch.tensor([hole.before + [EXPAND] * positions + hole.after])
+    with torch.autocast("cpu", torch.bfloat16, enabled=halves(torch.device("cpu"))):
+        logits = network(ids, places).float()
     logits[:, 1:17] = logits[:, MASK] = -math.inf
     logits[:, EXPAND + 1 :] = -math.inf
     said = logits.softmax(-1).numpy()
@@ -60,16 +69,17 @@ def at_most(network: Network, before: list[int], after: list[int], positions: in
     return (np.maximum.accumulate(belief) + np.minimum.accumulate(belief[::-1])[::-1]) / 2
 
 
-def told(network: Network, before: list[int], after: list[int]) -> int:
-    belief = at_most(network, before, after, ASKED[0])
+def told(network: Network, hole: Hole) -> int:
+    belief = at_most(network, hole, ASKED[0])
     if 1 - belief[-1] > BEYOND:
-        belief = at_most(network, before, after, ASKED[1])
+        belief = at_most(network, hole, ASKED[1])
     return max(int(np.searchsorted(belief, 0.5)), 1)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", type=Path, nargs="+", help="GGUF files or their folders")
+    parser.add_argument("models", type=Path, nargs="+", help="GGUF files or their folders; or adapters (.pt), as export.py and train.py write them")
+    parser.add_argument("--start", type=Path, default=HERE.parent / "lacuna-135m", help="what an adapter changes")
     parser.add_argument("--heldout", type=Path, required=True)
     parser.add_argument("--holes", type=int, default=40, help="a kind of text")
     parser.add_argument("--tokenizer", type=Path, default=HERE.parent / "lacuna-135m/tokenizer.json")
@@ -78,15 +88,21 @@ def main() -> None:
     words, texts = Words(tokenizer), {}
     for path in sorted(options.heldout.glob("*.txt.zst")):
         texts.setdefault(domain_of(path.name) or "code", []).extend(texts_of(path))
-    cut = [hole for documents in texts.values() for hole in holes(documents, tokenizer, words, options.holes)]
-    true = np.log([count for _, count, _ in cut])
-    answers = {"the same always": np.full(len(cut), np.exp(true.mean()).round())}
-    for path in options.models:
-        network = weights.load(path).eval()
-        answers[path.name] = np.array([told(network, before, after) for before, _, after in cut])
-    for name, lengths in answers.items():
-        off = np.log(lengths) - true
-        print(f"{name}: off by {np.exp(np.abs(off).mean()):.2f}x, right {(off == 0).mean():.1%} ({len(cut)} holes)")
+    cut = {domain: list(holes(documents, tokenizer, words, options.holes)) for domain, documents in texts.items()}
+    networks = {path.name: trained(path, None) if path.suffix != ".pt" else trained(options.start, path) for path in options.models}
+    told_by = {name: [told(network, hole) for of in cut.values() for hole in of] for name, network in networks.items()}
+    true = np.log([hole.count for of in cut.values() for hole in of])
+    always = np.exp(np.median(true)).round()
+    for name, lengths in {f"{always:.0f} always": np.full(len(true), always), **told_by}.items():
+        answer = np.log(lengths)
+        along = np.corrcoef(answer, true)[0, 1] if answer.std() else 0.0
+        right = (answer == true).mean()
+        print(f"{name}: off by {np.exp(np.abs(answer - true).mean()):.2f}x, right {right:.1%}, correlation {along:.2f} ({len(true)} holes)")
+        at = 0
+        for domain, of in cut.items():
+            off = np.abs(answer - true)[at : at + len(of)].mean()
+            print(f"    {domain}: off by {np.exp(off):.2f}x ({len(of)} holes)")
+            at += len(of)
 
 
 if __name__ == "__main__":

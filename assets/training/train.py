@@ -25,12 +25,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 import weights
-from holes import NOTHING, SLACK, Recipe, Words, canvas
+from holes import NOTHING, SLACK, SOME, Recipe, Words, canvas
 from model import END, EXPAND, MASK, Network, adapt
 
 HERE = Path(__file__).parent
 MIX = {"encyclopedia": 0.25, "literature": 0.24, "docs": 0.13, "python": 0.21, "rust": 0.13, "other": 0.04}
-COLUMNS = ["step", "tokens", "minutes", "rate", "loss", "plain", "told", "expand", "end", "visible", "norm", "tokens_per_second"]
+COLUMNS = ["step", "tokens", "minutes", "rate", "loss", "plain", "some", "expand", "end", "visible", "norm", "tokens_per_second"]
 
 
 class Passes(Dataset):
@@ -72,8 +72,15 @@ class Passes(Dataset):
 
 
 def losses(network: Network, ids: Tensor, labels: Tensor, places: Tensor) -> Tensor:
-    """Cross-entropy in nats of each labelled position; `places` are theirs in the flat batch."""
-    return F.cross_entropy(network(ids, places).float(), labels, reduction="none")
+    """Cross-entropy in nats of each labelled position; `places` are theirs in the flat batch. Of `SOME` it is that of all
+    tokens together."""
+    logits = network(ids, places).float()
+    each = F.cross_entropy(logits, labels.clamp(min=0), reduction="none")
+    control = torch.zeros(logits.shape[1], dtype=torch.bool, device=logits.device)
+    control[[END, EXPAND]] = True
+    some = torch.nonzero(labels == SOME).flatten()
+    tokens = torch.logsumexp(logits[some].masked_fill(control, -math.inf), 1)
+    return each.index_copy(0, some, torch.logsumexp(logits[some], 1) - tokens)
 
 
 def kinds(now: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -82,7 +89,7 @@ def kinds(now: Tensor, labels: Tensor) -> dict[str, Tensor]:
     return {
         "loss": now >= 0,
         "plain": now == MASK,
-        "told": asked & (labels != END) & (labels != EXPAND),
+        "some": labels == SOME,
         "expand": asked & (labels == EXPAND),
         "end": asked & (labels == END),
         "visible": (now != MASK) & ~asked,
@@ -174,7 +181,8 @@ def train(options: argparse.Namespace) -> None:
             ids, now, labels, places = (part.to(device, non_blocking=True) for part in (ids, now, labels, places))
             with torch.autocast(device.type, torch.bfloat16, enabled=halves(device)):
                 each = losses(network, ids, labels, places)
-            (each.sum() / asked).backward()
+            weights_of = torch.where(now == EXPAND, options.lengths, 1.0)
+            ((each * weights_of).sum() / asked).backward()
             each = each.detach()
             for kind, chosen in kinds(now, labels).items():
                 pair = torch.stack([(each * chosen).sum(), chosen.sum().float()])
@@ -220,6 +228,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lora", type=int, default=0, metavar="RANK", help="learn a low-rank change of this rank; 0: all weights")
     parser.add_argument("--adapter", type=Path, help="go on from one that export.py wrote; --lora names its rank")
     parser.add_argument("--embeddings", action="store_true", help="train the whole embedding, not only the special tokens' rows")
+    parser.add_argument("--lengths", type=float, default=1.0, help="weight of what is learnt about lengths, beside that of tokens")
     parser.add_argument("--recipe", default="{}", help='shares of holes.Recipe as JSON, such as {"asked": 0.3}')
     parser.add_argument("--mix", default="{}", help='weights of domains as JSON, such as {"python": 0.3}')
     parser.add_argument("--workers", type=int, default=0, help="processes that make canvases; 0: this one")

@@ -1,11 +1,10 @@
 //! What is believed about the lengths of holes, per model (`reference/decoding.md` section 3.4).
 //!
 //! The paper's rule, confidence divided by a fitted curve, was made for 8-billion-weight models; the default model's
-//! confidence says little about lengths. What tells more is the text after the hole: of the short, the middle and the
-//! long lengths the ones that make its first tokens likeliest are filled, and that fill wins after which they are
-//! likeliest and whose own tokens are likely too. Its weights were chosen on 48 holes of text that is in no held-out
-//! file; `assets/lacuna-135m/README.md` says what they reach on held-out text. A model whose control tokens tell lengths
-//! well is asked and not searched (`job/told.rs`, `diffusion.tells_lengths` in its files). For any other model `lacuna
+//! confidence says little about lengths. It was taught to tell them instead (`job/told.rs`, `diffusion.tells_lengths` in
+//! its files): a short, a middle and a long one of what it tells are filled, and that fill wins after which the text goes
+//! on likeliest and whose own tokens are likely too. The weights of the two were chosen on 48 holes of text that is in no
+//! held-out file; `assets/lacuna-135m/README.md` says what comes of it on held-out text. For any other model `lacuna
 //! calibrate` fits the curve and chooses the rule on text of the user's, and [`kept`] keeps both. What the user's settings
 //! say wins over that. Where a hole held text before, that text's length counts as well.
 
@@ -56,7 +55,7 @@ impl Lengths {
         let bias = LengthBias::default();
         if name == DEFAULT_MODEL {
             let evidence = Evidence { confidence: 0.0, seam: 0.45, fluency: 1.0, refinements: 0 };
-            return Self { bias, evidence, trials: true, longest: 16 };
+            return Self { bias, evidence, trials: true, longest: 32 };
         }
         Self { bias, evidence: Evidence::default(), trials: false, longest: 32 }
     }
