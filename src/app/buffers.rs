@@ -176,6 +176,22 @@ impl App {
         self.arrive();
     }
 
+    /// Whether something is being asked that only makes sense for the document on the screen. A question about text of an
+    /// earlier session waits with its document, and holds up no other.
+    pub(crate) fn is_asking(&self) -> bool {
+        match &self.panel {
+            Panel::Prompt(_) => true,
+            Panel::Question(question) => !matches!(question, Question::Recovery { .. }),
+            Panel::None | Panel::Help(_) => false,
+        }
+    }
+
+    /// Says that a document was opened, though it is not on the screen.
+    pub(crate) fn tell_of_waiting(&mut self, path: Option<&Path>) {
+        let name = path.map_or_else(|| "The document".to_owned(), |path| path.display().to_string());
+        self.inform(format!("{name} is open behind this document; {{documents}} shows it."));
+    }
+
     /// What is unsaved is kept safe now: a document that waits does not change. A question about it waits with it.
     fn leave_document(&mut self) {
         self.put_question_back();
@@ -186,6 +202,10 @@ impl App {
     }
 
     fn arrive(&mut self) {
+        if matches!(self.panel, Panel::Prompt(_) | Panel::Question(_)) {
+            // It was asked about the document from before.
+            (self.panel, self.find.replacing, self.outbox.after_save) = (Panel::None, None, None);
+        }
         self.find.hide();
         self.highlights.clear();
         self.pending.clear();
@@ -266,7 +286,7 @@ impl App {
 
     /// Puts a document behind all others, and leaves the screen as it is unless nothing is on it.
     pub(crate) fn put_behind(&mut self, document: Document) -> u64 {
-        if self.is_blank() && self.document.title().is_none() {
+        if self.is_blank() && self.document.title().is_none() && !self.is_asking() {
             self.put_document(document);
             return self.document.id();
         }

@@ -84,10 +84,16 @@ pub(crate) fn found(app: &mut App, document: u64, revision: u64, found: Result<O
 }
 
 fn show(app: &mut App, differences: String) {
+    let opened = Opened { title: Some(TITLE), text: differences.into(), ..Opened::default() };
+    if app.is_asking() {
+        // The answer is to be about the document that is on the screen.
+        app.put_behind(Document::opened(&opened));
+        app.tell_of_waiting(Some(Path::new(TITLE)));
+        return;
+    }
     if let Some(place) = app.place_of_title(TITLE) {
         app.show_document(place);
     }
-    let opened = Opened { title: Some(TITLE), text: differences.into(), ..Opened::default() };
     app.put_document(Document::opened(&opened));
     app.inform("Lines with - are on disk, those with + are yours; {close} goes back.");
 }

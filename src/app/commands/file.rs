@@ -283,7 +283,16 @@ pub(crate) fn opened(app: &mut App, opened: Result<Opened, String>) {
         Err(why) => return app.complain(why),
         Ok(file) => file,
     };
-    if let Some(place) = file.path.as_deref().and_then(|path| app.place_of_file(path)) {
+    let place = file.path.as_deref().and_then(|path| app.place_of_file(path));
+    if app.is_asking() {
+        // The answer is to be about the document that is on the screen.
+        if place.is_none() {
+            put_behind(app, &file);
+        }
+        app.tell_of_waiting(file.path.as_deref());
+        return;
+    }
+    if let Some(place) = place {
         show(app, place, file.at);
         return;
     }
@@ -300,12 +309,16 @@ pub(crate) fn opened_behind(app: &mut App, opened: Result<Opened, String>) {
         Err(why) => app.complain(why),
         Ok(file) if file.path.as_deref().is_some_and(|path| app.place_of_file(path).is_some()) => {}
         Ok(file) => {
-            let id = app.put_behind(Document::opened(&file));
-            if let Some((line, column)) = file.at {
-                app.with_document(id, |app| go_to(app, line, column));
-            }
+            put_behind(app, &file);
             introduce(app, &file);
         }
+    }
+}
+
+fn put_behind(app: &mut App, file: &Opened) {
+    let id = app.put_behind(Document::opened(file));
+    if let Some((line, column)) = file.at {
+        app.with_document(id, |app| go_to(app, line, column));
     }
 }
 

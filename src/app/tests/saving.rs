@@ -4,8 +4,9 @@
 use super::Desk;
 use super::buffers::open;
 use crate::app::effect::{Effect, Expect, SaveRequest};
-use crate::app::message::{Message, Opened, Recovered, SavedFile, Stamp};
-use crate::app::panel::{Panel, Question};
+use crate::app::message::{Message, OnDisk, Opened, Recovered, SaveError, SavedFile, Stamp};
+use crate::app::panel::{Panel, Question, Then};
+use crate::text::holes::{Hole, HoleLength};
 
 fn file(name: &str, text: &str) -> Opened {
     Opened { path: Some(name.into()), text: text.into(), ..Opened::default() }
@@ -77,6 +78,50 @@ fn a_question_that_is_open_waits_with_its_document() {
     // What this session keeps safe itself is nothing to be asked about.
     desk.send(found("a.txt", "one m"));
     assert!(!is_asked(&desk));
+}
+
+#[test]
+fn a_document_that_arrives_while_something_is_asked_waits_behind_the_one_that_it_is_asked_about() {
+    let mut desk = Desk::new("one[|]");
+    desk.keys("x ctrl-s");
+    let document = desk.app.document().id();
+    desk.send(Message::Saved { document, result: Err(SaveError::ChangedOnDisk("a.txt".into())) });
+    open(&mut desk, "b.txt", "two");
+    desk.send(Message::OnDisk { document, revision: 0, found: Ok(OnDisk::Differs("-one\n".into())) });
+    assert_eq!((name(&desk).as_str(), desk.app.documents()), ("a.txt", (3, 0)));
+    assert!(desk.notice().starts_with("differences.diff is open behind this document"), "{}", desk.notice());
+    desk.keys("o");
+    let last = saves(&desk).pop().unwrap();
+    assert_eq!((last.path.to_str(), last.contents.text().as_str()), (Some("a.txt"), "onex"));
+    // Nor does one take the place of an empty document whose name is being typed.
+    let mut desk = Desk::new("[|]");
+    desk.keys("ctrl-w alt-s");
+    open(&mut desk, "b.txt", "two");
+    desk.keys("\"c.txt\" enter");
+    assert_eq!(saves(&desk).pop().unwrap().contents.text(), "");
+}
+
+#[test]
+fn a_proposal_is_asked_about_when_its_document_is_saved_to_be_closed() {
+    let mut desk = Desk::new("one ⟦⟧[|]");
+    desk.keys("x f5");
+    desk.frame(&["+y"]).finish(&["+y"]);
+    desk.keys("ctrl-w s");
+    saved(&mut desk);
+    assert!(matches!(desk.app.panel(), Panel::Question(Question::Proposal(Then::Close))), "{:?}", desk.app.panel());
+    assert_eq!(name(&desk), "a.txt");
+}
+
+#[test]
+fn holes_of_another_document_are_not_taken_for_accepted() {
+    let mut desk = Desk::new("⟦⟧[|]");
+    desk.keys("f5");
+    desk.frame(&["+y"]).finish(&["+y"]);
+    desk.keys("enter ctrl-w d");
+    let holes = vec![(0..0, HoleLength::Auto)];
+    desk.send(Message::Opened(Ok(Opened { holes, ..file("b.txt", "two") })));
+    let accepted = |hole: &Hole| desk.app.infill().is_accepted(hole.id);
+    assert!(desk.app.document().holes().len() == 1 && !desk.app.document().holes().iter().any(accepted));
 }
 
 #[test]
