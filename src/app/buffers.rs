@@ -253,7 +253,10 @@ impl App {
             if let Some(split) = &mut self.split {
                 split.follow(self.document.id(), document.id());
             }
-            (self.document, self.view) = (document, view);
+            // Which of its holes were accepted is its own.
+            let mut infill = Infill::default();
+            infill.count_on_from(&self.infill);
+            (self.document, self.view, self.infill) = (document, view, infill);
             self.heat.clear();
             self.arrive();
             return;
