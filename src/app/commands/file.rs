@@ -102,7 +102,8 @@ pub(crate) fn saved(app: &mut App, document: u64, saved: Result<SavedFile, SaveE
         && let Some(place) = app.place_of(document)
     {
         app.show_document(place);
-        go_on(app, then);
+        // A proposal that waits in it is not saved with it.
+        unless_unsaved(app, then);
     }
 }
 
