@@ -42,7 +42,7 @@ pub(crate) struct Past {
     pub(crate) unsaved: Option<String>,
 }
 
-/// The journals of this process.
+/// The journals of this process, by the files themselves, however they were reached.
 #[derive(Debug, Default)]
 pub(crate) struct Journals {
     folder: Option<PathBuf>,
@@ -70,10 +70,11 @@ impl Journals {
 
     /// Takes up the journal of a document that was read from disk.
     pub(crate) fn open(&mut self, path: &Path, text: &Buffer) -> Option<Past> {
+        let path = &recovery::absolute(path);
         self.open.remove(path);
         let rope = text.rope();
         let mark = (rope.len_bytes() as u64 <= LONGEST).then(|| mark_of(rope.chunks().map(str::as_bytes)));
-        self.bases.insert(path.to_owned(), mark);
+        self.bases.insert(path.clone(), mark);
         let mark = mark?;
         let name = self.file_of(path)?;
         let mut open = open_locked(&name, false).ok()?;
@@ -90,7 +91,7 @@ impl Journals {
             if at_mark { Ok(()) } else { append(&mut open, &Line::Back) }
         };
         if keep().is_ok() {
-            self.open.insert(path.to_owned(), open);
+            self.open.insert(path.clone(), open);
         }
         Some(past)
     }
@@ -102,7 +103,7 @@ impl Journals {
 
     /// The text was saved.
     pub(crate) fn saved(&mut self, path: &Path, contents: &Buffer) -> io::Result<()> {
-        if !self.open.contains_key(path) {
+        if !self.has(path) {
             return Ok(());
         }
         let mark = mark_of(contents.rope().chunks().map(str::as_bytes));
@@ -111,16 +112,21 @@ impl Journals {
 
     /// What was not saved is not wanted, or was undone.
     pub(crate) fn back(&mut self, path: &Path) -> io::Result<()> {
-        if self.open.contains_key(path) { self.line(path, &Line::Back) } else { Ok(()) }
+        if self.has(path) { self.line(path, &Line::Back) } else { Ok(()) }
+    }
+
+    fn has(&self, path: &Path) -> bool {
+        self.open.contains_key(&recovery::absolute(path))
     }
 
     fn line(&mut self, path: &Path, line: &Line) -> io::Result<()> {
+        let path = &recovery::absolute(path);
         if !self.open.contains_key(path) {
             let base = self.bases.get(path).copied().unwrap_or_else(|| Some(mark_of(std::iter::empty())));
             let (Some(name), Some(base)) = (self.file_of(path), base) else { return Ok(()) };
             let mut open = open_locked(&name, true)?;
             append(&mut open, &Line::Base(base))?;
-            self.open.insert(path.to_owned(), open);
+            self.open.insert(path.clone(), open);
         }
         let Some(open) = self.open.get_mut(path).filter(|open| open.len < LONGEST) else { return Ok(()) };
         append(open, line)?;
@@ -441,6 +447,20 @@ mod tests {
         let past = desk.reopen(&text).unwrap();
         assert!((1..30).contains(&past.at), "{}", past.at);
         assert!(undone(past, &text).iter().all(|text| text.len() % 200_000 == 0));
+    }
+
+    #[test]
+    fn a_journal_of_this_process_goes_on_by_any_path_to_its_file() {
+        let mut desk = Desk::new("one");
+        desk.insert(3, "!");
+        let entry = desk.history.take_entry().unwrap();
+        fs::create_dir(desk.folder.path().join("sub")).unwrap();
+        let [one, other] = ["a.txt", "sub/../a.txt"].map(|name| desk.folder.path().join(name));
+        assert!(desk.journals.open(&one, &"one".into()).is_none());
+        desk.journals.write(&one, &entry).unwrap();
+        assert_eq!(desk.journals.open(&other, &"one".into()).and_then(|past| past.unsaved).as_deref(), Some("one!"));
+        desk.journals.back(&one).unwrap();
+        assert_eq!(desk.journals.open(&one, &"one".into()).and_then(|past| past.unsaved), None);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! A key, a click and the answer to a wish are drawn at once. The engine's frames come faster than eyes are and wait for
 //! the next of [`FRAME`]; all of them reach `app` in order. Without a deadline the loop sleeps until something happens.
 
+mod files;
+
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -21,7 +23,7 @@ use crate::shell::input::{Keys, Report, Translator};
 use crate::shell::signals::{Signal, Signals};
 use crate::shell::terminal::Terminal;
 use crate::shell::theme::is_set;
-use crate::shell::{EngineLink, FileArg, files, film, listing, recovery};
+use crate::shell::{EngineLink, film, listing};
 use crate::ui;
 use crate::ui::theme::Theme;
 
@@ -42,6 +44,8 @@ const PATIENCE: Duration = Duration::from_millis(16);
 pub(crate) enum Reply {
     /// A message for `app`.
     Message(Message),
+    /// Several that belong together: no key comes between them.
+    Messages(Vec<Message>),
     /// The system's clipboard could not take this text: the terminal is to take it.
     CopyThroughTerminal(String),
 }
@@ -141,21 +145,6 @@ impl Session {
         self.update(Message::Opened(Ok(opened)));
     }
 
-    /// Has one more file opened, behind the one on the screen.
-    pub(crate) fn open(&self, file: &FileArg) {
-        self.disk.send(Job::OpenBehind(file.clone()));
-    }
-
-    /// Opens a file as it was typed at a prompt, or shows it where it is open, under whatever spelling.
-    fn open_or_show(&mut self, typed: &std::path::Path) {
-        let file = files::typed(typed);
-        let wanted = recovery::absolute(&file.path);
-        match self.app.place_of_file_where(|known| recovery::absolute(known) == wanted) {
-            Some(place) => self.update(Message::ShowDocument(place, file.at)),
-            None => self.disk.send(Job::Open(file)),
-        }
-    }
-
     /// The loop. The engine is started when the first frame is on the screen.
     pub(crate) async fn run(&mut self, connect: Box<dyn FnOnce() -> EngineLink>) -> Ending {
         self.draw();
@@ -226,6 +215,11 @@ impl Session {
             Woken::Terminal(Some(Err(error))) => self.ending = Some(Ending::TerminalLost(error)),
             Woken::Terminal(None) => self.ending = Some(Ending::TerminalLost(io::ErrorKind::UnexpectedEof.into())),
             Woken::Reply(Reply::Message(message)) => self.update(message),
+            Woken::Reply(Reply::Messages(messages)) => {
+                for message in messages {
+                    self.update(message);
+                }
+            }
             Woken::Reply(Reply::CopyThroughTerminal(text)) => {
                 self.note(Terminal::write(&self.clipboard.sequence(&text)));
             }
@@ -308,7 +302,7 @@ impl Session {
         match effect {
             Effect::Engine(command) => self.tell_engine(command),
             Effect::Open(path) => self.open_or_show(&path),
-            Effect::Save(request) => self.disk.send(Job::Save(request)),
+            Effect::Save(request) => self.save(request),
             Effect::Highlight(request) => self.highlighter.send(request),
             Effect::ListFiles => listing::start(self.replies.clone()),
             Effect::Record(request) => {
@@ -360,13 +354,6 @@ impl Session {
         }
     }
 
-    fn compare_with_disk(&mut self) {
-        self.compared = Instant::now();
-        for (path, stamp) in self.app.known_files() {
-            self.disk.send(Job::Compare { path, stamp });
-        }
-    }
-
     fn draw(&mut self) {
         let Self { app, theme, terminal, .. } = self;
         let drawn = terminal.draw(|frame| ui::draw(app, theme, frame));
@@ -380,21 +367,5 @@ impl Session {
         if let Err(error) = written {
             self.ending = Some(Ending::TerminalLost(error));
         }
-    }
-
-    /// Has unsaved text written to the recovery file; whether there was any.
-    pub(crate) fn keep_unsaved(&self) -> bool {
-        let document = self.app.document();
-        if document.is_dirty() {
-            self.disk.send(Job::WriteRecovery(self.app.unsaved()));
-        }
-        document.is_dirty()
-    }
-
-    /// Puts the terminal back, then waits until everything asked of the disk is done.
-    pub(crate) fn close(&mut self) {
-        self.terminal.leave();
-        self.disk.finish();
-        self.clipboard.finish();
     }
 }

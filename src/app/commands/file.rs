@@ -42,12 +42,16 @@ pub(crate) fn save_to(app: &mut App, path: PathBuf) {
         save(app);
     } else if app.place_of_file(&path).is_some() {
         // Each would undo what the other wrote, in the file and in its journal.
-        let name = path.display();
         app.outbox.after_save = None;
-        app.complain(format!("{name} is open as another document; close that one, or save under another name."));
+        app.complain(is_anothers(&path));
     } else {
         request_save(app, path, Expect::Nothing);
     }
+}
+
+/// Says that a file is that of another document.
+pub(crate) fn is_anothers(path: &Path) -> String {
+    format!("{} is open as another document; close that one, or save under another name.", path.display())
 }
 
 pub(crate) fn request_save(app: &mut App, path: PathBuf, expect: Expect) {
