@@ -225,7 +225,7 @@ impl App {
             Message::SourcesFound { path, found } => {
                 self.with_file(&path, |app| commands::source::found(app, &path, found));
             }
-            Message::RecoveryFound { path: None, found } => self.keep_for_question(found),
+            Message::RecoveryFound { path: None, found } => self.keep_unnamed(found),
             Message::RecoveryFound { path: Some(path), found } => {
                 self.with_file(&path, |app| app.keep_for_question(found));
             }

@@ -32,7 +32,9 @@ mod style;
 mod terminal;
 mod theme;
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Read, Write};
+use std::iter;
 use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
@@ -46,7 +48,7 @@ use crate::app::notice::{Notice, Severity};
 use crate::app::settings::Settings;
 use crate::engine::config::state_file;
 use crate::engine::protocol::{Command, Event};
-use crate::shell::disk::{Disk, Habits};
+use crate::shell::disk::{Disk, Habits, Kept};
 use crate::shell::highlight::Highlighter;
 use crate::shell::journal::{Journals, Past};
 use crate::shell::recovery::Store;
@@ -139,7 +141,11 @@ pub fn read_standard_input() -> anyhow::Result<InitialDocument> {
 /// Runs the editor until the user quits. An error is one sentence, and the terminal is as it was.
 pub fn run(start: Start) -> anyhow::Result<()> {
     require_terminal()?;
-    let First { opened, source } = first_document(&start.files, start.document.unwrap_or_default())?;
+    let mut files = start.files;
+    let mut seen = BTreeSet::new();
+    // A file that is named twice is open once.
+    files.retain(|file| seen.insert(recovery::absolute(&file.path)));
+    let First { opened, source } = first_document(&mut files, start.document.unwrap_or_default())?;
     let store = Store::of_user();
     let mut store = if start.settings.keep_unsaved { store } else { store.keeping_nothing() };
     let mut journals = Journals::at(state_file("undo").filter(|_| start.settings.keep_undo));
@@ -151,12 +157,18 @@ pub fn run(start: Start) -> anyhow::Result<()> {
     let known = path.clone().filter(|_| opened.stamp.is_some() && start.settings.sidecar);
     let sources = known.and_then(|path| Some((sidecar::read(&path)?, path)));
     let unsaved = past.as_ref().and_then(|past| past.unsaved.clone());
-    let recovered = match source {
-        Source::BuiltIn => store.find(opened.path.as_deref(), &opened.text, SystemTime::now()),
-        Source::Input => None,
+    // Of documents in no file there can be several.
+    let most = match source {
+        Source::BuiltIn if opened.path.is_none() => usize::MAX,
+        Source::BuiltIn => 1,
+        Source::Input => 0,
     };
-    // A recovery file is newer than the journal, or as new.
-    let recovered = recovered.or_else(|| unsaved.map(Recovered::of_journal));
+    let find = || store.find(opened.path.as_deref(), &opened.text, SystemTime::now());
+    let mut recovered: Vec<Recovered> = iter::from_fn(find).take(most).collect();
+    if recovered.is_empty() {
+        // A recovery file is newer than the journal, or as new.
+        recovered.extend(unsaved.map(Recovered::of_journal));
+    }
 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -187,11 +199,11 @@ pub fn run(start: Start) -> anyhow::Result<()> {
         if let Some((Past { steps, at, .. }, path)) = past.zip(path.clone()) {
             session.update(Message::HistoryFound { path, steps, at });
         }
-        for file in start.files.iter().skip(1) {
+        for file in &files {
             session.open(file);
         }
-        if let Some(found) = recovered {
-            session.update(Message::RecoveryFound { path, found });
+        for found in recovered {
+            session.update(Message::RecoveryFound { path: path.clone(), found });
         }
         if start.runs {
             session.update(Message::Run);
@@ -208,14 +220,13 @@ pub fn run(start: Start) -> anyhow::Result<()> {
 
 /// Leaves nothing behind: text in the recovery file unless the user quit, the terminal as it was, files written.
 fn finish(mut session: Session, ended: std::thread::Result<Ending>) -> anyhow::Result<()> {
-    let kept = !matches!(ended, Ok(Ending::Quit)) && session.keep_unsaved();
-    session.close();
-    if kept {
-        // Nowhere to say it when standard error is gone, too.
-        let _ = writeln!(
-            io::stderr(),
-            "lacuna: the unsaved text is kept and will be offered when the file is opened again"
-        );
+    let has_quit = matches!(ended, Ok(Ending::Quit));
+    if !has_quit {
+        session.keep_unsaved();
+    }
+    let kept = session.close();
+    if !has_quit {
+        tell_what_is_kept(&kept);
     }
     match ended {
         Ok(Ending::Quit) => Ok(()),
@@ -234,12 +245,46 @@ struct First {
     source: Source,
 }
 
-fn first_document(files: &[FileArg], document: InitialDocument) -> anyhow::Result<First> {
-    let Some(first) = files.first() else {
+/// What is shown first: the user's input where there is some, else the first of the files, which is then taken from them.
+fn first_document(files: &mut Vec<FileArg>, document: InitialDocument) -> anyhow::Result<First> {
+    if files.is_empty() || document.source == Source::Input {
         let InitialDocument { title, text, holes, name, source } = document;
         let opened = Opened { path: name, title, text: text.into(), holes, ..Opened::default() };
         return Ok(First { opened, source });
-    };
+    }
+    let first = files.remove(0);
     let opened = files::open(&first.path, first.at).map_err(|why| anyhow!(why))?;
     Ok(First { opened, source: Source::BuiltIn })
+}
+
+/// Says what became of text that is not saved. Nowhere to say it when standard error is gone, too.
+fn tell_what_is_kept(kept: &Kept) {
+    if kept.values().any(Result::is_ok) {
+        let _ = writeln!(
+            io::stderr(),
+            "lacuna: the unsaved text is kept and will be offered when the file is opened again"
+        );
+    }
+    if let Some(why) = kept.values().find_map(|kept| kept.as_ref().err()) {
+        let _ = writeln!(io::stderr(), "lacuna: {why}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_through_a_pipe_is_shown_and_the_files_that_are_named_besides_are_opened_behind_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        let named = || vec![FileArg { path: path.clone(), at: None }];
+        let piped = InitialDocument { text: "piped".into(), source: Source::Input, ..InitialDocument::default() };
+        let mut files = named();
+        let first = first_document(&mut files, piped).unwrap();
+        assert_eq!((first.opened.text, files), ("piped".into(), named()));
+        let mut files = named();
+        let first = first_document(&mut files, InitialDocument::default()).unwrap();
+        assert_eq!((first.opened.path, files), (Some(path.clone()), Vec::new()));
+    }
 }

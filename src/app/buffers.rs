@@ -338,6 +338,12 @@ impl App {
         self.place_of(self.id_where(|document| document.title() == Some(title))?)
     }
 
+    /// The place of a document in no file that waits with a question about text of an earlier session.
+    pub(crate) fn place_of_unnamed_found(&self) -> Option<usize> {
+        let at = self.parked_where(|parked| parked.document.path().is_none() && parked.recovery.asks())?;
+        self.place_of(self.buffers.parked[at].document.id())
+    }
+
     /// The document that this holds for, the one on the screen first.
     fn id_where(&self, test: impl Fn(&Document) -> bool) -> Option<u64> {
         let parked = self.buffers.parked.iter().map(|parked| &parked.document);

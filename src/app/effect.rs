@@ -65,6 +65,8 @@ pub enum Effect {
         document: u64,
         /// Where the document is kept.
         path: Option<PathBuf>,
+        /// [`crate::app::message::Recovered::kept`] of the text of an earlier session that is not needed any more, either.
+        replaced: Option<u64>,
     },
     /// Take this model at the next start, too.
     RememberModel(String),
@@ -128,4 +130,6 @@ pub struct Unsaved {
     pub base: Option<Stamp>,
     /// How it came about, where there is no journal that says so: without a file there is none.
     pub steps: Vec<Revision>,
+    /// [`crate::app::message::Recovered::kept`] of the text of an earlier session that the user has taken up.
+    pub replaces: Option<u64>,
 }

@@ -232,11 +232,13 @@ pub struct Recovered {
     pub base: Option<Stamp>,
     /// How it came about, where no journal says so.
     pub steps: Vec<Revision>,
+    /// Tells its recovery file from others, where it has one.
+    pub kept: Option<u64>,
 }
 
 impl Recovered {
     /// A text that only the journal has.
     pub fn of_journal(text: String) -> Self {
-        Self { text, when: "its recovery file is gone".to_owned(), base: None, steps: Vec::new() }
+        Self { text, when: "its recovery file is gone".to_owned(), base: None, steps: Vec::new(), kept: None }
     }
 }

@@ -173,6 +173,8 @@ pub enum Question {
         found: Recovered,
         /// The file is another now than the one that it was made from.
         is_stale: bool,
+        /// It was in a file, and that is on the screen.
+        is_named: bool,
     },
     /// A model could not be loaded, and the one before had made room for it.
     ModelLost {
@@ -292,9 +294,11 @@ impl Question {
             }
             Self::Replace { old, with, .. } => format!("{} → {}", quoted(old), quoted(with)),
             Self::ModelLost { why, .. } => why.clone(),
-            Self::Recovery { found, is_stale } => {
+            Self::Recovery { found, is_stale, is_named } => {
                 let since = if *is_stale { " Another program has changed the file since." } else { "" };
-                format!("An earlier session ended before this file was saved ({}).{since}", found.when)
+                // Of what was in no file its first words are all that tells which it is.
+                let what = if *is_named { "this file".to_owned() } else { quoted_to(24, found.text.trim_start()) };
+                format!("An earlier session ended before {what} was saved ({}).{since}", found.when)
             }
         }
     }
@@ -331,9 +335,12 @@ fn have(others: usize) -> String {
 
 /// A text as it is shown in a sentence: in one line, and not too long.
 pub(crate) fn quoted(text: &str) -> String {
-    const MOST: usize = 60;
+    quoted_to(60, text)
+}
+
+fn quoted_to(most: usize, text: &str) -> String {
     let mut chars = text.chars().filter(|c| *c != '\r');
-    let short: String = chars.by_ref().take(MOST).collect();
+    let short: String = chars.by_ref().take(most).collect();
     let more = if chars.next().is_some() { "…" } else { "" };
     format!("“{}{more}”", short.replace('\n', "⏎").replace('\t', "→"))
 }

@@ -11,7 +11,7 @@ use crate::app::key::{Key, KeyCode};
 use crate::app::layout;
 use crate::app::listing::Listing;
 use crate::app::panel::{Asked, Besides, Panel, Prompt, Question};
-use crate::app::{App, lab, ondisk};
+use crate::app::{App, lab, ondisk, recovery};
 use crate::engine::protocol::Renoise;
 use crate::text::search;
 
@@ -374,14 +374,18 @@ impl App {
             (Question::Replace { hit, .. }, "a") => replace::replace_rest(self, hit.start),
             (Question::Replace { .. }, _) => replace::end(self),
             (Question::ModelLost { before, .. }, "l") => self.load_model(before),
-            (Question::Recovery { found, is_stale }, "r") => {
-                file::restore(self, &found);
+            (Question::Recovery { found, is_stale, .. }, "r") => {
+                recovery::restore(self, &found);
                 if is_stale {
                     // What another program wrote is not overwritten without a question.
                     self.document.set_stamp(found.base);
                 }
+                self.go_on_asking();
             }
-            (Question::Recovery { found, .. }, _) => file::leave_out(self, &found),
+            (Question::Recovery { found, .. }, _) => {
+                recovery::leave_out(self, &found);
+                self.go_on_asking();
+            }
             _ => self.outbox.after_save = None,
         }
     }

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use crate::app::App;
-use crate::app::document::Document;
+use crate::app::document::{Change, Document};
 use crate::app::effect::{Effect, Unsaved};
 use crate::app::message::Recovered;
 use crate::app::panel::{Panel, Question};
+use crate::text::change::ChangeSet;
+use crate::text::history::EditKind;
+use crate::text::selection::Selection;
 
 /// At most one write in this time, for a document of usual size.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -29,6 +32,8 @@ pub struct Recovery {
     over: bool,
     /// What an earlier session left of this document, until the user is asked about it.
     found: Option<Recovered>,
+    /// The recovery file of that, once the user has answered: what is written takes its place.
+    taken: Option<u64>,
 }
 
 impl Recovery {
@@ -54,10 +59,29 @@ impl Recovery {
 
 impl App {
     /// Text of an earlier session was found: the user is asked about it when the document is on the screen. What this session
-    /// keeps of the document itself is no such text.
+    /// keeps of the document itself is no such text, and that the journal may have.
     pub(crate) fn keep_for_question(&mut self, found: Recovered) {
-        if !self.document.is_dirty() && !self.recovery.is_kept() {
+        if found.kept.is_some() || !self.document.is_dirty() && !self.recovery.is_kept() {
             self.recovery.found = Some(found);
+        }
+    }
+
+    /// The same for text that was in no file: of several, each gets a document of its own.
+    pub(crate) fn keep_unnamed(&mut self, found: Recovered) {
+        if self.recovery.asks() || matches!(self.panel, Panel::Question(Question::Recovery { .. })) {
+            let id = self.put_behind(Document::empty());
+            self.with_document(id, |app| app.keep_for_question(found));
+        } else {
+            self.keep_for_question(found);
+        }
+    }
+
+    /// Goes to the next document that only has a question about text that was in no file.
+    pub(crate) fn go_on_asking(&mut self) {
+        if let Some(place) = self.place_of_unnamed_found() {
+            self.show_document(place);
+            // It stands where the question is to be read.
+            self.notice = None;
         }
     }
 
@@ -67,7 +91,8 @@ impl App {
             && let Some(found) = self.recovery.found.take()
         {
             let is_stale = found.base.is_some() && found.base != self.document.stamp();
-            self.panel = Panel::Question(Question::Recovery { found, is_stale });
+            let is_named = self.document.path().is_some();
+            self.panel = Panel::Question(Question::Recovery { found, is_stale, is_named });
         }
     }
 
@@ -108,7 +133,8 @@ impl App {
         // A file's journal has them, and to gather them takes as long as the history is.
         let wanted = path.is_none() && self.settings.keep_undo;
         let steps = if wanted { self.document.way_here(MOST_STEPS) } else { Vec::new() };
-        Unsaved { document: self.document.id(), path, contents, base: self.document.stamp(), steps }
+        let (document, base, replaces) = (self.document.id(), self.document.stamp(), self.recovery.taken);
+        Unsaved { document, path, contents, base, steps, replaces }
     }
 
     /// Adds what was done to the journal of the document's file.
@@ -140,6 +166,48 @@ impl App {
     pub(crate) fn forget_recovery(&mut self) {
         self.recovery.kept = None;
         let (document, path) = (self.document.id(), self.document.path().cloned());
-        self.emit(Effect::RemoveRecovery { document, path });
+        let replaced = self.recovery.taken.take();
+        self.emit(Effect::RemoveRecovery { document, path, replaced });
+    }
+}
+
+/// Goes on without the text that an earlier session left, which redo still leads to if it is one of this document.
+pub(crate) fn leave_out(app: &mut App, found: &Recovered) {
+    let Recovered { text, steps, .. } = found;
+    let is_known = app.document.is_ahead(text) || !steps.is_empty() && app.document.take_steps_to(text, steps);
+    if !is_known {
+        app.document.edit(recovered(app, text), app.outbox.now);
+        app.document.undo();
+    }
+    app.recovery.taken = found.kept;
+    app.forget_recovery();
+    // What was typed before the question came is kept on.
+    app.write_recovery();
+    app.inform("Discarded; {redo} brings it back.");
+}
+
+fn recovered(app: &App, text: &str) -> Change {
+    let len = app.document.buffer().len();
+    let change = Change::new(ChangeSet::replace(len, 0..len, text), EditKind::Other);
+    change.selecting(Selection::caret(0)).from("recovered text".to_owned())
+}
+
+/// Puts recovered text into the document: by the steps that led to it where they are known, else as one. Steps of a document
+/// without a file that began empty, as this one did not, lead to the text in a document of its own.
+pub(crate) fn restore(app: &mut App, found: &Recovered) {
+    let Recovered { text, steps, .. } = found;
+    if !steps.is_empty() && !app.document.take_steps_to(text, steps) {
+        let mut empty = Document::empty();
+        if empty.take_steps_to(text, steps) {
+            app.put_document(empty);
+        }
+    }
+    app.recovery.taken = found.kept;
+    // The journal knows how the text came about; the recovery file may be a little older or newer.
+    if app.document.redo_to(text) {
+        app.inform("Restored with its undo steps; save to keep it.");
+    } else {
+        app.document.edit(recovered(app, text), app.outbox.now);
+        app.inform("Restored; save to keep it, {undo} goes back to what is on disk.");
     }
 }

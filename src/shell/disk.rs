@@ -40,7 +40,7 @@ pub(crate) enum Job {
     /// Answered only if it fails, and then once.
     MarkOnDisk { path: PathBuf, contents: Buffer },
     /// Not answered.
-    RemoveRecovery { document: u64, path: Option<PathBuf> },
+    RemoveRecovery { document: u64, path: Option<PathBuf>, replaced: Option<u64> },
     /// Answered only if it fails.
     RememberModel(String),
     /// Answered with [`Message::OnDisk`].
@@ -59,10 +59,14 @@ pub(crate) struct Habits {
     pub(crate) reads_sidecars: bool,
 }
 
+/// The documents whose unsaved text is in a recovery file as it was last, and those whose text could not be written, with a
+/// sentence why.
+pub(crate) type Kept = BTreeMap<u64, Result<(), String>>;
+
 /// The thread.
 pub(crate) struct Disk {
     jobs: Option<Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Kept>>,
 }
 
 impl Disk {
@@ -74,8 +78,12 @@ impl Disk {
         replies: UnboundedSender<Reply>,
     ) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel();
-        let mut worker = Worker { store, journals, habits, replies, complained: false, told: BTreeMap::new() };
-        let thread = thread::Builder::new().name("disk".to_owned()).spawn(move || worker.run(&queue))?;
+        let (told, kept) = (BTreeMap::new(), Kept::new());
+        let mut worker = Worker { store, journals, habits, replies, complained: false, told, kept };
+        let thread = thread::Builder::new().name("disk".to_owned()).spawn(move || {
+            worker.run(&queue);
+            worker.kept
+        })?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
@@ -87,13 +95,11 @@ impl Disk {
         }
     }
 
-    /// Waits until everything is done.
-    pub(crate) fn finish(&mut self) {
+    /// Waits until everything is done, and says what became of unsaved text.
+    pub(crate) fn finish(&mut self) -> Kept {
         self.jobs = None;
-        if let Some(thread) = self.thread.take() {
-            // It catches its panics.
-            let _ = thread.join();
-        }
+        // It catches its panics.
+        self.thread.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
     }
 }
 
@@ -106,6 +112,7 @@ struct Worker {
     complained: bool,
     /// What was saved, or is foreign and was told to the user; none where there is no file any more.
     told: BTreeMap<PathBuf, Option<Stamp>>,
+    kept: Kept,
 }
 
 impl Worker {
@@ -145,6 +152,10 @@ impl Worker {
             }
             Job::WriteRecovery(unsaved) => {
                 let written = self.store.write(&unsaved, SystemTime::now());
+                let kept = written.clone().map(|is_kept| is_kept.then_some(())).transpose();
+                if let Some(kept) = kept {
+                    self.kept.insert(unsaved.document, kept);
+                }
                 self.complain(written.err());
             }
             Job::WriteJournal { path, entry } => {
@@ -160,8 +171,9 @@ impl Worker {
                     self.reply(Message::Notice(Notice::new(Severity::Warning, why)));
                 }
             }
-            Job::RemoveRecovery { document, path } => {
-                self.store.remove((document, path.as_deref()));
+            Job::RemoveRecovery { document, path, replaced } => {
+                self.store.remove((document, path.as_deref()), replaced);
+                self.kept.remove(&document);
                 let back = path.as_deref().map_or(Ok(()), |path| self.journals.back(path));
                 self.complain_of_journal(back);
             }
@@ -197,21 +209,19 @@ impl Worker {
                 let sources = known.filter(|_| self.habits.reads_sidecars).and_then(sidecar::read);
                 let recovered = self.store.find(opened.path.as_deref(), &opened.text, SystemTime::now());
                 let file = opened.path.clone();
-                self.reply(message(Ok(opened)));
+                // A key that came before the rest of what is known of the document would be typed over it.
+                let mut messages = vec![message(Ok(opened))];
                 if let Some(found) = sources {
-                    self.reply(Message::SourcesFound { path: path.to_owned(), found });
+                    messages.push(Message::SourcesFound { path: path.to_owned(), found });
                 }
                 let mut unsaved = None;
-                if let Some(past) = past {
-                    let Past { steps, at, unsaved: text } = past;
-                    let path = path.to_owned();
-                    self.reply(Message::HistoryFound { path, steps, at });
+                if let Some(Past { steps, at, unsaved: text }) = past {
+                    messages.push(Message::HistoryFound { path: path.to_owned(), steps, at });
                     unsaved = text;
                 }
                 let recovered = recovered.or_else(|| unsaved.map(Recovered::of_journal));
-                if let Some(found) = recovered {
-                    self.reply(Message::RecoveryFound { path: file, found });
-                }
+                messages.extend(recovered.map(|found| Message::RecoveryFound { path: file, found }));
+                let _ = self.replies.send(Reply::Messages(messages));
             }
             Err(why) => self.reply(message(Err(format!("{why}.")))),
         }
@@ -306,7 +316,7 @@ mod tests {
     }
 
     fn unsaved(path: Option<PathBuf>, text: &str) -> Unsaved {
-        Unsaved { document: 1, path, contents: text.into(), base: None, steps: Vec::new() }
+        Unsaved { document: 1, path, contents: text.into(), base: None, steps: Vec::new(), replaces: None }
     }
 
     fn save(path: &Path, text: &str, expect: Expect) -> Job {
@@ -318,6 +328,7 @@ mod tests {
     fn next(answers: &mut UnboundedReceiver<Reply>) -> Message {
         match answers.blocking_recv() {
             Some(Reply::Message(message)) => message,
+            Some(Reply::Messages(mut messages)) if messages.len() == 1 => messages.remove(0),
             other => panic!("no message but {other:?}"),
         }
     }
@@ -328,12 +339,29 @@ mod tests {
         let path = folder.path().join("a.txt");
         disk.send(Job::WriteRecovery(unsaved(Some(path.clone()), "text")));
         disk.send(save(&path, "text", Expect::Nothing));
-        disk.send(Job::RemoveRecovery { document: 1, path: Some(path.clone()) });
+        disk.send(Job::RemoveRecovery { document: 1, path: Some(path.clone()), replaced: None });
         disk.send(Job::Open(FileArg { path: path.clone(), at: None }));
         disk.finish();
         assert!(matches!(next(&mut answers), Message::Saved { document: 1, result: Ok(_) }));
         assert!(matches!(next(&mut answers), Message::Opened(Ok(opened)) if opened.text == "text".into()));
         assert_eq!(fs::read_dir(folder.path().join("recovery")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_known_of_a_document_comes_with_it_and_what_became_of_unsaved_text_is_told_at_the_end() {
+        let (mut disk, mut answers, folder) = start();
+        let path = folder.path().join("a.txt");
+        disk.send(Job::WriteRecovery(unsaved(Some(path.clone()), "text")));
+        disk.send(Job::WriteRecovery(Unsaved { document: 2, ..unsaved(None, "gone") }));
+        disk.send(Job::RemoveRecovery { document: 2, path: None, replaced: None });
+        assert_eq!(disk.finish(), Kept::from([(1, Ok(()))]));
+        let recovery = folder.path().join("recovery");
+        let (replies, _kept) = unbounded_channel();
+        let mut next = Disk::start(Store::at(&recovery), Journals::default(), Habits::default(), replies).unwrap();
+        drop(disk);
+        next.send(Job::Open(FileArg { path, at: None }));
+        next.finish();
+        assert!(answers.blocking_recv().is_none());
     }
 
     #[test]

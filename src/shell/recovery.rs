@@ -51,24 +51,21 @@ pub(crate) struct Store {
     /// Whether unsaved text is kept there; else the folder only takes copies while files are overwritten.
     keeps: bool,
     held: Vec<Held>,
+    /// The number that was given out last.
+    last: u64,
 }
 
 /// A recovery file of ours.
 #[derive(Debug)]
 struct Held {
     key: String,
-    /// The document of ours that it is about; `None` until that is written for the first time.
+    /// Tells it from the others of this process.
+    number: u64,
+    /// The document of ours that it is about; `None` while the user is still to be asked about an earlier session's.
     document: Option<u64>,
     file: PathBuf,
     /// Locked; never read, but the lock goes with it.
     _lock: File,
-}
-
-impl Held {
-    /// Whether it is this document's: of documents without a file there can be several.
-    fn is_of(&self, key: &str, document: u64) -> bool {
-        self.key == key && self.document.is_none_or(|known| known == document)
-    }
 }
 
 /// A recovery file that somebody left behind.
@@ -87,7 +84,7 @@ impl Store {
             Ok(()) => Ok(folder),
             Err(error) => Err(unkept(&folder, &error)),
         });
-        Self { folder, keeps: true, held: Vec::new() }
+        Self { folder, keeps: true, held: Vec::new(), last: 0 }
     }
 
     /// The same, but no unsaved text is kept there: the user does not want it.
@@ -98,7 +95,7 @@ impl Store {
     /// In this folder, which exists.
     #[cfg(test)]
     pub(crate) fn at(folder: &Path) -> Self {
-        Self { folder: Ok(folder.to_owned()), keeps: true, held: Vec::new() }
+        Self { folder: Ok(folder.to_owned()), keeps: true, held: Vec::new(), last: 0 }
     }
 
     /// Where the files are, if there is a place for them.
@@ -106,15 +103,17 @@ impl Store {
         self.folder.as_deref().ok()
     }
 
-    /// Keeps this text for this document, if any is kept. The error is a sentence.
-    pub(crate) fn write(&mut self, unsaved: &Unsaved, now: SystemTime) -> Result<(), String> {
+    /// Keeps this text for this document, if any is kept: whether it is. The error is a sentence.
+    pub(crate) fn write(&mut self, unsaved: &Unsaved, now: SystemTime) -> Result<bool, String> {
         if !self.keeps {
-            return Ok(());
+            return Ok(false);
         }
         let folder = self.folder.clone()?;
         let path = unsaved.path.as_deref();
         let (key, document) = (key(path), unsaved.document);
-        let at = self.held.iter().position(|held| held.is_of(&key, document));
+        let own = self.held.iter().position(|held| held.key == key && held.document == Some(document));
+        let replaced = |held: &Held| held.document.is_none() && Some(held.number) == unsaved.replaces;
+        let at = own.or_else(|| self.held.iter().position(|held| held.key == key && replaced(held)));
         let header = Header {
             path: path.map(absolute),
             time: seconds(now),
@@ -127,28 +126,34 @@ impl Store {
         let former = at.map(|at| self.held[at].file.as_path());
         let held = write_held(&folder, key, former, &header, &unsaved.contents);
         let held = held.map_err(|error| unkept(&folder, &error))?;
-        let held = Held { document: Some(document), ..held };
+        self.last += 1;
+        let held = Held { document: Some(document), number: self.last, ..held };
         match at {
             Some(at) => self.held[at] = held,
             None => self.held.push(held),
         }
-        Ok(())
+        // Where the document had a file of its own, the earlier session's is not needed beside it.
+        self.held.retain(|held| !replaced(held) || fs::remove_file(&held.file).is_err());
+        Ok(true)
     }
 
-    /// The text of this document is safe elsewhere, or not wanted.
-    pub(crate) fn remove(&mut self, (document, path): (u64, Option<&Path>)) {
+    /// The text of this document is safe elsewhere, or not wanted, and so is what an earlier session left, by its number.
+    pub(crate) fn remove(&mut self, (document, path): (u64, Option<&Path>), replaced: Option<u64>) {
         let key = key(path);
         self.held.retain(|held| {
+            let is_own = held.key == key && held.document == Some(document);
+            let is_replaced = held.document.is_none() && Some(held.number) == replaced;
             // A file that cannot be removed is at worst offered once too often.
-            !held.is_of(&key, document) || fs::remove_file(&held.file).is_err()
+            !is_own && !is_replaced || fs::remove_file(&held.file).is_err()
         });
     }
 
     /// The newest text that an earlier session left for this document and that differs from `current`. It is ours from
-    /// then on: writing overwrites it, and no other process is offered it.
+    /// then on: no other process is offered it, and it stays until the user has answered. Of documents without a file there
+    /// can be several: asked again, it is the next one's.
     pub(crate) fn find(&mut self, path: Option<&Path>, current: &Buffer, now: SystemTime) -> Option<Recovered> {
         let key = key(path);
-        if !self.keeps || self.held.iter().any(|held| held.key == key) {
+        if !self.keeps || path.is_some() && self.held.iter().any(|held| held.key == key) {
             return None;
         }
         let mut newest: Option<Left> = None;
@@ -161,10 +166,11 @@ impl Store {
             }
         }
         let Left { header, text, held } = newest?;
-        self.held.push(held);
+        self.last += 1;
+        self.held.push(Held { number: self.last, ..held });
         let when = ago(seconds(now).saturating_sub(header.time));
         let base = header.base.map(|(secs, nanos, len)| Stamp { modified: Some(Duration::new(secs, nanos)), len });
-        Some(Recovered { text, when, base, steps: lines::revisions(0, header.steps) })
+        Some(Recovered { text, when, base, steps: lines::revisions(0, header.steps), kept: Some(self.last) })
     }
 
     /// In the order of their names.
@@ -218,12 +224,12 @@ fn write_held(
     drop(out);
     new.as_file().sync_all()?;
     if let Some(file) = former {
-        return Ok(Held { key, document: None, file: file.to_owned(), _lock: new.persist(file)? });
+        return Ok(Held { key, number: 0, document: None, file: file.to_owned(), _lock: new.persist(file)? });
     }
     for number in 1..=u32::MAX {
         let file = folder.join(format!("{key}.{number}{EXTENSION}"));
         match new.persist_noclobber(&file) {
-            Ok(lock) => return Ok(Held { key, document: None, file, _lock: lock }),
+            Ok(lock) => return Ok(Held { key, number: 0, document: None, file, _lock: lock }),
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => new = error.file,
             Err(error) => return Err(error.error),
         }
@@ -249,7 +255,7 @@ fn read_left(key: &str, path: PathBuf) -> Option<Left> {
     let header = serde_json::from_str(&line).ok()?;
     let mut text = String::new();
     reader.read_to_string(&mut text).ok()?;
-    Some(Left { header, text, held: Held { key: key.to_owned(), document: None, file: path, _lock: file } })
+    Some(Left { header, text, held: Held { key: key.to_owned(), number: 0, document: None, file: path, _lock: file } })
 }
 
 /// Names the document: readable, and different for different paths.
@@ -331,7 +337,8 @@ mod tests {
     }
 
     fn unsaved(document: u64, path: Option<&Path>, text: &str) -> Unsaved {
-        Unsaved { document, path: path.map(Path::to_owned), contents: text.into(), base: None, steps: Vec::new() }
+        let path = path.map(Path::to_owned);
+        Unsaved { document, path, contents: text.into(), base: None, steps: Vec::new(), replaces: None }
     }
 
     fn text_of(found: Option<Recovered>) -> Option<String> {
@@ -353,7 +360,7 @@ mod tests {
         let found = next.find(Some(&path), &"on disk".into(), later(12)).unwrap();
         assert_eq!((found.text.as_str(), found.when.as_str()), ("two\r\nwith {\"json\"}\n", "12 minutes ago"));
         assert_eq!(place.session().find(Some(&path), &"".into(), NOW), None, "it is taken");
-        next.remove((1, Some(&path)));
+        next.remove((1, Some(&path)), found.kept);
         assert_eq!(place.count(), 0);
     }
 
@@ -363,8 +370,10 @@ mod tests {
         let path = place.path("a.txt");
         write(&mut place.session(), Some(&path), "one", NOW);
         let mut next = place.session();
-        assert!(next.find(Some(&path), &"".into(), NOW).is_some());
-        write(&mut next, Some(&path), "two", NOW);
+        let found = next.find(Some(&path), &"".into(), NOW).unwrap();
+        write(&mut next, Some(&path), "typed before the question came", NOW);
+        assert_eq!(place.count(), 2, "what was found is not written over unasked");
+        next.write(&Unsaved { replaces: found.kept, ..unsaved(1, Some(&path), "two") }, NOW).unwrap();
         assert_eq!(place.count(), 1);
         drop(next);
         assert_eq!(text_of(place.session().find(Some(&path), &"".into(), NOW)).as_deref(), Some("two"));
@@ -387,7 +396,7 @@ mod tests {
         write(&mut dying, Some(&a), "a", NOW);
         write(&mut dying, Some(&b), "b", NOW);
         write(&mut dying, None, "none", NOW);
-        dying.remove((1, Some(&a)));
+        dying.remove((1, Some(&a)), None);
         drop(dying);
         let mut next = place.session();
         assert_eq!(next.find(Some(&a), &"".into(), NOW), None);
@@ -404,9 +413,11 @@ mod tests {
         write(&mut one, None, "one more", later(1));
         drop((one, two));
         let mut next = place.session();
-        assert_eq!(text_of(next.find(None, &"".into(), NOW)).as_deref(), Some("two"));
-        next.remove((1, None));
-        assert_eq!(text_of(place.session().find(None, &"".into(), NOW)).as_deref(), Some("one more"));
+        let found = next.find(None, &"".into(), NOW).unwrap();
+        assert_eq!((found.text.as_str(), place.session().find(None, &"".into(), NOW).map(|found| found.text)), ("two", Some("one more".into())));
+        next.remove((1, None), found.kept);
+        assert_eq!(text_of(next.find(None, &"".into(), NOW)).as_deref(), Some("one more"));
+        assert_eq!((next.find(None, &"".into(), NOW), place.count()), (None, 1));
     }
 
     #[test]
@@ -416,7 +427,7 @@ mod tests {
         store.write(&unsaved(1, None, "one"), NOW).unwrap();
         store.write(&unsaved(2, None, "two"), later(1)).unwrap();
         assert_eq!(place.count(), 2);
-        store.remove((1, None));
+        store.remove((1, None), None);
         drop(store);
         assert_eq!(text_of(place.session().find(None, &"".into(), NOW)).as_deref(), Some("two"));
     }

@@ -321,7 +321,9 @@ impl Session {
             Effect::WriteRecovery(unsaved) => self.disk.send(Job::WriteRecovery(unsaved)),
             Effect::WriteJournal { path, entry } => self.disk.send(Job::WriteJournal { path, entry }),
             Effect::MarkOnDisk { path, contents } => self.disk.send(Job::MarkOnDisk { path, contents }),
-            Effect::RemoveRecovery { document, path } => self.disk.send(Job::RemoveRecovery { document, path }),
+            Effect::RemoveRecovery { document, path, replaced } => {
+                self.disk.send(Job::RemoveRecovery { document, path, replaced });
+            }
             Effect::RememberModel(name) => self.disk.send(Job::RememberModel(name)),
             Effect::Suspend => self.suspend(),
             Effect::Quit => self.ending = Some(Ending::Quit),

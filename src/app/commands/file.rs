@@ -4,16 +4,15 @@ use std::path::{Path, PathBuf};
 
 use crate::app::App;
 use crate::app::commands;
-use crate::app::document::{Change, Document};
+use crate::app::document::Document;
 use crate::app::effect::{Effect, Expect, SaveRequest};
 use crate::app::infill::Stage;
-use crate::app::message::{Opened, Recovered, SaveError, SavedFile};
+use crate::app::message::{Opened, SaveError, SavedFile};
 use crate::app::panel::{Asked, Panel, Prompt, Question, Then};
 use crate::app::status::count;
 use crate::app::tour;
-use crate::text::change::{Bias, ChangeSet, Edit};
+use crate::text::change::{Bias, Edit};
 use crate::text::encoding::Encoding;
-use crate::text::history::EditKind;
 use crate::text::lines;
 use crate::text::selection::Selection;
 
@@ -362,40 +361,4 @@ pub(crate) fn go_to(app: &mut App, line: usize, column: usize) {
     app.view.caret_cell = None;
     app.document.break_group();
     app.document.select(Selection::caret(pos));
-}
-
-/// Goes on without the text that an earlier session left, which redo still leads to if it is one of this document.
-pub(crate) fn leave_out(app: &mut App, Recovered { text, steps, .. }: &Recovered) {
-    if app.document.is_ahead(text) || !steps.is_empty() && app.document.take_steps_to(text, steps) {
-        app.inform("Discarded; {redo} brings it back.");
-    } else {
-        app.document.edit(recovered(app, text), app.outbox.now);
-        app.document.undo();
-        app.inform("Discarded; {redo} brings it back.");
-    }
-    app.forget_recovery();
-}
-
-fn recovered(app: &App, text: &str) -> Change {
-    let len = app.document.buffer().len();
-    let change = Change::new(ChangeSet::replace(len, 0..len, text), EditKind::Other);
-    change.selecting(Selection::caret(0)).from("recovered text".to_owned())
-}
-
-/// Puts recovered text into the document: by the steps that led to it where they are known, else as one. Steps of a document
-/// without a file that began empty, as this one did not, lead to the text in a document of its own.
-pub(crate) fn restore(app: &mut App, Recovered { text, steps, .. }: &Recovered) {
-    if !steps.is_empty() && !app.document.take_steps_to(text, steps) {
-        let mut empty = Document::empty();
-        if empty.take_steps_to(text, steps) {
-            app.put_document(empty);
-        }
-    }
-    // The journal knows how the text came about; the recovery file may be a little older or newer.
-    if app.document.redo_to(text) {
-        app.inform("Restored with its undo steps; save to keep it.");
-    } else {
-        app.document.edit(recovered(app, text), app.outbox.now);
-        app.inform("Restored; save to keep it, {undo} goes back to what is on disk.");
-    }
 }

@@ -156,7 +156,7 @@ fn discarded_changes_leave_no_recovery_file() {
 
 #[test]
 fn recovered_text_is_offered_and_undone_as_one_step() {
-    let found = Recovered { text: "more".into(), when: "a minute ago".into(), base: None, steps: Vec::new() };
+    let found = Recovered { text: "more".into(), when: "a minute ago".into(), base: None, steps: Vec::new(), kept: None };
     let mut desk = Desk::new("[|]some");
     desk.send(Message::RecoveryFound { path: None, found: found.clone() });
     desk.keys("x r");
@@ -178,7 +178,7 @@ fn recovered_text_of_a_file_that_was_changed_since_is_not_saved_over_it_unasked(
     for (base, is_stale) in [(Some(stamp(4)), false), (Some(stamp(3)), true), (None, false)] {
         let mut desk = Desk::new("[|]");
         desk.send(Message::Opened(Ok(opened.clone())));
-        let found = Recovered { text: "more".into(), when: "a minute ago".into(), base, steps: Vec::new() };
+        let found = Recovered { text: "more".into(), when: "a minute ago".into(), base, steps: Vec::new(), kept: None };
         desk.send(Message::RecoveryFound { path: None, found });
         let Panel::Question(question) = desk.app.panel() else { panic!("no question") };
         assert_eq!(question.text().contains("changed the file since"), is_stale);
@@ -209,7 +209,7 @@ fn text_without_a_file_comes_back_with_the_steps_that_led_to_it() {
     let Unsaved { contents, steps, .. } = kept(&mut desk);
     assert_eq!((contents.text().as_str(), steps.len()), ("ca", 2), "no branches");
 
-    let found = Recovered { text: "ca".into(), when: "a minute ago".into(), base: None, steps };
+    let found = Recovered { text: "ca".into(), when: "a minute ago".into(), base: None, steps, kept: None };
     for begun in ["", "ctrl-n"] {
         // Over another text they lead nowhere, so there they come into a document of their own.
         let mut next = Desk::new("[|]shown");

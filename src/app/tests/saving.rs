@@ -13,7 +13,7 @@ fn file(name: &str, text: &str) -> Opened {
 }
 
 fn found(name: &str, text: &str) -> Message {
-    let found = Recovered { text: text.into(), when: "a minute ago".into(), base: None, steps: Vec::new() };
+    let found = Recovered { text: text.into(), when: "a minute ago".into(), base: None, steps: Vec::new(), kept: None };
     Message::RecoveryFound { path: Some(name.into()), found }
 }
 

@@ -1,13 +1,12 @@
 //! What a session has the disk do. A file is the same by any path to it, and is open once.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
 use crate::app::commands::file::is_anothers;
 use crate::app::effect::SaveRequest;
 use crate::app::message::{Message, SaveError};
-use crate::shell::disk::Job;
+use crate::shell::disk::{Job, Kept};
 use crate::shell::session::Session;
 use crate::shell::{FileArg, files, recovery};
 
@@ -57,9 +56,8 @@ impl Session {
         }
     }
 
-    /// Puts the terminal back, then waits until everything asked of the disk is done. What became of the text of each
-    /// document that is not saved, as [`crate::shell::disk::Disk::finish`] says it.
-    pub(crate) fn close(&mut self) -> BTreeMap<u64, Result<(), String>> {
+    /// Puts the terminal back, then waits until everything asked of the disk is done, and says what became of unsaved text.
+    pub(crate) fn close(&mut self) -> Kept {
         self.terminal.leave();
         let kept = self.disk.finish();
         self.clipboard.finish();

@@ -314,7 +314,7 @@ pub(crate) fn error() -> Scene {
 pub(crate) fn recovery() -> Scene {
     text().sent(Message::RecoveryFound {
         path: None,
-        found: Recovered { text: "x".into(), when: "12 minutes ago".into(), base: None, steps: Vec::new() },
+        found: Recovered { text: "x".into(), when: "12 minutes ago".into(), base: None, steps: Vec::new(), kept: None },
     })
 }
 
