@@ -125,6 +125,11 @@ impl Document {
         &self.holes
     }
 
+    /// The empty holes that others took in since the last call, and which did.
+    pub(crate) fn take_absorbed(&mut self) -> Vec<(u64, u64)> {
+        self.holes.take_absorbed()
+    }
+
     /// Whether the hole belongs to a rewrite or a refinement.
     pub fn is_temporary(&self, id: u64) -> bool {
         self.temporary.contains(&id)

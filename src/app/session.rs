@@ -79,9 +79,10 @@ impl App {
 
     /// Tells the engine of a document that changed under its run; ends a task that has lost all its holes.
     pub(crate) fn sync_run(&mut self) {
+        let absorbed = self.document.take_absorbed();
         let holes = self.document.holes();
         let Some(session) = self.infill.session_mut() else { return };
-        session.follow_splits(|id| holes.get(id.0).is_some());
+        session.follow_splits(|id| holes.get(id.0).is_some(), |id, by| absorbed.contains(&(id.0, by.0)));
         let lost = session.retain(|id| holes.get(id.0).is_some());
         session.refresh_shown();
         if session.holes.is_empty() {

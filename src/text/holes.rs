@@ -39,6 +39,8 @@ pub struct Hole {
 pub struct Holes {
     list: Vec<Hole>,
     next_id: u64,
+    /// Since this was asked last: empty holes that others took in, and which did.
+    absorbed: Vec<(u64, u64)>,
 }
 
 impl PartialEq for Holes {
@@ -213,20 +215,27 @@ impl Holes {
         }
     }
 
+    /// The empty holes that were absorbed since the last call, each with the one that took it in.
+    pub fn take_absorbed(&mut self) -> Vec<(u64, u64)> {
+        std::mem::take(&mut self.absorbed)
+    }
+
     fn fresh_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id - 1
     }
 
     fn absorb_empty(&mut self) {
-        self.list.dedup_by(|next, last| {
+        let Self { list, absorbed, .. } = self;
+        list.dedup_by(|next, last| {
             let touching = last.range.end >= next.range.start;
             if touching && last.range.is_empty() && !next.range.is_empty() {
                 // `dedup_by` always drops the later of the two.
                 std::mem::swap(next, last);
-                return true;
             }
-            touching && next.range.is_empty()
+            let is_absorbed = touching && next.range.is_empty();
+            absorbed.extend(is_absorbed.then_some((next.id, last.id)));
+            is_absorbed
         });
     }
 }

@@ -58,15 +58,20 @@ impl Session {
     }
 
     /// Follows undo and deletion through the splits: halves whose whole is back, or one of which was taken in by the other,
-    /// become one hole again, and a whole that redo has split is divided again.
-    pub(crate) fn follow_splits(&mut self, alive: impl Fn(HoleId) -> bool) {
+    /// become one hole again, and a whole that redo has split is divided again. A half that is merely gone takes its words
+    /// with it.
+    pub(crate) fn follow_splits(
+        &mut self,
+        alive: impl Fn(HoleId) -> bool,
+        is_absorbed: impl Fn(HoleId, HoleId) -> bool,
+    ) {
         for split in self.splits.clone().into_iter().rev() {
             let here: Vec<HoleId> =
                 split.sides.into_iter().flatten().filter(|side| self.holes.contains(side)).collect();
             let left_over: Vec<HoleId> = here.iter().copied().filter(|side| alive(*side)).collect();
             match left_over.as_slice() {
                 [] if !here.is_empty() && alive(split.whole) => self.join(&here, split.whole),
-                [one] if here.len() == 2 => self.join(&here, *one),
+                [one] if here.iter().any(|lost| is_absorbed(*lost, *one)) => self.join(&here, *one),
                 _ => {}
             }
         }
