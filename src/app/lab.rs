@@ -301,8 +301,6 @@ fn moment_at(branch: &Branch, passes: Option<usize>, own: Option<usize>) -> Opti
 
 fn column<'a>(branch: &'a Branch, moment: Option<&'a Moment>, is_shown: bool) -> Column<'a> {
     let holes = moment.map_or_else(|| cells_over(&branch.holes), cells_of);
-    let known: Vec<f64> = branch.likelihood.iter().flatten().copied().collect();
-    let whole = (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64);
     Column {
         name: branch.node.name.clone(),
         sampler: branch.options.sampler.clone(),
@@ -311,7 +309,7 @@ fn column<'a>(branch: &'a Branch, moment: Option<&'a Moment>, is_shown: bool) ->
         is_shown,
         passes: (moment.map_or(branch.nfe, |moment| moment.nfe), branch.nfe),
         seconds: moment.map_or(branch.seconds, |moment| moment.seconds),
-        likelihood: if moment.is_some() { mean_log(&holes) } else { whole },
+        likelihood: if moment.is_some() { mean_log(&holes) } else { branch.mean_likelihood() },
         holes,
     }
 }

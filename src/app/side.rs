@@ -101,8 +101,8 @@ impl App {
             let original =
                 self.document().holes().get(id.0).map(|hole| self.document().buffer().slice(hole.range.clone()));
             let original = original.filter(|text| !text.is_empty());
-            let likelihood = |at: usize| session.branches()[at].likelihood.get(index).copied().flatten();
-            let best = session.likeliest(index);
+            let likelihood = |at: usize| session.branches()[at].likelihood_of(*id);
+            let best = session.likeliest(*id);
             let order = session.walk();
             let is_run = session.run.is_some();
             let others = order.iter().map(|(at, _)| *at).filter(|at| is_run || *at != session.current());

@@ -209,7 +209,7 @@ impl App {
         let is_known = known.is_some();
         let cells = known.unwrap_or_else(|| run.cells.clone());
         let blanks = cells.iter().flat_map(|hole| &hole.cells).filter(|cell| !cell.state.is_written()).count();
-        let likelihood = |id: &HoleId| frame.holes.iter().find(|hole| hole.id == *id)?.mean_logprob;
+        let likelihood = |id: &HoleId| Some((*id, frame.holes.iter().find(|hole| hole.id == *id)?.mean_logprob?));
         Some(Branch {
             node: run.node.clone(),
             holes: cells.into_iter().map(HoleCells::settled).collect(),
@@ -220,7 +220,7 @@ impl App {
             options: run.options.clone(),
             nfe: frame.nfe,
             seconds: frame.seconds,
-            likelihood: holes.iter().map(likelihood).collect(),
+            likelihood: holes.iter().filter_map(likelihood).collect(),
             unmet: frame.unmet.clone(),
             timeline: std::mem::take(&mut run.timeline),
         })
@@ -281,11 +281,9 @@ impl App {
         let listed = |(at, depth): (usize, usize)| {
             let branch = session.branches().get(at)?;
             let texts: Vec<String> = branch.holes.iter().map(|hole| hole.text().trim().replace('\n', "⏎")).collect();
-            let likelihood: Vec<f64> = branch.likelihood.iter().flatten().copied().collect();
-            let mean = likelihood.iter().sum::<f64>() / likelihood.len().max(1) as f64;
             let stopped = if branch.masks_left > 0 { "stopped · " } else { "" };
             let from = branch.node.from.map_or_else(String::new, |(_, step)| format!("from step {step} · "));
-            let likelihood = if likelihood.is_empty() { String::new() } else { format!("{mean:.1} nats · ") };
+            let likelihood = branch.mean_likelihood().map_or_else(String::new, |mean| format!("{mean:.1} nats · "));
             Some(Listed {
                 at,
                 name: format!("{}{}", "  ".repeat(depth), branch.node.name),
@@ -302,11 +300,12 @@ impl App {
     /// One hole as the branches have it, for the one shown to take from; the likeliest is marked as such.
     pub fn versions_of(&self, hole: usize, typed: &str) -> Vec<Listed> {
         let Some(session) = self.infill.session() else { return Vec::new() };
-        let (id, best) = (session.holes().get(hole).copied(), session.likeliest(hole));
+        let id = session.holes().get(hole).copied();
+        let best = id.and_then(|id| session.likeliest(id));
         let listed = |(at, _): (usize, usize)| {
             let branch = session.branches().get(at).filter(|_| at != session.current())?;
             let cells = branch.holes.iter().find(|cells| Some(cells.id) == id)?;
-            let nats = branch.likelihood.get(hole).copied().flatten();
+            let nats = branch.likelihood_of(cells.id);
             let nats = nats.map_or_else(String::new, |nats| format!("{nats:.1} nats"));
             let best = if best == Some(at) { " · likeliest" } else { "" };
             let text = cells.text().trim().replace('\n', "⏎");

@@ -48,18 +48,31 @@ pub struct Branch {
     pub nfe: usize,
     /// Seconds of computing it took.
     pub seconds: f64,
-    /// The natural log-probability of each hole's tokens when they were written, on average.
-    pub likelihood: Vec<Option<f64>>,
+    /// The natural log-probability of a hole's tokens when they were written, on average, where that is known.
+    pub likelihood: Vec<(HoleId, f64)>,
     /// Which demands its holes do not meet.
     pub unmet: Vec<(HoleId, String)>,
     /// Its steps.
     pub timeline: Timeline,
 }
 
+impl Branch {
+    /// How likely the tokens of a hole were, where that is known.
+    pub fn likelihood_of(&self, hole: HoleId) -> Option<f64> {
+        self.likelihood.iter().find(|(id, _)| *id == hole).map(|(_, likelihood)| *likelihood)
+    }
+
+    /// How likely they were in all holes, on average.
+    pub fn mean_likelihood(&self) -> Option<f64> {
+        let known: Vec<f64> = self.holes.iter().filter_map(|cells| self.likelihood_of(cells.id)).collect();
+        (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+    }
+}
+
 impl Session {
     /// The branch whose tokens in this hole were likeliest when they were written, where there are several branches.
-    pub fn likeliest(&self, hole: usize) -> Option<usize> {
-        let known = |(at, branch): (usize, &Branch)| Some((branch.likelihood.get(hole).copied().flatten()?, at));
+    pub fn likeliest(&self, hole: HoleId) -> Option<usize> {
+        let known = |(at, branch): (usize, &Branch)| Some((branch.likelihood_of(hole)?, at));
         let all: Vec<(f64, usize)> = self.branches.iter().enumerate().filter_map(known).collect();
         let best = all.iter().max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
         (all.len() > 1).then_some(best.1)
@@ -80,10 +93,8 @@ impl Session {
         mixed.taken.push((id, from_third.unwrap_or_else(|| self.provenance(other, other.steps))));
         mixed.unmet.retain(|(hole, _)| *hole != id);
         mixed.unmet.extend(other.unmet.iter().filter(|(hole, _)| *hole == id).cloned());
-        let likelihood = other.likelihood.get(hole).copied().flatten();
-        if let Some(slot) = mixed.likelihood.get_mut(hole) {
-            *slot = likelihood;
-        }
+        mixed.likelihood.retain(|(hole, _)| *hole != id);
+        mixed.likelihood.extend(other.likelihood_of(id).map(|likelihood| (id, likelihood)));
         let (from, step) = (own.node.id, own.timeline.last().map_or(0, |last| last.step));
         mixed.timeline = Timeline::default();
         let still = |cells: &HoleCells| cells.cells.iter().filter(|cell| !cell.state.is_written()).count();
