@@ -166,7 +166,8 @@ impl App {
         let mut named = Vec::new();
         for (range, length, old) in marked {
             let new = holes.add(range, length);
-            self.document.hand_on_demands(old, &[new]);
+            let asked = self.document.holes().get(old).map_or(0, |hole| hole.asked);
+            holes.set_asked(new, asked);
             named.push(new);
         }
         self.document.break_group();

@@ -10,7 +10,6 @@ mod change;
 mod past;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,8 +41,8 @@ pub struct Document {
     history: History,
     selection: Selections,
     holes: Holes,
-    /// What is demanded of holes, by their names; those of holes that are gone ask nothing of anybody.
-    demands: BTreeMap<u64, Vec<Constraint>>,
+    /// What is demanded of holes: the first is number 1. Which of it a hole is under is the hole's, so that undo knows it.
+    demands: Vec<Vec<Constraint>>,
     temporary: Vec<u64>,
     sources: Sources,
     path: Option<PathBuf>,
@@ -71,7 +70,7 @@ impl Document {
             history: History::new(),
             selection: Selections::default(),
             holes,
-            demands: BTreeMap::new(),
+            demands: Vec::new(),
             temporary: Vec::new(),
             sources: Sources::default(),
             path: file.path.clone(),
@@ -235,18 +234,17 @@ impl Document {
 
     /// What is demanded of a hole.
     pub(crate) fn demands(&self, hole: u64) -> &[Constraint] {
-        self.demands.get(&hole).map_or(&[], Vec::as_slice)
+        let asked = self.holes.get(hole).map_or(0, |hole| hole.asked);
+        asked.checked_sub(1).and_then(|at| self.demands.get(at)).map_or(&[], Vec::as_slice)
     }
 
-    /// Demands this of some holes, and nothing else.
-    pub(crate) fn demand(&mut self, holes: &[u64], demands: &[Constraint]) {
-        self.demands.extend(holes.iter().map(|hole| (*hole, demands.to_vec())));
-    }
-
-    /// Holes that came of another are to meet what was demanded of that.
-    pub(crate) fn hand_on_demands(&mut self, from: u64, to: &[u64]) {
-        let demands = self.demands(from).to_vec();
-        self.demand(to, &demands);
+    /// A number for these demands, for [`Holes::set_asked`].
+    pub(crate) fn number_demands(&mut self, demands: Vec<Constraint>) -> usize {
+        if demands.is_empty() {
+            return 0;
+        }
+        self.demands.push(demands);
+        self.demands.len()
     }
 
     /// Where text came from that was not typed.

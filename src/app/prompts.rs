@@ -340,11 +340,19 @@ impl App {
     /// `3-40; max-lines 1; balanced`, or nothing.
     fn take_demands(&mut self, holes: &[u64], typed: &str) -> Result<(), String> {
         let (length, demands) = demands::parse(typed, &self.document)?;
-        let others = |id: &u64| self.document.holes().get(*id).is_some_and(|hole| hole.length != length);
-        if holes.iter().any(others) {
-            self.document.edit_holes(self.outbox.now, |all| holes.iter().for_each(|id| all.set_length(*id, length)));
+        let is_new = |id: &u64| {
+            let hole = self.document.holes().get(*id);
+            hole.is_some_and(|hole| hole.length != length || self.document.demands(*id) != demands)
+        };
+        if holes.iter().any(is_new) {
+            let asked = self.document.number_demands(demands);
+            self.document.edit_holes(self.outbox.now, |all| {
+                for id in holes {
+                    all.set_length(*id, length);
+                    all.set_asked(*id, asked);
+                }
+            });
         }
-        self.document.demand(holes, &demands);
         Ok(())
     }
 

@@ -313,7 +313,10 @@ impl App {
         let demands = self.document.demands(id.0).to_vec();
         let (kept, gone): (Vec<_>, Vec<_>) =
             demands.into_iter().partition(|demand| ids.len() == 1 || demand.holds_of_parts());
-        self.document.demand(&ids, &kept);
+        let asked = self.document.number_demands(kept);
+        for side in &ids {
+            holes.set_asked(*side, asked);
+        }
         if let Some(session) = self.infill.session_mut() {
             session.split(id, k, sides[0], sides[1]);
         }

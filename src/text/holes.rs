@@ -30,6 +30,8 @@ pub struct Hole {
     pub range: Range<usize>,
     /// How much is to be written.
     pub length: HoleLength,
+    /// What else is asked of it, by a number that its document knows; 0 where nothing is.
+    pub asked: usize,
 }
 
 /// The holes of one document: sorted by start, disjoint, no empty one at the edge of another.
@@ -103,7 +105,7 @@ impl Holes {
         });
         let id = self.fresh_id();
         let at = self.list.partition_point(|hole| hole.range.start < merged.start);
-        self.list.insert(at, Hole { id, range: merged, length });
+        self.list.insert(at, Hole { id, range: merged, length, asked: 0 });
         id
     }
 
@@ -158,6 +160,13 @@ impl Holes {
         }
     }
 
+    /// Changes what else is asked of a hole. Unknown identities are ignored.
+    pub fn set_asked(&mut self, id: u64, asked: usize) {
+        if let Some(hole) = self.list.iter_mut().find(|hole| hole.id == id) {
+            hole.asked = asked;
+        }
+    }
+
     /// Carries the holes through `change`.
     ///
     /// Text typed at an edge stays outside, and an empty hole stays behind what is typed at it. A hole whose text is all
@@ -192,8 +201,8 @@ impl Holes {
         if gap == 0 || whole.start > behind || whole.end < at || crosses_neighbour {
             return None;
         }
-        let before = Hole { id: self.fresh_id(), range: left, length: HoleLength::Auto };
-        let after = Hole { id: self.fresh_id(), range: right, length: HoleLength::Auto };
+        let before = Hole { id: self.fresh_id(), range: left, length: HoleLength::Auto, asked: 0 };
+        let after = Hole { id: self.fresh_id(), range: right, length: HoleLength::Auto, asked: 0 };
         let ids = (before.id, after.id);
         self.list.splice(index..=index, [before, after]);
         self.absorb_empty();

@@ -109,6 +109,27 @@ fn a_length_is_one_of_the_demands_and_all_are_shown_with_the_caret_in_the_hole()
 }
 
 #[test]
+fn a_length_and_the_demands_that_were_typed_with_it_are_taken_back_together() {
+    let mut desk = Desk::new("one ⟦⟧[|] two");
+    let said = |desk: &mut Desk| {
+        desk.keys("alt-e");
+        let Panel::Prompt(prompt) = desk.app.panel() else { panic!("no prompt") };
+        let said = prompt.input.text().to_owned();
+        desk.keys("esc");
+        said
+    };
+    let before = said(&mut desk);
+    desk.keys("alt-e ctrl-u");
+    desk.send(Message::Paste("4-8; need cat".into()));
+    desk.keys("enter");
+    assert_eq!(said(&mut desk), "4-8; need cat");
+    desk.keys("ctrl-z");
+    assert_eq!(said(&mut desk), before);
+    desk.keys("ctrl-y");
+    assert_eq!(said(&mut desk), "4-8; need cat");
+}
+
+#[test]
 fn halves_of_a_hole_keep_what_can_be_asked_of_them() {
     let mut desk = Desk::new("one ⟦⟧[|] two");
     desk.keys("alt-e");
