@@ -320,6 +320,9 @@ mod tests {
         desk.save();
         let past = desk.reopen("one two three").unwrap();
         assert_eq!((past.at, past.steps.len(), past.unsaved.clone()), (2, 3, None));
+        let names = past.steps.iter().flat_map(|step| [&step.record.before, &step.record.after]);
+        let names: Vec<u64> = names.flat_map(|snapshot| snapshot.holes.iter().map(|hole| hole.id)).collect();
+        assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len(), "{names:?}");
         let Record { after, origin, .. } = &past.steps[0].record;
         assert_eq!((after.selection.primary(), origin.as_deref()), (Selection::new(3, 4), Some("me")));
         assert_eq!(after.holes.iter().next().map(|hole| hole.length), Some(HoleLength::Range(1, 3)));

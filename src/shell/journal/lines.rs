@@ -111,8 +111,10 @@ pub(super) fn entry(from: usize, steps: Vec<StepLine>, at: usize) -> Entry {
 
 /// What [`step_lines`] wrote.
 pub(crate) fn revisions(from: usize, steps: Vec<StepLine>) -> Vec<Revision> {
-    let step =
-        |(before, step): (usize, StepLine)| Revision { parent: step.parent.unwrap_or(before), record: record(step) };
+    let step = |(before, step): (usize, StepLine)| Revision {
+        parent: step.parent.unwrap_or(before),
+        record: record(step, before),
+    };
     (from..).zip(steps).map(step).collect()
 }
 
@@ -132,15 +134,15 @@ fn step_line(record: &Record) -> StepLine {
     }
 }
 
-fn record(line: StepLine) -> Record {
+fn record(line: StepLine, number: usize) -> Record {
     let set = |len: usize, edits: Vec<EditLine>| {
         ChangeSet::new(len, edits.into_iter().map(|(start, end, text)| Edit { range: start..end, text }).collect())
     };
     Record {
         forward: set(line.len.0, line.forward),
         inverse: set(line.len.1, line.inverse),
-        before: snapshot(&line.before),
-        after: snapshot(&line.after),
+        before: snapshot(&line.before, 2 * number as u64),
+        after: snapshot(&line.after, 2 * number as u64 + 1),
         // A step that is read never grows.
         kind: EditKind::Other,
         origin: line.origin,
@@ -150,6 +152,10 @@ fn record(line: StepLine) -> Record {
 
 /// Holes of earlier sessions have identities from here on.
 const EARLIER: u64 = 1 << 40;
+
+/// And those of one snapshot so far from those of the next: which of them are the same is not known any more, and a run must
+/// not land on another hole.
+const APART: u64 = 1 << 20;
 
 fn snapshot_line(snapshot: &Snapshot) -> SnapshotLine {
     let length = |length: HoleLength| match length {
@@ -164,9 +170,9 @@ fn snapshot_line(snapshot: &Snapshot) -> SnapshotLine {
     }
 }
 
-fn snapshot(line: &SnapshotLine) -> Snapshot {
+fn snapshot(line: &SnapshotLine, number: u64) -> Snapshot {
     // None of them is one of this session, which may be under other demands.
-    let mut holes = Holes::numbered_from(EARLIER);
+    let mut holes = Holes::numbered_from(EARLIER + number * APART);
     for &(start, end, length) in &line.holes {
         let length = match length {
             None => HoleLength::Auto,
