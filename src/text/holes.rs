@@ -131,10 +131,15 @@ impl Holes {
         let kept: Vec<Hole> = self.list.drain(..).filter(|hole| is_kept(hole.id)).collect();
         self.restore(earlier);
         for hole in kept {
-            if self.in_range(hole.range.clone()).next().is_none() {
-                let at = self.list.partition_point(|other| other.range.start < hole.range.start);
-                self.list.insert(at, hole);
-            }
+            self.put_back(hole);
+        }
+    }
+
+    /// Puts a hole back that was taken out, where it is now, unless another is in the way.
+    pub fn put_back(&mut self, hole: Hole) {
+        if self.in_range(hole.range.clone()).next().is_none() {
+            let at = self.list.partition_point(|other| other.range.start < hole.range.start);
+            self.list.insert(at, hole);
         }
     }
 

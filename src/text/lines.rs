@@ -96,6 +96,29 @@ pub fn moved_by(buffer: &Buffer, block: &Range<usize>, way: Way) -> isize {
     }
 }
 
+/// The stretches that [`move_blocks`] moves, each with by how many characters: the blocks, and the lines that they go over.
+pub fn moved(buffer: &Buffer, blocks: &[Range<usize>], way: Way) -> Vec<(Range<usize>, isize)> {
+    let content = |first: usize, end: usize| buffer.line_start(first)..buffer.line_end(end - 1);
+    let mut moved = Vec::new();
+    for block in blocks {
+        let by = moved_by(buffer, block, way);
+        if by == 0 {
+            continue;
+        }
+        let across = (start(buffer, block.end) - start(buffer, block.start)) as isize;
+        let (over, back) = match way {
+            // A last line has no break of its own, and gets one.
+            Way::Up if block.end == buffer.line_count() => {
+                (block.start - 1, across + buffer.line_ending().as_str().len() as isize)
+            }
+            Way::Up => (block.start - 1, across),
+            Way::Down => (block.end, -across),
+        };
+        moved.extend([(content(block.start, block.end), by), (content(over, over + 1), back)]);
+    }
+    moved
+}
+
 /// Joins the lines of each block with a blank between; a block of one line is joined with the next.
 pub fn join(buffer: &Buffer, blocks: &[Range<usize>]) -> Vec<Edit> {
     let mut edits = Vec::new();
@@ -219,6 +242,27 @@ mod tests {
         assert_eq!(done("a\nb\nc\nd\n", |buffer| move_blocks(buffer, &[1..2, 3..4], Way::Up)), "b\na\nd\nc\n");
         assert_eq!(done("a\nb", |buffer| move_blocks(buffer, &[0..1], Way::Up)), "a\nb");
         assert_eq!(done("a\nb", |buffer| move_blocks(buffer, &[1..2], Way::Down)), "a\nb");
+    }
+
+    #[test]
+    fn what_stands_in_moved_lines_is_found_where_they_go() {
+        for (text, block, way) in [
+            ("ab\ncde\nf\n", 0..2, Way::Down),
+            ("ab\ncde\nf", 0..2, Way::Down),
+            ("ab\ncde\nf", 1..3, Way::Up),
+            ("ab\r\ncde\r\nf", 1..2, Way::Up),
+        ] {
+            let buffer = Buffer::from_text(text);
+            let mut after = buffer.clone();
+            let set = ChangeSet::new(buffer.len(), move_blocks(&buffer, &[block.clone()], way));
+            after.apply(&set).unwrap();
+            let moved = moved(&buffer, &[block], way);
+            assert_eq!(moved.len(), 2);
+            for (range, by) in moved {
+                let to = range.start.saturating_add_signed(by)..range.end.saturating_add_signed(by);
+                assert_eq!(after.slice(to), buffer.slice(range), "{text:?} {way:?}");
+            }
+        }
     }
 
     #[test]

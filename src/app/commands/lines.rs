@@ -11,6 +11,7 @@ use crate::text::brackets;
 use crate::text::buffer::Buffer;
 use crate::text::change::{Bias, ChangeSet, Edit};
 use crate::text::history::EditKind;
+use crate::text::holes::Hole;
 use crate::text::lines::{self, Way};
 use crate::text::motion;
 use crate::text::selection::{Selection, Selections};
@@ -44,14 +45,14 @@ pub(crate) fn change(app: &mut App, edits: Vec<Edit>, bias: Option<Bias>) {
         Some(bias) => all.each(|s| Selection::new(set.map(s.anchor, bias), set.map(s.head, bias))),
         None => all.map(&set),
     };
-    apply(app, set, after);
+    apply(app, Change::new(set, EditKind::Other).selecting_all(after));
 }
 
-fn apply(app: &mut App, set: ChangeSet, after: Selections) {
+fn apply(app: &mut App, change: Change) {
     app.view.goals.clear();
     app.view.caret_cell = None;
     app.document.break_group();
-    app.document.edit(Change::new(set, EditKind::Other).selecting_all(after), app.outbox.now);
+    app.document.edit(change, app.outbox.now);
 }
 
 pub(crate) fn duplicate(app: &mut App) {
@@ -67,7 +68,8 @@ pub(crate) fn move_down(app: &mut App) {
     move_lines(app, Way::Down);
 }
 
-/// Moves the selected lines, and what is selected with them.
+/// Moves the selected lines, and what is selected with them. Holes go with their lines, those of the line that is gone over
+/// among them: as edits, that is deleted here and inserted there.
 fn move_lines(app: &mut App, way: Way) {
     let (buffer, blocks) = (app.document.buffer(), blocks(app));
     let edits = lines::move_blocks(buffer, &blocks, way);
@@ -80,7 +82,23 @@ fn move_lines(app: &mut App, way: Way) {
         let by = block.map_or(0, |block| lines::moved_by(buffer, block, way));
         Selection::new(s.anchor.saturating_add_signed(by), s.head.saturating_add_signed(by))
     });
-    apply(app, ChangeSet::new(buffer.len(), edits), after);
+    let moved = lines::moved(buffer, &blocks, way);
+    let set = ChangeSet::new(buffer.len(), edits);
+    let mut holes = app.document.holes().clone();
+    let carried = |hole: &Hole| {
+        let Range { start, end } = hole.range;
+        let (_, by) = moved.iter().find(|(lines, _)| lines.start <= start && end <= lines.end)?;
+        Some(Hole { range: start.saturating_add_signed(*by)..end.saturating_add_signed(*by), ..hole.clone() })
+    };
+    let all: Vec<Hole> = holes.iter().filter_map(carried).collect();
+    for hole in &all {
+        holes.remove(hole.id);
+    }
+    holes.map(&set);
+    for hole in all {
+        holes.put_back(hole);
+    }
+    apply(app, Change::new(set, EditKind::Other).selecting_all(after).with_holes(holes));
 }
 
 pub(crate) fn join(app: &mut App) {
