@@ -67,11 +67,12 @@ impl Document {
 
     /// The holes of a snapshot, and the temporary ones, which no snapshot knows, moved by the change.
     fn restore_holes(&mut self, restored: Holes, change: &ChangeSet) {
+        // Which holes become one on the way is told by moving them.
+        self.holes.map(change);
         if self.temporary.is_empty() {
             self.holes.restore(&restored);
             return;
         }
-        self.holes.map(change);
         self.holes.restore_beside(&restored, |id| self.temporary.contains(&id));
     }
 

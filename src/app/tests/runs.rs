@@ -210,6 +210,20 @@ fn undo_of_typing_inside_makes_the_hole_whole_again() {
 }
 
 #[test]
+fn a_half_of_a_hole_that_is_unmarked_takes_its_words_with_it() {
+    let mut desk = Desk::new("a⟦⟧b[|]");
+    desk.keys("f5").finish(&["+x +y +z"]).keys("f6 home right right T");
+    assert_eq!(desk.rows(), ["axTyzb"]);
+    // One that comes to touch the other half is one with it, and redone, too.
+    desk.keys("backspace ctrl-z ctrl-z ctrl-y ctrl-y");
+    assert_eq!(desk.rows(), ["axyzb"]);
+    desk.keys("ctrl-z ctrl-z ctrl-y home right alt-m");
+    assert_eq!(desk.rows(), ["aTyzb"]);
+    desk.keys("f6 enter");
+    assert_eq!(desk.text(), "aTyzb");
+}
+
+#[test]
 fn what_is_typed_inside_stays_when_the_proposal_goes() {
     let mut desk = Desk::new("a⟦old⟧b[|]");
     desk.keys("f5").frame(&["+x -"]).keys("i T").finish(&["+x", "+y"]).keys("esc esc");
