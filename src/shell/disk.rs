@@ -349,19 +349,22 @@ mod tests {
 
     #[test]
     fn what_is_known_of_a_document_comes_with_it_and_what_became_of_unsaved_text_is_told_at_the_end() {
-        let (mut disk, mut answers, folder) = start();
+        let (mut disk, _, folder) = start();
         let path = folder.path().join("a.txt");
         disk.send(Job::WriteRecovery(unsaved(Some(path.clone()), "text")));
         disk.send(Job::WriteRecovery(Unsaved { document: 2, ..unsaved(None, "gone") }));
         disk.send(Job::RemoveRecovery { document: 2, path: None, replaced: None });
         assert_eq!(disk.finish(), Kept::from([(1, Ok(()))]));
         let recovery = folder.path().join("recovery");
-        let (replies, _kept) = unbounded_channel();
+        let (replies, mut answers) = unbounded_channel();
         let mut next = Disk::start(Store::at(&recovery), Journals::default(), Habits::default(), replies).unwrap();
-        drop(disk);
         next.send(Job::Open(FileArg { path, at: None }));
         next.finish();
-        assert!(answers.blocking_recv().is_none());
+        let Some(Reply::Messages(messages)) = answers.blocking_recv() else { panic!("not at once") };
+        let [Message::Opened(Ok(_)), Message::RecoveryFound { found, .. }] = &messages[..] else {
+            panic!("{messages:?}")
+        };
+        assert_eq!(found.text, "text");
     }
 
     #[test]

@@ -414,7 +414,10 @@ mod tests {
         drop((one, two));
         let mut next = place.session();
         let found = next.find(None, &"".into(), NOW).unwrap();
-        assert_eq!((found.text.as_str(), place.session().find(None, &"".into(), NOW).map(|found| found.text)), ("two", Some("one more".into())));
+        assert_eq!(
+            (found.text.as_str(), place.session().find(None, &"".into(), NOW).map(|found| found.text)),
+            ("two", Some("one more".into()))
+        );
         next.remove((1, None), found.kept);
         assert_eq!(text_of(next.find(None, &"".into(), NOW)).as_deref(), Some("one more"));
         assert_eq!((next.find(None, &"".into(), NOW), place.count()), (None, 1));

@@ -142,6 +142,7 @@ pub(crate) fn walk(branches: &[Branch]) -> Vec<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::infill::overlay;
 
     fn branch(id: u32, name: &str, from: Option<u32>) -> Branch {
         Branch {
@@ -168,6 +169,13 @@ mod tests {
         assert_eq!(next_name(Some(&branches[0].node), nodes()), "a.2");
         assert_eq!(next_name(Some(&branches[2].node), nodes()), "a.1.1");
         assert_eq!([0, 25, 26, 27, 702].map(letters), ["a", "z", "aa", "ab", "aaa"]);
+    }
+
+    #[test]
+    fn likelihoods_are_those_of_the_holes_that_are_there() {
+        let holes = vec![overlay::boxed(HoleId(2), Vec::new(), None)];
+        let branch = Branch { holes, likelihood: vec![(HoleId(1), -1.0), (HoleId(2), -3.0)], ..branch(0, "a", None) };
+        assert_eq!((branch.likelihood_of(HoleId(2)), branch.mean_likelihood()), (Some(-3.0), Some(-3.0)));
     }
 
     #[test]

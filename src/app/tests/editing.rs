@@ -156,7 +156,8 @@ fn discarded_changes_leave_no_recovery_file() {
 
 #[test]
 fn recovered_text_is_offered_and_undone_as_one_step() {
-    let found = Recovered { text: "more".into(), when: "a minute ago".into(), base: None, steps: Vec::new(), kept: None };
+    let found =
+        Recovered { text: "more".into(), when: "a minute ago".into(), base: None, steps: Vec::new(), kept: None };
     let mut desk = Desk::new("[|]some");
     desk.send(Message::RecoveryFound { path: None, found: found.clone() });
     desk.keys("x r");
@@ -364,4 +365,11 @@ fn recovered_text_comes_with_its_undo_steps_and_is_not_lost_where_it_is_not_want
     assert_eq!(desk.text(), "so one!!", "the recovery file is newer than the journal");
     desk.keys("ctrl-z");
     assert_eq!(desk.text(), "one");
+}
+
+#[test]
+fn holes_go_with_their_lines_when_lines_are_moved() {
+    check("one[|]\na ⟦two⟧ ⟦⟧\nthree", "alt-down", "a ⟦two⟧ ⟦⟧\none[|]\nthree");
+    check("a ⟦two⟧\nthree [|]⟦⟧", "alt-up", "three [|]⟦⟧\na ⟦two⟧");
+    check("⟦one⟧ x\n⟦two⟧[|]\n", "alt-up", "⟦two⟧[|]\n⟦one⟧ x\n");
 }

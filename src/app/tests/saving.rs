@@ -118,10 +118,39 @@ fn holes_of_another_document_are_not_taken_for_accepted() {
     desk.keys("f5");
     desk.frame(&["+y"]).finish(&["+y"]);
     desk.keys("enter ctrl-w d");
-    let holes = vec![(0..0, HoleLength::Auto)];
+    let holes = vec![(0..0, HoleLength::Auto), (2..2, HoleLength::Auto)];
     desk.send(Message::Opened(Ok(Opened { holes, ..file("b.txt", "two") })));
     let accepted = |hole: &Hole| desk.app.infill().is_accepted(hole.id);
-    assert!(desk.app.document().holes().len() == 1 && !desk.app.document().holes().iter().any(accepted));
+    assert!(desk.app.document().holes().len() == 2 && !desk.app.document().holes().iter().any(accepted));
+}
+
+#[test]
+fn each_text_that_was_in_no_file_is_asked_about_with_its_first_words() {
+    let mut desk = Desk::new("[|]");
+    desk.keys("ctrl-w");
+    let asked =
+        |desk: &Desk| if let Panel::Question(question) = desk.app.panel() { question.text() } else { String::new() };
+    for (text, kept) in [("one\nmore", 1), ("two", 2)] {
+        let Message::RecoveryFound { found, .. } = found("", text) else { panic!("no text") };
+        desk.send(Message::RecoveryFound { path: None, found: Recovered { kept: Some(kept), ..found } });
+    }
+    assert!(asked(&desk).contains("“one⏎more”"), "{}", asked(&desk));
+    desk.keys("r");
+    let written = |effect: &Effect| match effect {
+        Effect::WriteRecovery(unsaved) => Some((unsaved.contents.text(), unsaved.replaces)),
+        _ => None,
+    };
+    assert_eq!(desk.effects.iter().rev().find_map(written), Some(("one\nmore".to_owned(), Some(1))));
+    assert!(asked(&desk).contains("“two”"), "{}", asked(&desk));
+    desk.keys("d");
+    assert!(
+        matches!(desk.effects.last(), Some(Effect::RemoveRecovery { replaced: Some(2), .. })),
+        "{:?}",
+        desk.effects
+    );
+    assert_eq!((desk.app.documents(), desk.text().as_str()), ((2, 1), ""));
+    desk.keys("ctrl-pageup");
+    assert_eq!(desk.text(), "one\nmore");
 }
 
 #[test]
