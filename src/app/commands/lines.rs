@@ -14,7 +14,7 @@ use crate::text::history::EditKind;
 use crate::text::holes::Hole;
 use crate::text::lines::{self, Way};
 use crate::text::motion;
-use crate::text::selection::{Selection, Selections};
+use crate::text::selection::Selection;
 
 /// The lines that the selections touch, as sorted blocks; neighbouring ones are one block. A line of which a selection only
 /// reaches the start is none of it.
