@@ -77,7 +77,11 @@ pub const COMMANDS: &[Command] = &[
     command("timeline-slower", "Play the steps slower.", branch::slower),
     command("timeline-faster", "Play the steps faster.", branch::faster),
     command("run-accept", "Stop the run and keep what there is, or accept what is shown.", run::accept),
-    command("run-reject", "Drop the run, or all branches; the text is as it was.", run::reject),
+    command(
+        "run-reject",
+        "Close what is open beside the text; else drop the run, or all branches: the text is as it was.",
+        run::reject,
+    ),
     command(
         "run-again",
         "Run again from the beginning for another text, drawn with another seed; the branches so far are kept.",
@@ -192,7 +196,7 @@ pub const COMMANDS: &[Command] = &[
     command("delete-right", "Delete the character after the caret, or the selection.", edit::delete_right),
     command("delete-word-left", "Delete the word before the caret.", edit::delete_word_left),
     command("delete-word-right", "Delete the word after the caret.", edit::delete_word_right),
-    command("delete-line", "Delete the line.", edit::delete_line),
+    command("delete-line", "Delete the line, or the selected lines.", edit::delete_line),
     command("duplicate-lines", "Duplicate the line, or the selected lines.", lines::duplicate),
     command("move-lines-up", "Move the line, or the selected lines, up.", lines::move_up),
     command("move-lines-down", "Move the line, or the selected lines, down.", lines::move_down),

@@ -132,15 +132,10 @@ pub(crate) fn compare(app: &mut App, typed: &str, start: impl FnOnce(&mut App)) 
     let Model::Ready(info) = &app.model else { return Some("The lab needs a model that is loaded.") };
     let home = info.name.clone();
     typed.clone_into(&mut app.settings.lab);
-    let is_idle = app.infill.stage() == Stage::Idle;
-    if is_idle {
-        let first = waiting.pop_front()?;
-        let usual = std::mem::replace(&mut app.settings.run.sampler, first.sampler.clone());
-        start(app);
-        app.settings.run.sampler = usual;
+    if app.infill.stage() == Stage::Idle {
+        begin(app, &mut waiting, &home, start);
         run::remember(app, Besides::Lab(typed.to_owned()));
         app.infill.session()?;
-        waiting.push_front(first);
     }
     let options = app.shown_options()?;
     let session = app.infill.session_mut()?;
@@ -160,6 +155,24 @@ pub(crate) fn compare(app: &mut App, typed: &str, start: impl FnOnce(&mut App)) 
         app.next_contender();
     }
     None
+}
+
+/// Starts the first contender of the model at hand, or where there is none of it, the first one, whose model is then loaded.
+fn begin(app: &mut App, waiting: &mut VecDeque<Contender>, home: &str, start: impl FnOnce(&mut App)) {
+    let at_hand = |it: &Contender| it.model.as_deref().is_none_or(|model| model == home);
+    let Some(first) = waiting.remove(waiting.iter().position(at_hand).unwrap_or(0)) else { return };
+    let usual = std::mem::replace(&mut app.settings.run.sampler, first.sampler.clone());
+    let foreign = first.model.clone().filter(|_| !at_hand(&first));
+    // What is started now waits for its own model, if anything is: a strength may be asked for first.
+    let ready = foreign.as_ref().map(|model| std::mem::replace(&mut app.model, Model::Loading(model.clone())));
+    start(app);
+    app.settings.run.sampler = usual;
+    if let Some(ready) = ready {
+        app.model = ready;
+    }
+    if let Some(model) = foreign.filter(|_| app.infill.session().is_some()) {
+        app.go_to_model(model);
+    }
 }
 
 impl App {

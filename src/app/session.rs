@@ -9,6 +9,7 @@ use crate::app::infill::branch::Branch;
 use crate::app::infill::{Run, Session, Stage, Told, demands, request};
 use crate::app::keymap::Context;
 use crate::app::layout::moves::{Spot, place_to_watch};
+use crate::app::side::Side;
 use crate::app::{App, Model};
 use crate::engine::protocol::{Command, Event, Frame, HoleId, Outcome, Request, RunOptions, Verb, listed};
 use crate::text::change::ChangeSet;
@@ -218,6 +219,9 @@ impl App {
     pub(crate) fn end_session(&mut self) {
         self.drop_lab();
         self.infill.end();
+        if self.side == Side::Lab {
+            self.side = Side::None;
+        }
         self.document.drop_temporary();
         self.focus = Context::Text;
         self.view.caret_cell = None;

@@ -5,6 +5,7 @@ use crate::app::heat::percent;
 use crate::app::infill::{Run, Session, Stage, demands};
 use crate::app::keymap::{Context, Meaning, Scheme, written};
 use crate::app::notice::Notice;
+use crate::app::side::Side;
 use crate::app::{App, Model};
 use crate::engine::protocol::{Frame, Phase, Verb};
 use crate::text::encoding::Encoding;
@@ -308,7 +309,9 @@ fn hints(app: &App) -> Vec<Hint> {
     };
     let here = if app.focus() == run { run } else { app.context() };
     let keys = &app.settings().keys;
+    let closes = app.focus() == run && app.side() != Side::None;
     let hint = |(context, command, does): (Context, &str, &'static str)| {
+        let does = if closes && command == "run-reject" { "close" } else { does };
         let key = keys.key_in(context, command).or_else(|| keys.key_of(command))?;
         Some(Hint { key, does })
     };

@@ -7,6 +7,7 @@ use crate::app::infill::Stage;
 use crate::app::keymap::Context;
 use crate::app::panel::{Asked, Besides, Panel, Prompt};
 use crate::app::recording::{KINDS, Recording};
+use crate::app::side::Side;
 use crate::app::{App, Model};
 use crate::engine::protocol::{HoleId, Renoise, Verb};
 use crate::text::holes::Hole;
@@ -193,9 +194,15 @@ pub(crate) fn accept(app: &mut App) {
     }
 }
 
+/// Closes what is open beside the text first: whoever wants that away does not mean the branches.
 pub(crate) fn reject(app: &mut App) {
-    if has_session(app) {
+    if !has_session(app) {
+        return;
+    }
+    if app.side() == Side::None {
         app.reject();
+    } else {
+        app.side = Side::None;
     }
 }
 

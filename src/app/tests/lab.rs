@@ -83,7 +83,7 @@ fn a_contender_of_another_model_has_it_loaded_and_the_one_before_comes_back() {
     // One that is dropped on the way leaves no other model behind either.
     desk.keys("l \"llada@other\" space \"ar\" enter");
     ready(&mut desk, "other");
-    desk.keys("esc");
+    desk.keys("esc esc");
     assert_eq!((desk.last_command(), desk.app.infill().stage()), (&Command::Load("tiny".into()), Stage::Review));
 }
 
@@ -138,8 +138,35 @@ fn from_no_run_at_all_the_first_contender_begins_and_mistakes_are_told() {
     // The next run is made as ever.
     desk.keys("r");
     assert_eq!(desk.request().options.sampler, "eb");
-    desk.keys("esc L");
+    desk.keys("esc");
+    assert_eq!((desk.app.side(), desk.app.infill().stage()), (Side::None, Stage::Running));
+    // The columns go with the lab: a run that comes later has none.
+    desk.keys("esc L enter");
+    assert_eq!((desk.text().as_str(), desk.app.infill().stage()), ("ayb", Stage::Idle));
+    desk.keys("ctrl-z f5");
     assert_eq!(desk.app.side(), Side::None);
+}
+
+#[test]
+fn nothing_runs_on_the_model_at_hand_that_was_asked_of_another() {
+    let mut desk = Desk::new("a⟦⟧b[|]");
+    desk.keys("ctrl-p \"lab\" enter \"eb@other\" space \"llada\" enter");
+    assert_eq!(desk.request().options.sampler, "llada");
+    desk.finish(&["+x"]);
+    assert_eq!(desk.last_command(), &Command::Load("other".into()));
+    ready(&mut desk, "other");
+    assert_eq!(desk.request().options.sampler, "eb");
+    desk.finish(&["+y"]);
+    assert_eq!(samplers(&desk), ["llada", "eb"]);
+    assert_eq!(desk.last_command(), &Command::Load("tiny".into()));
+
+    let mut desk = Desk::new("a⟦⟧b[|]");
+    desk.keys("ctrl-p \"lab\" enter \"eb@other\" space \"llada@third\" enter");
+    assert_eq!(desk.last_command(), &Command::Load("other".into()), "no run before it");
+    ready(&mut desk, "other");
+    assert_eq!(desk.request().options.sampler, "eb");
+    desk.finish(&["+x"]);
+    assert_eq!(desk.last_command(), &Command::Load("third".into()));
 }
 
 #[test]
