@@ -4,6 +4,9 @@
 //! only in part, and when the terminal hangs up, crossterm 0.29 stays inside its reading call, and the loop must not be
 //! there with it. Keys come from standard input if that is a terminal, else from `/dev/tty`.
 //!
+//! A sequence of which a terminal, a slow link or `tmux send-keys` parts the Esc from the rest comes out of crossterm as Esc
+//! and characters; where those are there at once, [`mended`] makes the key of them again.
+//!
 //! The thread first asks whether the terminal has kitty's keyboard protocol, which tells apart keys that are one to older
 //! terminals. Keys pressed meanwhile are kept; a terminal that answers nothing at all has them wait for two seconds.
 
@@ -11,7 +14,7 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
-use crossterm::event::{self, Event, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{self, Event, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use crossterm::terminal;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -41,14 +44,68 @@ pub(crate) fn read_keys() -> io::Result<Keys> {
             let _ = sender.send(Ok(Report::CanTellKeysApart));
         }
         loop {
-            let report = event::read().map(Report::Event);
-            let is_last = report.is_err();
-            if sender.send(report).is_err() || is_last {
-                return;
+            let mut events = vec![event::read()];
+            while is_begun(&events) && event::poll(Duration::ZERO).unwrap_or(false) {
+                events.push(event::read());
+            }
+            for event in mended(events) {
+                let is_last = event.is_err();
+                if sender.send(event.map(Report::Event)).is_err() || is_last {
+                    return;
+                }
             }
         }
     })?;
     Ok(keys)
+}
+
+/// The keys whose sequences are put together again: what follows the Esc, and the key.
+const PARTED: [(&str, event::KeyCode); 14] = [
+    ("[A", event::KeyCode::Up),
+    ("[B", event::KeyCode::Down),
+    ("[C", event::KeyCode::Right),
+    ("[D", event::KeyCode::Left),
+    ("[H", event::KeyCode::Home),
+    ("[F", event::KeyCode::End),
+    ("[1~", event::KeyCode::Home),
+    ("[4~", event::KeyCode::End),
+    ("[5~", event::KeyCode::PageUp),
+    ("[6~", event::KeyCode::PageDown),
+    ("OA", event::KeyCode::Up),
+    ("OB", event::KeyCode::Down),
+    ("OC", event::KeyCode::Right),
+    ("OD", event::KeyCode::Left),
+];
+
+/// How many Escs the events begin with, and the characters behind them; nothing where something else is among them.
+fn parted(events: &[io::Result<Event>]) -> Option<(usize, String)> {
+    let keys = events.iter().map(|event| match event {
+        Ok(Event::Key(key)) if key.kind == KeyEventKind::Press => Some(*key),
+        _ => None,
+    });
+    let (mut escs, mut rest) = (0, String::new());
+    for key in keys {
+        match key?.code {
+            event::KeyCode::Esc if rest.is_empty() => escs += 1,
+            event::KeyCode::Char(c) if escs > 0 => rest.push(c),
+            _ => return None,
+        }
+    }
+    Some((escs, rest))
+}
+
+/// Whether more may follow that makes one key of these events.
+fn is_begun(events: &[io::Result<Event>]) -> bool {
+    let is_start = |rest: &str| PARTED.iter().any(|(known, _)| known.len() > rest.len() && known.starts_with(rest));
+    parted(events).is_some_and(|(escs, rest)| (1..=2).contains(&escs) && is_start(&rest))
+}
+
+/// The events, or the key that they are the parted sequence of: with alt behind two Escs.
+fn mended(events: Vec<io::Result<Event>>) -> Vec<io::Result<Event>> {
+    let Some((escs @ 1..=2, rest)) = parted(&events) else { return events };
+    let Some((_, code)) = PARTED.iter().find(|(known, _)| *known == rest) else { return events };
+    let held = if escs == 2 { KeyModifiers::ALT } else { KeyModifiers::NONE };
+    vec![Ok(Event::Key(KeyEvent::new(*code, held)))]
 }
 
 /// Translates events; remembers the last click to count clicks.
@@ -141,8 +198,6 @@ fn key_code(code: event::KeyCode) -> Option<KeyCode> {
 
 #[cfg(test)]
 mod tests {
-    use crossterm::event::KeyEvent;
-
     use super::*;
 
     fn name_of(code: event::KeyCode, modifiers: KeyModifiers) -> Option<String> {
@@ -171,6 +226,34 @@ mod tests {
         }
         assert_eq!(name_of(C::CapsLock, KeyModifiers::NONE), None);
         assert_eq!(name_of(C::Char('s'), KeyModifiers::SUPER), None);
+    }
+
+    #[test]
+    fn a_sequence_that_came_in_parts_is_the_key_it_stands_for() {
+        let typed = |typed: &str| -> Vec<io::Result<Event>> {
+            let code = |c| if c == '^' { event::KeyCode::Esc } else { event::KeyCode::Char(c) };
+            typed.chars().map(|c| Ok(Event::Key(KeyEvent::from(code(c))))).collect()
+        };
+        let names = |events: Vec<io::Result<Event>>| {
+            let message = |event: io::Result<Event>| Translator::default().message(event.unwrap(), Duration::ZERO);
+            let name = |message| if let Message::Key(key) = message { key.to_string() } else { String::new() };
+            events.into_iter().filter_map(message).map(name).collect::<Vec<_>>().join(" ")
+        };
+        for (sequence, key) in
+            [("^[A", "up"), ("^^[D", "alt-left"), ("^[5~", "pageup"), ("^^[F", "alt-end"), ("^OB", "down")]
+        {
+            let events = typed(sequence);
+            assert!((1..events.len()).all(|n| is_begun(&typed(sequence)[..n])), "{sequence}");
+            assert!(!is_begun(&events) && names(mended(events)) == key, "{sequence}");
+        }
+        // Nothing waits behind what is no such sequence, and it comes out as it went in.
+        for (typed_keys, keys) in
+            [("x", "x"), ("^x", "esc x"), ("^[x", "esc [ x"), ("^^^", "esc esc esc"), ("[A", "[ A")]
+        {
+            assert!(!is_begun(&typed(typed_keys)));
+            assert_eq!(names(mended(typed(typed_keys))), keys);
+        }
+        assert_eq!(names(mended(typed("^"))), "esc");
     }
 
     #[test]
