@@ -13,6 +13,7 @@ use crate::app::listing::Listing;
 use crate::app::panel::{Asked, Besides, Panel, Prompt, Question};
 use crate::app::{App, lab, ondisk, recovery};
 use crate::engine::protocol::Renoise;
+use crate::text::holes::HoleLength;
 use crate::text::search;
 
 /// Rows that a page of help scrolls.
@@ -333,8 +334,15 @@ impl App {
         let Some(length) = hole::parse_length(typed) else {
             return Some("Type auto, a number of tokens such as 12, or a range such as 3-40.");
         };
-        self.document.edit_holes(self.outbox.now, |all| holes.iter().for_each(|id| all.set_length(*id, length)));
+        self.set_length(holes, length);
         None
+    }
+
+    /// A length that the holes have already is no step to undo.
+    fn set_length(&mut self, holes: &[u64], length: HoleLength) {
+        if holes.iter().any(|id| self.document.holes().get(*id).is_some_and(|hole| hole.length != length)) {
+            self.document.edit_holes(self.outbox.now, |all| holes.iter().for_each(|id| all.set_length(*id, length)));
+        }
     }
 
     /// `3-40; max-lines 1; balanced`, or nothing.

@@ -305,8 +305,8 @@ pub(crate) fn indent_lines(app: &mut App) {
 }
 
 pub(crate) fn outdent(app: &mut App) {
-    let buffer = app.document.buffer();
-    let width = app.tab_width();
+    let (buffer, unit) = (app.document.buffer(), indent_unit(app));
+    let width = if unit == "\t" { app.tab_width() } else { unit.len() };
     let edits: Vec<Edit> = blocks(app)
         .into_iter()
         .flatten()
@@ -338,9 +338,10 @@ pub(crate) fn delete_word_right(app: &mut App) {
 
 pub(crate) fn delete_line(app: &mut App) {
     let buffer = app.document.buffer();
-    let mut ranges: Vec<Range<usize>> =
-        app.document.selections().all().iter().map(|s| motion::line_range_at(buffer, s.head)).collect();
-    ranges.dedup();
+    let whole = |lines: Range<usize>| {
+        buffer.line_start(lines.start)..motion::line_range_at(buffer, buffer.line_start(lines.end - 1)).end
+    };
+    let ranges = blocks(app).into_iter().map(whole).collect();
     delete(app, ranges, EditKind::Other);
 }
 

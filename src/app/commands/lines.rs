@@ -141,7 +141,12 @@ pub(crate) fn lower_case(app: &mut App) {
 fn recase(app: &mut App, case: fn(&str) -> String) {
     let buffer = app.document.buffer();
     let all = app.document.selections().each(|selection| word_or_selection(buffer, selection));
-    let replacements = all.all().iter().map(|s| (s.range(), case(&buffer.slice(s.range())))).collect();
+    let replacements: Vec<(Range<usize>, String)> =
+        all.all().iter().map(|s| (s.range(), case(&buffer.slice(s.range())))).collect();
+    // A step of nothing would be one to undo, and cut off what there is to redo.
+    if replacements.iter().all(|(range, text)| buffer.slice(range.clone()) == *text) {
+        return;
+    }
     app.document.break_group();
     edit::replace_each(app, replacements, edit::Then::Select);
 }

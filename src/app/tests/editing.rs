@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Desk, check};
 use crate::app::effect::{Effect, Expect, Unsaved};
-use crate::app::message::{Message, Mouse, MouseKind, Opened, Recovered, SaveError, SavedFile, Stamp};
+use crate::app::message::{FileStyle, Message, Mouse, MouseKind, Opened, Recovered, SaveError, SavedFile, Stamp};
 use crate::app::panel::Panel;
 use crate::text::change::ChangeSet;
 use crate::text::history::{EditKind, Record, Revision, Snapshot};
@@ -23,6 +23,9 @@ fn deleting_takes_graphemes_words_lines() {
     check("one two[|]", "ctrl-backspace", "one [|]");
     check("[|]one two", "ctrl-delete", "[|] two");
     check("a\nb[|]b\nc", "ctrl-k", "a\n[|]c");
+    check("a\nb[b\nc|]c\nd", "ctrl-k", "a\n[|]d");
+    check("[a\nb\n|]c", "ctrl-k", "[|]c");
+    check("a\nb[b|]", "ctrl-k", "a\n[|]");
     check("[|]", "backspace", "[|]");
     check("a[bc|]d", "delete", "a[|]d");
 }
@@ -59,6 +62,25 @@ fn enter_and_tab_follow_the_file() {
     check("\tx\n[|]", "tab", "\tx\n\t[|]");
     check("[a\nb|]", "tab", "    [a\n    b|]");
     check("    a[|]", "backtab", "a[|]");
+}
+
+#[test]
+fn lines_move_left_by_a_level_of_the_file_and_not_by_a_tab_stop() {
+    let mut desk = Desk::new("[|]");
+    let style = FileStyle { indent: Some(2), tab_width: Some(8), ..FileStyle::default() };
+    desk.send(Message::Opened(Ok(Opened { text: "        a\n".into(), style, ..Opened::default() })));
+    desk.keys("backtab");
+    assert_eq!(desk.text(), "      a\n");
+}
+
+#[test]
+fn what_changes_nothing_is_no_step_and_leaves_what_can_be_done_again() {
+    let mut desk = Desk::new("[|]A B");
+    desk.keys("x ctrl-z alt-u ctrl-y");
+    assert_eq!(desk.text(), "xA B");
+    let mut desk = Desk::new("a⟦⟧[|]");
+    desk.keys("x ctrl-z alt-l enter ctrl-y");
+    assert_eq!(desk.text(), "ax");
 }
 
 #[test]
