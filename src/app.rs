@@ -439,6 +439,7 @@ impl App {
     /// Whether [`Message::Tick`] is needed from time to time (every second or so): a notice is to go or text to be kept safe.
     pub fn wants_ticks(&self) -> bool {
         let journal = self.settings.keep_undo && self.document.path().is_some() && self.document.has_entry();
-        journal || self.notice.is_some() || self.recovery.is_behind(&self.document)
+        let goes = self.notice.as_ref().is_some_and(|notice| notice.severity != Severity::Error);
+        journal || goes || self.recovery.is_behind(&self.document)
     }
 }

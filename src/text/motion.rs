@@ -62,16 +62,6 @@ pub fn line_end(buffer: &Buffer, pos: usize) -> usize {
     buffer.line_end(buffer.line_of(pos))
 }
 
-/// The start of the text.
-pub fn buffer_start(_buffer: &Buffer, _pos: usize) -> usize {
-    0
-}
-
-/// The end of the text.
-pub fn buffer_end(buffer: &Buffer, _pos: usize) -> usize {
-    buffer.len()
-}
-
 /// The start of the blank line before the paragraph at or before `pos`; the start of the text if there is none.
 pub fn paragraph_up(buffer: &Buffer, pos: usize) -> usize {
     let mut above = (0..=buffer.line_of(pos)).rev().skip_while(|&line| is_blank_line(buffer, line));
@@ -295,8 +285,8 @@ mod tests {
         check_range(line_range_at, "a\nb|c", "a\n[bc]");
     }
 
-    const TOWARDS_START: [Motion; 5] = [left, word_left, line_start, buffer_start, paragraph_up];
-    const TOWARDS_END: [Motion; 5] = [right, word_right, line_end, buffer_end, paragraph_down];
+    const TOWARDS_START: [Motion; 4] = [left, word_left, line_start, paragraph_up];
+    const TOWARDS_END: [Motion; 4] = [right, word_right, line_end, paragraph_down];
 
     proptest! {
         // Each case tries every motion from every position.
