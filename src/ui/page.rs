@@ -46,7 +46,8 @@ fn window(pane: Pane<'_>, rows: &[Row], theme: &Theme, buffer: &mut Buffer) {
     let (start, end) = (document.buffer().line_start(here), document.buffer().line_end(here));
     for (row, y) in rows.iter().zip(area.y..area.y.saturating_add(area.height)) {
         if area.x > pane.window.page.x {
-            margin(row, row.line == Some(here), (theme, pane.window, y), buffer);
+            let number = row.line.filter(|_| settings.line_numbers);
+            margin(row, (number, number == Some(here)), (theme, pane.window, y), buffer);
         }
         let left = if settings.soft_wrap { 0 } else { pane.view.left() };
         let is_current = pane.has_keys && row.range.start >= start && row.range.end <= end;
@@ -88,10 +89,11 @@ pub(crate) fn cursor(screen: &Screen) -> Option<(u16, u16)> {
     Some((area.x.saturating_add(column as u16), area.y.saturating_add(row as u16)))
 }
 
-fn margin(row: &Row, is_here: bool, (theme, window, y): (&Theme, Window, u16), buffer: &mut Buffer) {
+/// `line`: the number to be shown, and whether it is that of the caret's line.
+fn margin(row: &Row, line: (Option<usize>, bool), (theme, window, y): (&Theme, Window, u16), buffer: &mut Buffer) {
     let first = window.page.x;
     let bar = window.text.x.saturating_sub(2).max(first);
-    if let Some(line) = row.line
+    if let (Some(line), is_here) = line
         && bar > first
     {
         let style = if is_here { theme.page.number_here } else { theme.page.number };
