@@ -104,7 +104,7 @@ impl Query {
                 format!("This is not a regular expression: {}.", last.trim_start_matches("error: "))
             }
         })?;
-        let hir = syntax(insensitive).parse(pattern).ok();
+        let hir = syntax(insensitive).parse(&with_breaks(pattern)).ok();
         if hir.as_ref().is_some_and(|hir| hir.properties().maximum_len() == Some(0)) {
             return Err("This is found between characters only, where there is no text to select.".to_owned());
         }
@@ -284,10 +284,38 @@ fn to_positions(buffer: &Buffer, bytes: Range<usize>) -> Range<usize> {
 }
 
 fn builder(pattern: &str, insensitive: bool) -> RegexBuilder {
-    let mut builder = RegexBuilder::new(pattern);
+    let mut builder = RegexBuilder::new(&with_breaks(pattern));
     // With `crlf`, `$` matches before "\r\n" as well.
     builder.case_insensitive(insensitive).multi_line(true).crlf(true);
     builder
+}
+
+/// A regular expression in which `\n` is a line break, be that one character or two. Between brackets it stays one
+/// character, since there it can be no more.
+fn with_breaks(pattern: &str) -> String {
+    let (mut out, mut brackets) = (String::with_capacity(pattern.len()), 0_usize);
+    let mut chars = pattern.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some('n') if brackets == 0 => out.push_str(r"(?:\r?\n)"),
+                escaped => out.extend(['\\'].into_iter().chain(escaped)),
+            },
+            '[' => {
+                brackets += 1;
+                out.push(c);
+                out.extend(chars.next_if_eq(&'^'));
+                // The first in brackets, a closing one is a character.
+                out.extend(chars.next_if_eq(&']'));
+            }
+            ']' => {
+                brackets = brackets.saturating_sub(1);
+                out.push(c);
+            }
+            _ => out.push(c),
+        }
+    }
+    out
 }
 
 /// The parser that [`builder`] has within it.
@@ -373,6 +401,15 @@ mod tests {
         check("ab\r\nab\nab", &regex("b$"), &[1..2, 5..6, 8..9]);
         check("ab\r\nab\nab", &regex("^a"), &[0..1, 4..5, 7..8]);
         check("ab\r\ncd", &regex("b.*"), &[1..2]);
+    }
+
+    #[test]
+    fn a_line_break_is_one_thing_at_both_line_endings() {
+        check("one\r\ntree\ne", &regex(r"e\n"), &[2..5, 8..10]);
+        check("a\r\n\r\nb", &regex(r"\n{2}"), &[1..5]);
+        check("a\r\nb", &regex(r"[\n]"), &[2..3]);
+        check(r"a]\n", &regex(r"[]\n]\\n"), &[1..4]);
+        check("a\r\nb", &regex(r"\r\n"), &[1..3]);
     }
 
     #[test]
