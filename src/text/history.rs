@@ -17,6 +17,9 @@ use crate::text::spans::Spans;
 /// The longest pause between two edits of one undo step.
 pub const GROUP_PAUSE: Duration = Duration::from_secs(1);
 
+/// Behind so many characters a word begins an undo step of its own.
+const LONG: usize = 20;
+
 /// What undo and redo bring back besides the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
@@ -189,8 +192,8 @@ impl History {
     /// Adds an edit that has just been applied.
     ///
     /// It joins the last step if both are typing or both are deleting, it goes on where that ended and with the selection
-    /// left there, not more than [`GROUP_PAUSE`] passed, and neither undo, redo, saving nor [`History::break_group`]
-    /// came between. Cost: the size of the step it joins.
+    /// left there, not more than [`GROUP_PAUSE`] passed, neither undo, redo, saving nor [`History::break_group`] came
+    /// between, and no line and, where it is long already, no word begins with it. Cost: the size of the step it joins.
     pub fn commit(&mut self, mut record: Record) {
         let written = [&mut record.before.written, &mut record.after.written];
         if written.iter().any(|written| written.is_some()) {
@@ -343,6 +346,7 @@ impl History {
             // The step goes back to what was known before its first edit.
             && (record.before.written.is_none() || last.before.written.is_some())
             && record.at.saturating_sub(last.at) <= GROUP_PAUSE
+            && !begins_anew(last, record)
     }
 
     /// Names the text after a step: by that step, or where it left the text alone, the one before that changed it.
@@ -355,6 +359,16 @@ impl History {
         }
         number
     }
+}
+
+/// Whether what is typed is a new line, or the beginning of a word behind much that was typed.
+fn begins_anew(last: &Record, record: &Record) -> bool {
+    let (Some(before), Some(typed)) = (last.forward.edits().first(), record.forward.edits().first()) else {
+        return false;
+    };
+    let begins_word = before.text.ends_with(char::is_whitespace) && !typed.text.starts_with(char::is_whitespace);
+    let is_long = || before.text.trim().chars().count() > LONG;
+    record.kind == EditKind::Typing && (typed.text.contains('\n') || begins_word && is_long())
 }
 
 /// Where the next edits must go on to join this one: behind what was typed, or where something was deleted.
@@ -454,6 +468,15 @@ mod tests {
         assert_eq!(document.undo_all(), [""]);
         assert!(document.redo());
         assert_eq!(document.buffer.text(), "abc");
+    }
+
+    #[test]
+    fn much_that_is_typed_is_undone_line_by_line_and_a_few_words_at_a_time() {
+        let mut document = Document::new("");
+        for (at, c) in "the keeper had not spoken to\nanyone".chars().enumerate() {
+            document.type_at(at, &c.to_string(), at as u64);
+        }
+        assert_eq!(document.undo_all(), ["the keeper had not spoken to", "the keeper had not spoken ", ""]);
     }
 
     #[test]
