@@ -253,6 +253,10 @@ impl App {
                 split.map(change, self.document.buffer());
             }
         }
+        // Marks of a search that is over would be looked for anew at every key.
+        if !changes.is_empty() && self.find.replacing.is_none() && matches!(self.panel, Panel::None) {
+            self.find.hide();
+        }
         self.settle_split();
         self.sync_run();
         if self.infill.session().is_none() {
