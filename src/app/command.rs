@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::app::commands::motion::{self, Motion, Reach};
-use crate::app::commands::{branch, cell, edit, file, heat, hole, lines, mode, multi, run, source, view};
+use crate::app::commands::{branch, cell, edit, file, habit, heat, hole, lines, mode, multi, run, source, view};
 use crate::app::{files, jumps, lab, models, ondisk, split};
 
 /// Something the user can do.
@@ -171,6 +171,7 @@ pub const COMMANDS: &[Command] = &[
     command("split", "Show two windows, of one document or of two, or one again.", split::toggle),
     command("other-window", "Give the keys to the other window.", split::other),
     command("quit", "Quit; asks first if something is not saved.", file::quit),
+    command("save-quit", "Save the document and quit; asks first if something else is not saved.", habit::save_quit),
     command(
         "suspend",
         "Go back to the shell that started the program, until it is called to the foreground.",

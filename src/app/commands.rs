@@ -5,6 +5,7 @@ pub(crate) mod branch;
 pub(crate) mod cell;
 pub(crate) mod edit;
 pub(crate) mod file;
+pub(crate) mod habit;
 pub(crate) mod heat;
 pub(crate) mod hole;
 pub(crate) mod lines;

@@ -21,8 +21,11 @@ pub(crate) struct Replacing {
     /// Where it began, and whether it has come round to the start of the text since: it ends there.
     pub(crate) origin: usize,
     pub(crate) is_round: bool,
-    /// How many were replaced.
+    /// Nothing outside of this is replaced.
+    pub(crate) within: Option<Range<usize>>,
+    /// How many were replaced, and how many of them as the last step.
     pub(crate) done: usize,
+    pub(crate) last: usize,
 }
 
 /// The last search.
@@ -34,6 +37,8 @@ pub struct Find {
     pub(crate) options: Options,
     /// What the matches are being replaced by, one after the other.
     pub(crate) replacing: Option<Replacing>,
+    /// Where matches are to be replaced, where that is not everywhere.
+    pub(crate) within: Option<Range<usize>>,
     matches: Vec<Range<usize>>,
     /// The text that `matches` are of.
     revision: u64,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::app::command::{COMMANDS, Command};
+use crate::app::commands::habit;
 use crate::app::infill::branch::BranchId;
 use crate::app::input::Input;
 use crate::app::message::Recovered;
@@ -32,6 +33,8 @@ pub enum Asked {
         before: Selection,
         /// What is found is to be replaced.
         replace: bool,
+        /// Only in the selection, which is of more than one line.
+        within: bool,
     },
     /// What is to stand in the place of what is found.
     Replacement,
@@ -222,6 +225,7 @@ impl Prompt {
     pub fn label(&self) -> &'static str {
         match self.asked {
             Asked::Find { replace: false, .. } => "find",
+            Asked::Find { within: true, .. } => "replace in the selection",
             Asked::Find { .. } => "replace",
             Asked::Replacement => "by",
             Asked::Open => "open file",
@@ -253,7 +257,9 @@ impl Prompt {
         let mut found: Vec<(u8, &Command)> =
             COMMANDS.iter().filter_map(|command| Some((rank(command, &typed)?, command))).collect();
         found.sort_by_key(|(rank, _)| *rank);
-        found.into_iter().map(|(_, command)| command).collect()
+        let meant = habit::meant(&typed);
+        let others = found.into_iter().map(|(_, command)| command).filter(|command| Some(*command) != meant);
+        meant.into_iter().chain(others).collect()
     }
 }
 
@@ -357,5 +363,17 @@ mod tests {
         assert_eq!(all.palette().len(), COMMANDS.len());
         let none = Prompt::new(Asked::Palette { selected: 0 }, "qqqqzz");
         assert!(none.palette().is_empty());
+    }
+
+    #[test]
+    fn what_vi_users_type_is_what_they_mean() {
+        let first = |typed: &str| Prompt::new(Asked::Palette { selected: 0 }, typed).palette()[0].name;
+        for (typed, name) in
+            [("w", "save"), ("q", "quit"), ("q!", "quit"), ("wq", "save-quit"), ("x", "save-quit"), ("e", "open")]
+        {
+            assert_eq!(first(typed), name, "{typed}");
+        }
+        assert_eq!([first("12"), first("3:7")], ["go-to-line"; 2]);
+        assert_eq!(first("wr"), "wrap", "only what is typed exactly");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::app::commands::{branch, cell, file, hole, replace, run, view};
+use crate::app::commands::{branch, cell, file, habit, hole, replace, run, view};
 use crate::app::effect::Expect;
 use crate::app::help;
 use crate::app::infill::demands;
@@ -210,10 +210,8 @@ impl App {
                 self.prompt_changed();
                 return;
             }
-            Asked::Find { replace: true, .. } if !prompt.input.text().is_empty() => {
-                let before = self.find.replacing.take().map(|last| last.template).unwrap_or_default();
-                self.panel = Panel::Prompt(Prompt::new(Asked::Replacement, before));
-                None
+            Asked::Find { replace: true, within, before } if !prompt.input.text().is_empty() => {
+                replace::ask(self, within.then(|| before.range()))
             }
             Asked::Find { .. } => {
                 if self.find.is_only_not_near() {
@@ -305,6 +303,7 @@ impl App {
                 }
                 None => Some("There is no such document; esc leaves."),
             },
+            Asked::Palette { .. } if habit::is_line(&typed) => self.take_line(&typed),
             Asked::Palette { selected } => match prompt.palette().get(*selected) {
                 Some(command) => {
                     command.run(self);

@@ -6,15 +6,33 @@ use crate::app::App;
 use crate::app::commands::lines;
 use crate::app::commands::view::select_match;
 use crate::app::find::Replacing;
-use crate::app::panel::{Panel, Question};
+use crate::app::panel::{Asked, Panel, Prompt, Question};
 use crate::app::status::count;
 use crate::text::change::Edit;
-use crate::text::search::replacements;
+use crate::text::search::{find_next, replacements};
 
-/// Begins at the match that is shown, or behind the caret, and goes once through the document.
+/// Asks what is to stand in the place of matches, all of them or those within a range; says if there is none.
+pub(crate) fn ask(app: &mut App, within: Option<Range<usize>>) -> Option<&'static str> {
+    let from = within.as_ref().map_or(0, |range| range.start);
+    let hit = app.find.query().and_then(|query| find_next(app.document.buffer(), from, query));
+    let is_in =
+        |hit: Range<usize>| within.as_ref().is_none_or(|range| range.start <= hit.start && hit.end <= range.end);
+    if !hit.is_some_and(is_in) {
+        let nowhere = "There is no match in this document; esc leaves.";
+        return Some(if within.is_some() { "There is no match in the selection; esc leaves." } else { nowhere });
+    }
+    app.find.within = within;
+    let before = app.find.replacing.take().map(|last| last.template).unwrap_or_default();
+    app.panel = Panel::Prompt(Prompt::new(Asked::Replacement, before));
+    None
+}
+
+/// Begins at the match that is shown, or behind the caret, and goes once through the document, or through the selection.
 pub(crate) fn begin(app: &mut App, template: &str) {
-    let origin = app.document.selection().range().start;
-    app.find.replacing = Some(Replacing { template: template.to_owned(), origin, is_round: false, done: 0 });
+    let within = app.find.within.take();
+    let origin = within.as_ref().map_or_else(|| app.document.selection().range().start, |range| range.start);
+    let template = template.to_owned();
+    app.find.replacing = Some(Replacing { template, origin, is_round: false, within, done: 0, last: 0 });
     ask_from(app, origin);
 }
 
@@ -24,8 +42,9 @@ fn next(app: &App, from: usize, limit: usize) -> Vec<(Range<usize>, String)> {
     let is_regex = app.find.options.regex;
     let ending = app.document.line_ending().as_str();
     let template = if is_regex { expanded(&replacing.template, ending) } else { replacing.template.clone() };
+    let (from, end) = replacing.within.as_ref().map_or((from, usize::MAX), |range| (from.max(range.start), range.end));
     let mut found = replacements(app.document.buffer(), (from, limit), query, (&template, is_regex));
-    found.retain(|(hit, _)| !replacing.is_round || hit.end <= replacing.origin);
+    found.retain(|(hit, _)| hit.end <= end && (!replacing.is_round || hit.end <= replacing.origin));
     found
 }
 
@@ -79,7 +98,10 @@ fn ask_from(app: &mut App, from: usize) {
 pub(crate) fn replace(app: &mut App, hit: Range<usize>, with: String) {
     let behind = hit.start + with.chars().count();
     if let Some(replacing) = &mut app.find.replacing {
-        replacing.done += 1;
+        (replacing.done, replacing.last) = (replacing.done + 1, 1);
+        if let Some(within) = &mut replacing.within {
+            within.end = (within.end + behind).saturating_sub(hit.end);
+        }
         if replacing.is_round {
             replacing.origin = (replacing.origin + behind).saturating_sub(hit.end);
         }
@@ -101,20 +123,24 @@ pub(crate) fn replace_rest(app: &mut App, from: usize) {
         all.splice(..0, next(app, 0, usize::MAX));
     }
     if let Some(replacing) = &mut app.find.replacing {
-        replacing.done += all.len();
+        (replacing.done, replacing.last) = (replacing.done + all.len(), all.len());
     }
     let edits = all.into_iter().map(|(range, text)| Edit { range, text }).collect();
     lines::change(app, edits, None);
     end(app);
 }
 
-/// Says how many were replaced.
+/// Says how many were replaced, and how many of them one undo takes back.
 pub(crate) fn end(app: &mut App) {
-    let Some(Replacing { done, .. }) = app.find.replacing.take() else { return };
+    let Some(Replacing { done, last, .. }) = app.find.replacing.take() else { return };
     app.panel = Panel::None;
     app.find.hide();
     app.inform(match done {
         0 => "Nothing was replaced.".to_owned(),
-        n => format!("Replaced {}; {{undo}} takes it back.", count(n, "match")),
+        n if n == last => format!("Replaced {}; {{undo}} takes it back.", count(n, "match")),
+        n => {
+            let last = if last == 1 { "the last one".to_owned() } else { format!("the last {last}") };
+            format!("Replaced {}; {{undo}} takes back {last}.", count(n, "match"))
+        }
     });
 }

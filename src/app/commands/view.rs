@@ -33,7 +33,8 @@ fn ask_what(app: &mut App, replace: bool) {
         None => String::new(),
     };
     let wrong = app.find.set(&text, app.document.buffer()).err();
-    let prompt = Prompt::new(Asked::Find { before, replace }, text);
+    let within = replace && app.document.buffer().slice(before.range()).contains('\n');
+    let prompt = Prompt::new(Asked::Find { before, replace, within }, text);
     app.panel = Panel::Prompt(Prompt { complaint: wrong, ..prompt });
 }
 

@@ -122,7 +122,10 @@ fn replacing_begins_at_the_match_that_is_shown_and_comes_round_to_it() {
         (desk.text(), desk.notice().to_owned())
     };
     let (text, said) = replaced("ctrl-r \"x\" enter \"long\" enter y n y n");
-    assert_eq!((text.as_str(), said.as_str()), ("long1 x2 long3 x4", "Replaced 2 matches; ctrl-z takes it back."));
+    assert_eq!(
+        (text.as_str(), said.as_str()),
+        ("long1 x2 long3 x4", "Replaced 2 matches; ctrl-z takes back the last one.")
+    );
     assert_eq!(replaced("ctrl-r \"x\" enter \"\" enter a").0, "1 2 3 4");
     assert_eq!(replaced("ctrl-r \"x\" enter \"yy\" enter n a").0, "yy1 yy2 x3 yy4");
     assert_eq!(replaced("ctrl-r \"x\" enter \"yy\" enter n n a").0, "yy1 yy2 x3 x4");
@@ -148,13 +151,41 @@ fn a_regular_expression_is_replaced_match_by_match_and_all_at_once() {
     );
     desk.keys("y n a");
     assert_eq!(desk.text(), "1- b2 3-");
-    assert_eq!(desk.notice(), "Replaced 2 matches; ctrl-z takes it back.");
+    assert_eq!(desk.notice(), "Replaced 2 matches; ctrl-z takes back the last one.");
     desk.keys("ctrl-r");
     assert!(matches!(desk.app.panel(), Panel::Prompt(_)));
     desk.keys("\"b2\" enter \"x\" enter esc");
     assert_eq!((desk.text().as_str(), desk.notice()), ("1- b2 3-", "Nothing was replaced."));
     desk.keys("ctrl-z");
     assert_eq!(desk.text(), "1- b2 c3");
+}
+
+#[test]
+fn what_is_replaced_stays_within_selected_lines_and_a_search_without_a_match_asks_for_nothing() {
+    let mut desk = Desk::new("x\n[x x\nx|] x");
+    desk.keys("ctrl-r");
+    assert!(matches!(desk.app.panel(), Panel::Prompt(prompt) if prompt.label() == "replace in the selection"));
+    desk.keys("\"x\" enter \"long\" enter y a");
+    assert_eq!(
+        (desk.text().as_str(), desk.notice()),
+        ("x\nlong long\nlong x", "Replaced 3 matches; ctrl-z takes back the last 2.")
+    );
+    let mut desk = Desk::new("[|]a b");
+    desk.keys("ctrl-r \"q\" enter");
+    let complaint = |desk: &Desk| match desk.app.panel() {
+        Panel::Prompt(prompt) => (prompt.label(), prompt.complaint.clone().unwrap_or_default()),
+        panel => panic!("{panel:?}"),
+    };
+    assert_eq!(complaint(&desk), ("replace", "There is no match in this document; esc leaves.".to_owned()));
+}
+
+#[test]
+fn a_line_break_is_found_and_replaced_as_the_file_has_it() {
+    let mut desk = Desk::new("[|]one\r\ntwo\r\n");
+    desk.keys(r#"ctrl-r alt-r "e\n" enter "$0\n" enter a"#);
+    assert_eq!(desk.text(), "one\r\n\r\ntwo\r\n");
+    desk.keys(r#"ctrl-home ctrl-r "\n" enter "," enter a"#);
+    assert_eq!(desk.text(), "one,,two,");
 }
 
 #[test]
