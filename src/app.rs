@@ -185,10 +185,13 @@ impl App {
         self.take(message);
         self.settle();
         self.note_jump(place);
-        if self.followed() != before {
-            let (top, left) = layout::scroll_to_caret(self);
-            self.view.top = top;
-            self.view.left = left;
+        let after = self.followed();
+        if after != before {
+            (self.view.top, self.view.left) = layout::scroll_to_caret(self);
+        }
+        if after.3 != before.3 {
+            // A window that has become higher shows what is above before it stays empty below.
+            self.view.top = layout::moves::filled(self.pane(), self.view.top);
         }
         self.keep_recovery();
         self.ask_about_found();

@@ -369,9 +369,9 @@ pub(crate) fn scroll_to_caret(app: &App) -> (Top, usize) {
     let top = match found {
         true if above < margin => up_from_caret(margin),
         true if above + margin < height => top,
-        true => up_from_caret(height - 1 - margin),
+        true => moves::filled(app.pane(), up_from_caret(height - 1 - margin)),
         false if order(caret, top) && near_below(app, caret, top, height) => up_from_caret(margin),
-        false => up_from_caret(height / 2),
+        false => moves::filled(app.pane(), up_from_caret(height / 2)),
     };
     (top, left)
 }

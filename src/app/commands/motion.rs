@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::app::keymap::Context;
 use crate::app::layout;
-use crate::app::layout::moves::{Side, Spot, by_rows, covered_at};
+use crate::app::layout::moves::{Side, Spot, by_rows, covered_at, scrolled};
 use crate::app::mouse::to_selection;
 use crate::text::motion;
 use crate::text::selection::{Selection, Selections};
@@ -70,6 +70,10 @@ pub(crate) fn go(app: &mut App, motion: Motion, reach: Reach) {
             Selection::new(anchor, spot.pos)
         }
     };
+    if matches!(motion, Motion::PageUp | Motion::PageDown) {
+        // The window goes along, so that the caret stays where it is on the screen.
+        app.view.top = scrolled(app.pane(), by(app, motion).unwrap_or(0));
+    }
     let all: Vec<Selection> = [primary].into_iter().chain(others).collect();
     goals.insert(0, goal);
     app.view.goals = all.iter().zip(goals).filter_map(|(s, goal)| Some((s.head, goal?))).collect();

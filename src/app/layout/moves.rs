@@ -238,6 +238,28 @@ impl<'a> Walker<'a> {
     }
 }
 
+/// The top so many rows down (negative: up), but no further down than the window stays full.
+pub(crate) fn scrolled(pane: Pane<'_>, rows: isize) -> Top {
+    let from = pane.view.top;
+    let mut walker = Walker::new(pane, from);
+    let here = walker.top();
+    let step: fn(&mut Walker<'_>) -> bool = if rows < 0 { |walker| walker.up() } else { |walker| walker.down() };
+    _ = (0..rows.unsigned_abs()).all(|_| step(&mut walker));
+    let to = filled(pane, walker.top());
+    // Whoever has scrolled beyond the end already is not taken back by going on.
+    if rows > 0 && (to.pos, to.row) < (here.pos, here.row) { here } else { to }
+}
+
+/// The top from which on the window is full, as far as there is text above it.
+pub(crate) fn filled(pane: Pane<'_>, top: Top) -> Top {
+    let height = usize::from(pane.window.text.height).max(1);
+    let mut below = Walker::new(pane, top);
+    let rows = 1 + (1..height).take_while(|_| below.down()).count();
+    let mut walker = Walker::new(pane, top);
+    _ = (rows..height).all(|_| walker.up());
+    walker.top()
+}
+
 /// Where a spot gets by so many rows down (negative: up), and the column it tries to keep, which may be given. Past the
 /// first row is the start of the document, past the last its end.
 pub(crate) fn by_rows(app: &App, spot: Spot, goal: Option<usize>, rows: isize) -> (Spot, usize) {

@@ -102,6 +102,25 @@ fn the_window_follows_the_caret() {
 }
 
 #[test]
+fn a_page_scrolls_a_page_and_a_higher_window_is_full() {
+    let mut desk = Desk::new(&format!("[|]{}end", "line\n".repeat(99)));
+    let height = usize::from(screen(&desk.app).geometry.here.text.height);
+    let first = |desk: &Desk| screen(&desk.app).rows[0].range.start / 5;
+    desk.keys("down down down");
+    let row = caret(&desk).unwrap().0;
+    for pages in 1..=3 {
+        desk.keys("pagedown");
+        assert_eq!((first(&desk), caret(&desk).unwrap().0), (pages * (height - 1), row));
+    }
+    desk.keys("pageup");
+    assert_eq!((first(&desk), caret(&desk).unwrap().0), (2 * (height - 1), row));
+    desk.keys("ctrl-end");
+    assert_eq!((first(&desk), caret(&desk).unwrap().0), (100 - height, height - 1));
+    desk.send(Message::Resize { width: 40, height: 24 });
+    assert_eq!(first(&desk), 100 - usize::from(screen(&desk.app).geometry.here.text.height));
+}
+
+#[test]
 fn a_very_long_line_costs_a_window_and_not_the_line() {
     let mut desk = Desk::new("[|]");
     desk.send(Message::Paste("word ".repeat(400_000)));
