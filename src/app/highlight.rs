@@ -118,6 +118,8 @@ pub struct Highlights {
     spans: Vec<Span>,
     /// What the last request was about: document, revision and lines.
     asked: Option<(u64, u64, Range<usize>)>,
+    /// And under which name.
+    path: Option<PathBuf>,
     /// The first line changed since.
     changed_from: Option<usize>,
 }
@@ -157,7 +159,10 @@ impl Highlights {
         let window = first..(first + rows).min(buffer.line_count());
         let revision = buffer.revision();
         let known = self.asked.as_ref();
-        let same = known.is_some_and(|(known, ..)| *known == id);
+        // The program's own texts are Markdown, unless their names end otherwise.
+        let own = |title: &str| if title.contains('.') { title.into() } else { format!("{title}.md").into() };
+        let path = document.path().cloned().or_else(|| document.title().map(own));
+        let same = known.is_some_and(|(known, ..)| *known == id) && self.path == path;
         if !same {
             self.clear();
         } else if known.is_some_and(|(_, asked, lines)| {
@@ -168,9 +173,7 @@ impl Highlights {
         let lines = window.start.saturating_sub(MARGIN)..(window.end + MARGIN).min(buffer.line_count());
         let changed_from = if same { self.changed_from.take().unwrap_or(usize::MAX) } else { 0 };
         self.asked = Some((id, revision, lines.clone()));
-        // The program's own texts are Markdown, unless their names end otherwise.
-        let own = |title: &str| if title.contains('.') { title.into() } else { format!("{title}.md").into() };
-        let path = document.path().cloned().or_else(|| document.title().map(own));
+        self.path.clone_from(&path);
         Some(HighlightRequest { document: id, path, contents: buffer.clone(), changed_from, lines, beside: false })
     }
 
@@ -206,6 +209,7 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::message::Stamp;
 
     #[test]
     fn spans_follow_edits_and_late_answers_are_dropped() {
@@ -230,6 +234,16 @@ mod tests {
         assert_eq!(known.at(5), Some(Tone::Keyword), "an answer about a former text or another window changes nothing");
         known.take(&answer(1, &[]));
         assert_eq!(known.at(5), None);
+    }
+
+    #[test]
+    fn another_name_of_the_file_is_asked_about() {
+        let (mut document, mut known) = (Document::empty(), Highlights::default());
+        assert_eq!(known.wish(&document, 0, 9).map(|wish| wish.path), Some(None));
+        assert!(known.wish(&document, 0, 9).is_none());
+        document.saved("a.rs".into(), Stamp { modified: None, len: 0 }, 0);
+        assert_eq!(known.wish(&document, 0, 9).map(|wish| wish.path), Some(Some("a.rs".into())));
+        assert!(known.wish(&document, 0, 9).is_none());
     }
 
     #[test]
