@@ -296,6 +296,11 @@ impl History {
         self.open = None;
     }
 
+    /// What undo would take back.
+    pub fn behind(&self) -> Option<&Record> {
+        self.revisions.get(self.at.checked_sub(1)?).map(|revision| &revision.record)
+    }
+
     /// Whether there is a step to undo.
     pub fn can_undo(&self) -> bool {
         self.at > 0

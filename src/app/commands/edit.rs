@@ -166,6 +166,13 @@ fn selections_or_lines(app: &App) -> Vec<Range<usize>> {
 }
 
 pub(crate) fn undo(app: &mut App) {
+    let held = app.infill.session().is_some_and(|it| it.holes.iter().any(|id| app.document.undo_unmarks(id.0)));
+    if held {
+        app.inform(
+            "What is next to be undone is the mark of a hole that the run fills; {run-reject} drops the run first.",
+        );
+        return;
+    }
     match app.document.undo() {
         None => app.inform("There is nothing to undo."),
         Some(Walked { origin: Some(origin) }) => app.inform(format!("Undone: {origin}.")),

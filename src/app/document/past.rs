@@ -13,6 +13,12 @@ impl Document {
         self.walk(step)
     }
 
+    /// Whether undo would take back that this hole was marked, and nothing of the text.
+    pub(crate) fn undo_unmarks(&self, hole: u64) -> bool {
+        let marks = |record: &&Record| record.forward.is_identity() && record.after.holes.get(hole).is_some();
+        self.history.behind().filter(marks).is_some_and(|record| record.before.holes.get(hole).is_none())
+    }
+
     /// Goes one step forth again.
     pub(crate) fn redo(&mut self) -> Option<Walked> {
         let step = self.history.redo()?;
