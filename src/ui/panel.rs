@@ -147,7 +147,9 @@ fn list(
         n => format!(" {} of {} ", selected.min(n - 1) + 1, count(n, thing)),
     };
     pen::put(buffer, (2, top), &said, columns.saturating_sub(4), theme.words.quiet);
-    let widest = |column: usize| list.iter().map(|entry| pen::width(entry[column])).max().unwrap_or(0);
+    // The sentence gets what room those that are shown leave.
+    let shown = &list[first..first + rows];
+    let widest = |column: usize| shown.iter().map(|entry| pen::width(entry[column])).max().unwrap_or(0);
     let names = widest(0).min(columns / 2);
     let keys = widest(1);
     for (i, y) in (first..first + rows).zip(top + 1..) {
