@@ -30,6 +30,11 @@ impl Side {
     }
 }
 
+/// A text of a run or a branch in one row: a line break is a sign in it.
+pub fn in_one_row(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\n', "⏎")
+}
+
 /// One hole as one branch has it, for comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Version {

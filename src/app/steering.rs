@@ -15,7 +15,7 @@ use crate::app::infill::branch::Branch;
 use crate::app::infill::overlay::HoleCells;
 use crate::app::infill::{Session, Stage, Told, overlay, request, timeline};
 use crate::app::settings::Motion;
-use crate::app::side::Side;
+use crate::app::side::{Side, in_one_row};
 use crate::engine::protocol::{Act, Command, Frame, HoleId, RunOptions};
 
 /// There is nothing to go through.
@@ -280,7 +280,7 @@ impl App {
         let typed = typed.trim().to_lowercase();
         let listed = |(at, depth): (usize, usize)| {
             let branch = session.branches().get(at)?;
-            let texts: Vec<String> = branch.holes.iter().map(|hole| hole.text().trim().replace('\n', "⏎")).collect();
+            let texts: Vec<String> = branch.holes.iter().map(|hole| in_one_row(hole.text().trim())).collect();
             let stopped = if branch.masks_left > 0 { "stopped · " } else { "" };
             let from = branch.node.from.map_or_else(String::new, |(_, step)| format!("from step {step} · "));
             let likelihood = branch.mean_likelihood().map_or_else(String::new, |mean| format!("{mean:.1} nats · "));
@@ -308,7 +308,7 @@ impl App {
             let nats = branch.likelihood_of(cells.id);
             let nats = nats.map_or_else(String::new, |nats| format!("{nats:.1} nats"));
             let best = if best == Some(at) { " · likeliest" } else { "" };
-            let text = cells.text().trim().replace('\n', "⏎");
+            let text = in_one_row(cells.text().trim());
             Some(Listed { at, name: branch.node.name.clone(), made: format!("{nats}{best}"), text })
         };
         let typed = typed.trim().to_lowercase();

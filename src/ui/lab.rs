@@ -7,6 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::style::Style;
 
 use crate::app::lab::{Column, Placed};
+use crate::app::side::in_one_row;
 use crate::app::status::count;
 use crate::app::view::Area;
 use crate::engine::protocol::CellState;
@@ -61,7 +62,7 @@ fn draw_column(column: &Column<'_>, guesses: bool, theme: &Theme, area: Area, bu
             let is_noise = cell.text.is_empty() && !cell.state.is_written()
                 || cell.state == CellState::Masked
                 || cell.state == CellState::Tentative && !guesses;
-            text += &if is_noise { NOISE.to_owned() } else { cell.text.replace('\n', "⏎") };
+            text += &if is_noise { NOISE.to_owned() } else { in_one_row(&cell.text) };
             styles.push((text.len(), theme.cell(cell.state, false)));
         }
         let graphemes: Vec<_> = measure::graphemes(&text, 0, 0, 1).collect();

@@ -58,6 +58,7 @@ impl HoleCells {
 
 /// Columns of a cell's text on one row; a line break takes one.
 fn shown_width(text: &str) -> usize {
+    let text = text.replace("\r\n", "\n");
     text.split('\n').map(|line| measure::display_width(line, 1)).sum::<usize>() + text.matches('\n').count()
 }
 

@@ -239,7 +239,10 @@ impl Line<'_> {
             }
             return;
         }
+        let lines = cell.text.matches('\n').count();
         for (i, piece) in cell.text.split('\n').enumerate() {
+            // A line break is one thing, also where it is two characters.
+            let piece = if i < lines { piece.strip_suffix('\r').unwrap_or(piece) } else { piece };
             if i > 0 {
                 self.push(glyph("⏎", 1, Look::Break { state }));
                 if self.style.settled || state == CellState::Original {

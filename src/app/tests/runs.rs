@@ -244,6 +244,30 @@ fn a_run_without_its_hole_is_dropped() {
 }
 
 #[test]
+fn undo_does_not_take_the_hole_from_under_a_run() {
+    let mut desk = Desk::new("a[bc|]d");
+    desk.keys("alt-m f5").frame(&["+x"]);
+    desk.keys("f6 ctrl-z");
+    assert!(desk.notice().contains("a hole that the run fills; esc drops"), "{}", desk.notice());
+    assert_eq!(desk.app.infill().stage(), Stage::Running);
+    // What was typed since is undone as ever.
+    desk.keys("end \"!\" ctrl-z");
+    assert_eq!((desk.text().as_str(), desk.app.infill().stage()), ("abcd", Stage::Running));
+    desk.keys("f6 esc ctrl-z");
+    assert!(desk.app.document().holes().is_empty());
+}
+
+#[test]
+fn line_breaks_of_two_characters_are_one_sign() {
+    let mut desk = Desk::new("x\r\na⟦⟧b[|]");
+    desk.keys("f5");
+    let mut frame = (*desk.frame_of(&["+one"])).clone();
+    frame.holes[0].cells[0].text = "one\r\ntwo".into();
+    desk.send(Message::Engine(Event::Ended { job: desk.job(), outcome: Outcome::Finished(frame.into()) }));
+    assert_eq!(desk.rows(), ["x", "aone⏎", "twob"]);
+}
+
+#[test]
 fn deleting_beside_a_proposal_does_not_eat_hidden_text() {
     let mut desk = Desk::new("a⟦bc⟧d[|]");
     desk.keys("f5").finish(&["+x"]).keys("f6 backspace backspace backspace");
