@@ -160,6 +160,14 @@ impl App {
             .map(|at| listed(&self.buffers.parked[at].document, &self.buffers.parked[at].infill).name)
     }
 
+    /// What is going on in another document, in words: a run, or a proposal that waits.
+    pub(crate) fn told_of_others(&self) -> Option<String> {
+        let name = |at: usize| listed(&self.buffers.parked[at].document, &self.buffers.parked[at].infill).name;
+        let waiting = || self.parked_where(|parked| parked.infill.stage() == Stage::Review);
+        let running = self.runs_elsewhere().map(|name| format!("a run goes on in {name}"));
+        running.or_else(|| Some(format!("a proposal waits in {}", name(waiting()?))))
+    }
+
     /// Shows the document at this place among all.
     pub(crate) fn show_document(&mut self, place: usize) {
         let current = self.buffers.current;
@@ -371,6 +379,8 @@ fn listed(document: &Document, infill: &Infill) -> Listed {
     let folder =
         document.path().and_then(|path| path.parent()).map(|folder| folder.display().to_string()).unwrap_or_default();
     let state = match infill.stage() {
+        Stage::Running | Stage::Waiting if document.is_dirty() => "running, not saved",
+        Stage::Review if document.is_dirty() => "proposal, not saved",
         Stage::Running | Stage::Waiting => "running",
         Stage::Review => "proposal",
         Stage::Idle if document.is_dirty() => "not saved",

@@ -6,7 +6,7 @@
 use crate::app::App;
 use crate::app::effect::Effect;
 use crate::app::layout::moves::{Spot, covered, covered_at};
-use crate::engine::protocol::{Cell, Command, HoleId, Judgement, Place, Question, Token};
+use crate::engine::protocol::{Cell, CellState, Command, HoleId, Judgement, Place, Question, Token};
 
 /// A token that could stand at the cell, or does.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,14 +64,17 @@ impl App {
     /// What could stand at the caret's cell, the likeliest first: now where that is known, else when it was written.
     pub fn offers(&self) -> Vec<Offer> {
         let Some(cell) = self.shown_cell() else { return Vec::new() };
+        // A word that the user put or holds there has no probability of its own; as a choice it may have had one.
+        let own_word = cell.state == CellState::Pinned;
         let own = |token: Token| cell.state.is_written() && cell.token == Some(token);
         let mut offers: Vec<Offer> = Vec::new();
         let standing = cell.token.filter(|_| !cell.text.is_empty());
-        let then = standing.map(|token| (token, cell.text.clone(), cell.probability));
-        let others = cell.alternatives.iter().map(|other| (other.token, other.text.clone(), other.probability));
-        for (token, text, probability) in then.into_iter().chain(others) {
-            if offers.iter().all(|offer| offer.token != token) {
-                offers.push(Offer { token, text, then: Some(probability), now: None, stands: own(token) });
+        let then = standing.map(|token| (token, cell.text.clone(), Some(cell.probability).filter(|_| !own_word)));
+        let others = cell.alternatives.iter().map(|other| (other.token, other.text.clone(), Some(other.probability)));
+        for (token, text, then) in then.into_iter().chain(others) {
+            match offers.iter_mut().find(|offer| offer.token == token) {
+                Some(offer) => offer.then = offer.then.or(then),
+                None => offers.push(Offer { token, text, then, now: None, stands: own(token) }),
             }
         }
         if let Some(judgement) = self.judgement() {

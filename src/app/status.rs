@@ -7,7 +7,7 @@ use crate::app::keymap::{Context, Meaning, Scheme, written};
 use crate::app::notice::Notice;
 use crate::app::side::Side;
 use crate::app::{App, Model};
-use crate::engine::protocol::{Frame, Phase, Verb};
+use crate::engine::protocol::{CellState, Frame, Phase, Verb};
 use crate::text::encoding::Encoding;
 
 /// A key and what it does, in one or two words.
@@ -153,7 +153,8 @@ fn marked(app: &App) -> String {
     };
     let here = app.document().holes().at(app.document().caret());
     let here = here.and_then(|hole| demands::told(hole, app.document())).map(|told| format!("this hole: {told}"));
-    here.into_iter().chain(holes).chain(app.settings().heat.then(|| heat(app))).collect::<Vec<_>>().join(" · ")
+    let heat = app.settings().heat.then(|| heat(app));
+    app.told_of_others().into_iter().chain(here).chain(holes).chain(heat).collect::<Vec<_>>().join(" · ")
 }
 
 /// How far judging the words is, and what it has cost.
@@ -248,7 +249,11 @@ fn cell(app: &App) -> Option<String> {
         .map(|other| format!("{:?} {:.0} %", other.text, other.probability * 100.0))
         .collect();
     let others = if others.is_empty() { String::new() } else { format!(" · or {}", others.join(", ")) };
-    Some(format!("{:?} {:.0} %{others}", cell.text, cell.probability * 100.0))
+    let own = match cell.state {
+        CellState::Pinned => "held by you".to_owned(),
+        _ => format!("{:.0} %", cell.probability * 100.0),
+    };
+    Some(format!("{:?} {own}{others}", cell.text))
 }
 
 /// How likely the word at the caret is, or the first one that is selected.

@@ -9,7 +9,7 @@ use ratatui::style::Style;
 
 use crate::app::App;
 use crate::app::settings::Motion;
-use crate::app::side::{Side, Version};
+use crate::app::side::{Side, Version, in_one_row};
 use crate::app::status::count;
 use crate::app::view::Area;
 use crate::engine::protocol::CellState;
@@ -67,7 +67,7 @@ fn inspect(app: &App, theme: &Theme, area: Area, buffer: &mut Buffer) {
         _ => format!("{:?} {}", cell.text, state(cell.state)),
     }];
     words.extend(cell.step.map(|step| format!("step {step}")));
-    if cell.state.is_written() && cell.state != CellState::Original {
+    if matches!(cell.state, CellState::JustCommitted | CellState::Committed) {
         words.push(format!("{:.0} % then", cell.probability * 100.0));
     }
     let now = app.judgement();
@@ -143,7 +143,7 @@ fn state(state: CellState) -> &'static str {
         CellState::Tentative => "is a guess",
         CellState::JustCommitted | CellState::Committed => "written",
         CellState::Remasked => "taken back",
-        CellState::Pinned => "held",
+        CellState::Pinned => "held by you",
         CellState::Original => "your own",
     }
 }
@@ -170,7 +170,7 @@ fn compare(versions: &[Version], top: usize, (theme, area): (&Theme, Area), buff
         for piece in &version.pieces {
             let room = usize::from(stop.saturating_sub(x));
             let style = if piece.differs { theme.words.differs } else { theme.words.plain };
-            x = pen::put(buffer, (x, y), &piece.text.replace('\n', "⏎"), room, style);
+            x = pen::put(buffer, (x, y), &in_one_row(&piece.text), room, style);
         }
     }
     more(versions.len().saturating_sub(top + usize::from(area.height.saturating_sub(1))), theme, area, buffer);

@@ -128,10 +128,13 @@ pub(crate) fn judge(
     read.load(logits.row(row).unwrap_or_default(), vocabulary, None);
     let proposal = Propose::default().propose(&read, Fallback { vocabulary, limit: None }, None, 0.0);
     let tokenizer = model.tokenizer().map_err(failed)?;
+    let limit = canvas.limit(position);
+    let is_banned = |id| limit.is_some_and(|limit| limit.banned.contains(id));
+    let top = proposal.top.iter().filter(|(id, _)| !is_banned(id));
     Ok(Some(Judgement {
         question,
         probability: stands.map(|id| read.probability(id) as f32),
         entropy: proposal.entropy as f32,
-        alternatives: proposal.top.iter().map(|top| picture::alternative(*top, tokenizer)).collect(),
+        alternatives: top.map(|top| picture::alternative(*top, tokenizer)).collect(),
     }))
 }

@@ -263,11 +263,14 @@ impl Picture {
             (None, Some(written)) => (written.runners_up.as_slice(), written.entropy),
             (None, None) => (&[][..], None),
         };
+        // What was banned here since the model thought of it is no choice any more.
+        let limit = self.canvas.limit(position);
+        let others = others.iter().filter(|(id, _)| limit.is_none_or(|limit| !limit.banned.contains(id)));
         Cell {
             text,
             state,
             probability: probability as f32,
-            alternatives: others.iter().map(|other| alternative(*other, tokenizer)).collect(),
+            alternatives: others.map(|other| alternative(*other, tokenizer)).collect(),
             token: self.shown(position).map(Token),
             entropy: entropy.map(|entropy| entropy as f32),
             step: written.map(|written| written.step),
