@@ -94,7 +94,8 @@ impl App {
                 stands.now = judgement.probability;
             }
         }
-        let key = |offer: &Offer| (offer.now.unwrap_or(-1.0), offer.then.unwrap_or(0.0));
+        let unknown = |offer: &Offer| if offer.stands { 1.0 } else { 0.0 };
+        let key = |offer: &Offer| (offer.now.unwrap_or(-1.0), offer.then.unwrap_or_else(|| unknown(offer)));
         offers.sort_by(|a, b| key(b).0.total_cmp(&key(a).0).then(key(b).1.total_cmp(&key(a).1)));
         offers
     }

@@ -87,7 +87,10 @@ fn a_run_goes_on_in_a_document_that_waits_and_its_proposal_is_there() {
     open(&mut desk, "b.txt", "two");
     desk.keys("f5");
     assert!(desk.notice().contains("a.txt"), "{}", desk.notice());
+    let goes_on = |desk: &Desk| crate::app::status::status(&desk.app).activity;
+    assert_eq!(goes_on(&desk), "a run goes on in a.txt");
     desk.frame(&["+x"]).finish(&["+x"]);
+    assert_eq!(goes_on(&desk), "a proposal waits in a.txt");
     assert_eq!((name(&desk).as_str(), desk.text().as_str()), ("b.txt 2/2", "two"));
     assert_eq!(desk.app.listed()[0].state, "proposal");
     desk.keys("ctrl-q");
