@@ -219,6 +219,7 @@ impl App {
                 }
             }
             Message::Files { recent, others } => self.take_files(recent, others),
+            Message::Completed { typed, names } => self.take_names(&typed, names),
             Message::DiskChanged(path) => ondisk::changed(self, &path),
             Message::DiskGone(path) => ondisk::gone(self, &path),
             Message::OnDisk { document, revision, found } => ondisk::found(self, document, revision, found),

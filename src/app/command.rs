@@ -216,6 +216,7 @@ pub const COMMANDS: &[Command] = &[
     command("jump-forth", "Go forth again to where it went.", jumps::forth),
     command("matching-bracket", "Go to the partner of the bracket at the caret.", lines::matching_bracket),
     command("palette", "Find a command by its name.", view::palette),
+    command("settings", "Open config.toml, the file with the settings, or say where it would be.", view::settings),
     command("tour", "Open the tour: ten minutes in which you try what the program can do.", file::tour),
     command("help", "Show the keys, the commands, and what the marks on the screen mean.", view::help),
     command("wrap", "Wrap long lines, or stop wrapping them.", view::toggle_wrap),

@@ -22,6 +22,10 @@ pub enum Effect {
     Open(PathBuf),
     /// Answer with [`super::Message::Files`].
     ListFiles,
+    /// Answer with [`super::Message::Completed`]: what the path typed so far can become.
+    Complete(String),
+    /// Open the settings file, or say where it would be.
+    OpenSettings,
     /// Write this and answer with [`super::Message::Saved`].
     Save(SaveRequest),
     /// Answer with [`super::Message::Highlighted`].

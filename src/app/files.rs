@@ -6,6 +6,7 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use crate::app::App;
 use crate::app::commands::file;
 use crate::app::effect::Effect;
+use crate::app::input::Input;
 use crate::app::panel::{Asked, Panel, Prompt};
 
 /// So many of those that fit are listed.
@@ -22,6 +23,8 @@ pub struct Files {
     fitting: Vec<usize>,
     /// They were asked for and the list opens when they come.
     wanted: bool,
+    /// What the end of a path that is being typed can become, and the path.
+    names: (String, Vec<String>),
 }
 
 impl Files {
@@ -29,6 +32,11 @@ impl Files {
     pub fn fitting(&self) -> Vec<(&str, &'static str)> {
         let word = |at: usize| if at < self.recent { "recent" } else { "" };
         self.fitting.iter().map(|&at| (self.all[at].as_str(), word(at))).collect()
+    }
+
+    /// What the end of this path can become, as far as it was asked for: nothing where it is only one thing.
+    pub fn names(&self, typed: &str) -> &[String] {
+        if self.names.0 == typed && self.names.1.len() > 1 { &self.names.1 } else { &[] }
     }
 
     /// Finds what fits. Without a word typed, all do, in their order.
@@ -71,6 +79,30 @@ impl App {
         self.panel = Panel::Prompt(Prompt::new(Asked::File { selected: 0 }, ""));
     }
 
+    /// Asks what the path that is typed can become.
+    pub(crate) fn ask_for_names(&mut self) {
+        if let Panel::Prompt(prompt) = &self.panel {
+            let typed = prompt.input.text().to_owned();
+            self.emit(Effect::Complete(typed));
+        }
+    }
+
+    /// Completes the path as far as all names go together; what has been typed since is not touched.
+    pub(crate) fn take_names(&mut self, typed: &str, names: Vec<String>) {
+        let Panel::Prompt(prompt) = &mut self.panel else { return };
+        if !matches!(prompt.asked, Asked::Open | Asked::SaveAs) || prompt.input.text() != typed {
+            return;
+        }
+        let Some(common) = common(&names) else {
+            prompt.complaint = Some("There is nothing whose name begins so.".to_owned());
+            return;
+        };
+        let folder = &typed[..typed.rfind('/').map_or(0, |slash| slash + 1)];
+        let path = format!("{folder}{common}");
+        prompt.input = Input::new(path.clone());
+        self.files.names = (path, names);
+    }
+
     /// Other letters are typed.
     pub(crate) fn rank_files(&mut self, typed: &str) {
         self.files.rank(typed);
@@ -87,6 +119,16 @@ impl App {
             None => Some("No file fits; esc leaves."),
         }
     }
+}
+
+/// What all names begin with; none where there is no name.
+fn common(names: &[String]) -> Option<&str> {
+    let (first, others) = names.split_first()?;
+    let shared = |other: &String| {
+        first.chars().zip(other.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum::<usize>()
+    };
+    let end: usize = others.iter().map(shared).min().unwrap_or(first.len());
+    Some(&first[..end])
 }
 
 #[cfg(test)]

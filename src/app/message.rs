@@ -50,6 +50,13 @@ pub enum Message {
         /// The others of the folder.
         others: Vec<String>,
     },
+    /// The answer to [`super::Effect::Complete`].
+    Completed {
+        /// What was typed.
+        typed: String,
+        /// The names that the end of it can become, folders with a slash behind them.
+        names: Vec<String>,
+    },
     /// Another document of the command line, to be put behind the one on the screen. The error is a sentence for the user.
     OpenedBehind(Result<Opened, String>),
     /// Show the document at this place among those that are open, and this line and column of it.

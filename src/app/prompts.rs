@@ -63,6 +63,7 @@ impl App {
             KeyCode::Char('r' | 'w' | 'c') if key.alt && matches!(prompt.asked, Asked::Find { .. }) => {
                 self.toggle_find_option(key);
             }
+            KeyCode::Tab if matches!(prompt.asked, Asked::Open | Asked::SaveAs) => self.ask_for_names(),
             KeyCode::Char('q') if key.ctrl => self.leave_prompt(),
             KeyCode::Char('v') if key.ctrl => self.emit(crate::app::effect::Effect::ReadClipboard),
             KeyCode::Char('g') | KeyCode::F(3) if key.ctrl || key.code == KeyCode::F(3) => self.find_from_prompt(key),

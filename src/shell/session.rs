@@ -3,6 +3,7 @@
 //! A key, a click and the answer to a wish are drawn at once. The engine's frames come faster than eyes are and wait for
 //! the next of [`FRAME`]; all of them reach `app` in order. Without a deadline the loop sleeps until something happens.
 
+mod effects;
 mod files;
 
 use std::io;
@@ -12,10 +13,10 @@ use crossterm::event::Event as TerminalEvent;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use crate::app::App;
-use crate::app::effect::Effect;
 use crate::app::message::{Message, Opened};
 use crate::app::settings::Settings;
-use crate::engine::protocol::{Command, Event};
+use crate::engine::protocol::Event;
+use crate::shell::EngineLink;
 use crate::shell::clipboard::Clipboard;
 use crate::shell::disk::{Disk, Job};
 use crate::shell::highlight::Highlighter;
@@ -23,7 +24,6 @@ use crate::shell::input::{Keys, Report, Translator};
 use crate::shell::signals::{Signal, Signals};
 use crate::shell::terminal::Terminal;
 use crate::shell::theme::is_set;
-use crate::shell::{EngineLink, film, listing};
 use crate::ui;
 use crate::ui::theme::Theme;
 
@@ -295,45 +295,6 @@ impl Session {
         self.picture = Picture::Wanted;
         for effect in self.app.update(self.started.elapsed(), message) {
             self.carry_out(effect);
-        }
-    }
-
-    fn carry_out(&mut self, effect: Effect) {
-        match effect {
-            Effect::Engine(command) => self.tell_engine(command),
-            Effect::Open(path) => self.open_or_show(&path),
-            Effect::Save(request) => self.save(request),
-            Effect::Highlight(request) => self.highlighter.send(request),
-            Effect::ListFiles => listing::start(self.replies.clone()),
-            Effect::Record(request) => {
-                let replies = self.replies.clone();
-                film::record(*request, move |notice| drop(replies.send(Reply::Message(Message::Notice(notice)))));
-            }
-            Effect::LookAtDisk { document, path, contents, take } => {
-                self.disk.send(Job::Look { document, path, contents, take });
-            }
-            Effect::SetClipboard(text) => {
-                if let Some(text) = self.clipboard.set(text) {
-                    self.note(Terminal::write(&self.clipboard.sequence(&text)));
-                }
-            }
-            Effect::ReadClipboard => self.clipboard.read(),
-            Effect::WriteRecovery(unsaved) => self.disk.send(Job::WriteRecovery(unsaved)),
-            Effect::WriteJournal { path, entry } => self.disk.send(Job::WriteJournal { path, entry }),
-            Effect::MarkOnDisk { path, contents } => self.disk.send(Job::MarkOnDisk { path, contents }),
-            Effect::RemoveRecovery { document, path, replaced } => {
-                self.disk.send(Job::RemoveRecovery { document, path, replaced });
-            }
-            Effect::RememberModel(name) => self.disk.send(Job::RememberModel(name)),
-            Effect::Suspend => self.suspend(),
-            Effect::Quit => self.ending = Some(Ending::Quit),
-        }
-    }
-
-    fn tell_engine(&self, command: Command) {
-        // `app` starts no run before the engine is ready, so nothing is lost before there is one.
-        if let Some(link) = &self.engine {
-            (link.send)(command);
         }
     }
 

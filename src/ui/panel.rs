@@ -104,6 +104,7 @@ pub(crate) fn prompt(
                 models.iter().map(|model| [model.name.as_str(), model.needs.as_str(), model.note.as_str()]).collect();
             list("model", &entries, selected, place, buffer);
         }
+        Asked::Open | Asked::SaveAs if y > 0 => names(app.files().names(prompt.input.text()), place, buffer),
         _ => {}
     }
     if let Some(complaint) = &prompt.complaint
@@ -112,6 +113,23 @@ pub(crate) fn prompt(
         pen::sentence(buffer, y - 1, theme.glyphs.error, complaint, theme.words.error);
     }
     (x + input(prompt, (x, y, room), theme, buffer), y)
+}
+
+/// Draws what a path can become, above the prompt, as many names as there is room for.
+fn names(names: &[String], (theme, geometry, y): (&Theme, Geometry, u16), buffer: &mut Buffer) {
+    if names.is_empty() {
+        return;
+    }
+    let columns = usize::from(buffer.area.width);
+    let rows = pen::wrapped(&names.join("  "), columns.saturating_sub(4).max(1));
+    let Listing { heading, rows: shown, .. } = Listing::new(geometry, y, (rows.len(), 0));
+    pen::fill(buffer, (0, heading), theme.glyphs.rule, columns, theme.words.rule);
+    let said = format!(" {} ", count(names.len(), "name"));
+    pen::put(buffer, (2, heading), &said, columns.saturating_sub(4), theme.words.quiet);
+    for (row, y) in rows.iter().take(shown).zip(heading + 1..) {
+        pen::blank(buffer, (0, y), columns, theme.words.plain);
+        pen::put(buffer, (3, y), row, columns.saturating_sub(4), theme.words.plain);
+    }
 }
 
 /// Draws what was typed, scrolled so that the caret is seen; returns the caret's column in it.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::app::App;
 use crate::app::commands::multi;
+use crate::app::effect::Effect;
 use crate::app::keymap::Context;
 use crate::app::layout;
 use crate::app::mouse::to_selection;
@@ -96,6 +97,10 @@ pub(crate) fn go_to_line(app: &mut App) {
 
 pub(crate) fn palette(app: &mut App) {
     app.panel = Panel::Prompt(Prompt::new(Asked::Palette { selected: 0 }, ""));
+}
+
+pub(crate) fn settings(app: &mut App) {
+    app.emit(Effect::OpenSettings);
 }
 
 pub(crate) fn help(app: &mut App) {

@@ -278,3 +278,24 @@ fn what_is_undone_while_it_is_written_is_not_what_the_file_has() {
     saved(&mut desk);
     assert!(!desk.app.document().is_dirty());
 }
+
+#[test]
+fn tab_completes_a_path_as_far_as_all_names_go_together() {
+    let mut desk = Desk::new("[|]");
+    desk.keys("ctrl-o \"src/no\" tab");
+    assert!(matches!(desk.effects.last(), Some(Effect::Complete(typed)) if typed == "src/no"));
+    let typed = |desk: &Desk| match desk.app.panel() {
+        Panel::Prompt(prompt) => prompt.input.text().to_owned(),
+        panel => panic!("{panel:?}"),
+    };
+    let answer = |desk: &mut Desk, typed: &str, names: &[&str]| {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        desk.send(Message::Completed { typed: typed.to_owned(), names });
+    };
+    answer(&mut desk, "src/no", &["notes.txt", "notes/"]);
+    assert_eq!((typed(&desk).as_str(), desk.app.files().names("src/notes").len()), ("src/notes", 2));
+    desk.keys("\"/\" tab x");
+    assert!(desk.app.files().names(&typed(&desk)).is_empty());
+    answer(&mut desk, "src/notes/", &["late.txt"]);
+    assert_eq!(typed(&desk), "src/notes/x", "what was typed since is not touched");
+}
