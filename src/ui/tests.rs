@@ -108,6 +108,14 @@ fn check(mut scene: Scene, (theme, size): (&Theme, (u16, u16)), expected: &str, 
 }
 
 #[test]
+fn no_numbers_stand_beside_a_column_of_text_where_they_are_switched_off() {
+    let row = |mut scene: Scene| words(&drawn(&mut scene, &Theme::plain(), (60, 10)).0, 1).trim().to_owned();
+    let scene = || Scene::in_columns("one\ntwo", 20);
+    assert_eq!(row(scene()).split_whitespace().collect::<Vec<_>>(), ["1", "one"]);
+    assert_eq!(row(scene().keys("alt-n")), "one");
+}
+
+#[test]
 fn an_empty_document_says_what_to_do() {
     check_screen(
         Scene::empty(),

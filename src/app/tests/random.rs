@@ -150,7 +150,7 @@ proptest! {
             prop_assert_eq!(saved, Some(desk.text()));
             desk.refuse_save();
         }
-        desk.keys("f6 f6 esc");
+        desk.keys("esc esc esc esc esc");
         for _ in 0..=ops.len() {
             desk.keys("ctrl-z");
             check_invariants(&desk);

@@ -12,7 +12,7 @@ use crate::app::message::{Message, Mouse, MouseKind};
 use crate::app::side::Side;
 use crate::app::status::status;
 use crate::engine::protocol::{
-    Act, Alternative, Branch, Command, Event, Judgement, Outcome, Place, Question, Resume, RunOptions, Token,
+    Act, Alternative, Branch, CellState, Command, Event, Judgement, Outcome, Place, Question, Resume, RunOptions, Token,
 };
 
 /// A run of three words that is over after three steps.
@@ -35,6 +35,20 @@ fn node(desk: &Desk) -> String {
 fn tick(desk: &mut Desk, millis: u64) {
     desk.now += Duration::from_millis(millis);
     desk.send(Message::Tick);
+}
+
+#[test]
+fn a_word_that_the_user_holds_has_no_likelihood_of_its_own() {
+    let mut desk = Desk::new("a⟦⟧b[|]");
+    desk.keys("f5");
+    let mut frame = (*desk.frame_of(&["+one"])).clone();
+    frame.holes[0].cells[0].state = CellState::Pinned;
+    desk.send(Message::Engine(Event::Ended { job: desk.job(), outcome: Outcome::Finished(frame.into()) }));
+    desk.keys("v");
+    let offers: Vec<_> = desk.app.offers().into_iter().map(|offer| (offer.text, offer.then, offer.stands)).collect();
+    assert_eq!(offers, [("one".to_owned(), None, true), ("ONE".to_owned(), Some(0.1), false)]);
+    desk.keys("esc");
+    assert_eq!((desk.app.side(), desk.app.infill().stage()), (Side::None, Stage::Review));
 }
 
 #[test]

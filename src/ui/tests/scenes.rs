@@ -43,6 +43,14 @@ impl Scene {
         scene
     }
 
+    /// A document whose text stands in so many columns.
+    pub(crate) fn in_columns(text: &str, column: usize) -> Self {
+        let mut scene = Self::empty();
+        scene.app = App::new(Settings { column, ..Settings::default() });
+        scene.send(Message::Opened(Ok(Opened { text: text.into(), ..Opened::default() })));
+        scene
+    }
+
     pub(crate) fn send(&mut self, message: Message) {
         for effect in self.app.update(Duration::from_secs(1), message) {
             if let Effect::Engine(Command::Score(request)) = effect {
