@@ -81,7 +81,7 @@ fn what_does_not_fit_beside_the_text_is_scrolled_to_and_counted() {
         |   2 a               had heard him call
         |────────────────────────────────────────────────────────────────────────────────
         | ◆ proposal b · one of 2 · 8 passes · 0.4 s · seed 266696
-        | enter accept  esc reject  r again  [ previous  ] next  t branches       ? help
+        | enter accept  esc close  r again  [ previous  ] next  t branches        ? help
         ",
     );
 }
@@ -130,7 +130,7 @@ fn the_cell_at_the_caret_has_its_numbers_and_what_else_could_stand_there() {
         |
         |────────────────────────────────────────────────────────────────────────────────
         | ◆ proposal · 8 passes · 0.4 s · seed 4821
-        | enter accept   esc reject   r again   i type here   f6 to the text   ? help
+        | enter accept   esc close   r again   i type here   f6 to the text   ? help
         "#,
     );
 }
@@ -150,7 +150,7 @@ fn the_panel_in_a_small_window() {
         | 1 " ship"            ━─────────  12 %
         |────────────────────────────────────────
         | ◆ proposal · 8 passes · seed 4821
-        | enter accept  esc reject        ? help
+        | enter accept  esc close         ? help
         "#,
     );
 }
