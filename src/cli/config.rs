@@ -23,7 +23,13 @@ pub(crate) struct ConfigArgs {
 
 pub(crate) fn run(args: &ConfigArgs, common: &Common) -> anyhow::Result<()> {
     if args.print_default {
-        return print(&editor::default_file());
+        let text = editor::default_file();
+        return if common.json { print(&format!("{}\n", json!({ "default": text }))) } else { print(&text) };
+    }
+    if args.commands && common.json {
+        let command = |command: &crate::app::command::Command| json!({ "name": command.name, "doc": command.doc });
+        let commands: Vec<_> = COMMANDS.iter().map(command).collect();
+        return print(&format!("{}\n", json!({ "commands": commands })));
     }
     if args.commands {
         let row = |command: &crate::app::command::Command| format!("{:<26} {}\n", command.name, command.doc);
@@ -55,7 +61,7 @@ pub(crate) fn run(args: &ConfigArgs, common: &Common) -> anyhow::Result<()> {
             json!({ "file": file, "exists": exists, "changed": changed, "keys": read.rebound, "mistakes": mistakes });
         print(&format!("{document}\n"))?;
     } else {
-        print(&report(&file, &changed, &read.rebound))?;
+        print(&report(&file, &changed, &read.rebound, mistakes.is_empty()))?;
     }
     match mistakes.len() {
         0 => Ok(()),
@@ -72,7 +78,7 @@ fn plain(value: &Value) -> serde_json::Value {
     }
 }
 
-fn report(file: &std::path::Path, changed: &[(String, Value)], rebound: &[String]) -> String {
+fn report(file: &std::path::Path, changed: &[(String, Value)], rebound: &[String], is_sound: bool) -> String {
     let name = file.display();
     if !file.exists() {
         return format!(
@@ -87,7 +93,8 @@ fn report(file: &std::path::Path, changed: &[(String, Value)], rebound: &[String
     for key in rebound {
         out += &format!("  {key}\n");
     }
-    if changed.is_empty() && rebound.is_empty() {
+    // Of a file with mistakes nobody knows what it was to change.
+    if changed.is_empty() && rebound.is_empty() && is_sound {
         out += "  changes no setting and no key of the editor\n";
     }
     out

@@ -38,7 +38,7 @@ pub(crate) struct SamplersArgs {
     #[arg(long, value_name = "FILE|FOLDER", requires = "check")]
     text: Vec<PathBuf>,
     /// How many holes
-    #[arg(long, default_value_t = 200, requires = "check")]
+    #[arg(long, value_name = "N", default_value_t = 200, requires = "check", allow_negative_numbers = true)]
     holes: usize,
     /// Keep each row in a file when it is done; rows that are in it already are not made again
     #[arg(long, value_name = "FILE", requires = "check")]
@@ -46,15 +46,19 @@ pub(crate) struct SamplersArgs {
 }
 
 pub(crate) fn run(args: &SamplersArgs, common: &Common) -> anyhow::Result<()> {
-    let registry = registry().map_err(|message| anyhow!(message))?;
     if args.check {
         let (names, texts, holes) = (&args.names, &args.text, args.holes);
         return check::run(&check::Check { names, texts, holes, out: args.out.as_deref() }, common);
     }
     match &args.names[..] {
         _ if args.words => words(common.json),
-        [] => list(&registry, common.json),
-        names => names.iter().try_for_each(|name| show(name, &registry, common.json)),
+        [] => {
+            let registry = registry();
+            list(registry.as_ref().unwrap_or(&Registry::default()), common.json)?;
+            // What there is without the user's own is listed all the same.
+            registry.map(drop).map_err(|message| anyhow!(message))
+        }
+        names => show(names, common.json),
     }
 }
 
@@ -86,17 +90,42 @@ fn in_brackets(preset: &Preset) -> String {
     format!(" [{keys}{aliases}{}]", preset.source)
 }
 
-fn show(name: &str, registry: &Registry, as_json: bool) -> anyhow::Result<()> {
-    let custom = registry.custom().iter().find(|custom| custom.name == name);
-    let found = preset::find(name).map(|(preset, _)| preset);
-    if as_json {
-        let value = found.map(preset_json).or(custom.map(custom_json)).ok_or_else(|| unknown(name, registry))?;
-        return print(&format!("{value}\n"));
+/// A sampler that was asked for by its name.
+enum Named<'r> {
+    Preset(&'static Preset),
+    Own(&'r Custom),
+}
+
+/// All about the samplers of these names; with `as_json` one document, a list where there are several.
+fn show(names: &[String], as_json: bool) -> anyhow::Result<()> {
+    // A mistake in the settings keeps nobody from reading about a preset.
+    let needs_own = names.iter().any(|name| preset::find(name).is_none());
+    let registry = if needs_own { registry().map_err(|message| anyhow!(message))? } else { Registry::default() };
+    let named = |name: &String| {
+        let own = || registry.custom().iter().find(|custom| custom.name == *name).map(Named::Own);
+        let preset = preset::find(name).map(|(preset, _)| Named::Preset(preset));
+        preset.or_else(own).ok_or_else(|| unknown(name, &registry))
+    };
+    let all: Vec<Named<'_>> = names.iter().map(named).collect::<Result<_, Usage>>()?;
+    if !as_json {
+        return print(&all.iter().map(described).collect::<String>());
     }
-    let (doc, notation) = match (found, custom) {
-        (Some(preset), _) => (format!("{}\n{}", preset.doc, in_brackets(preset).trim()), preset.notation),
-        (None, Some(custom)) => (custom.doc.clone(), custom.notation.as_str()),
-        (None, None) => return Err(unknown(name, registry).into()),
+    let mut values: Vec<Value> = all.iter().map(named_json).collect();
+    let document = if values.len() == 1 { values.remove(0) } else { json!({ "samplers": values }) };
+    print(&format!("{document}\n"))
+}
+
+fn named_json(named: &Named<'_>) -> Value {
+    match named {
+        Named::Preset(preset) => preset_json(preset),
+        Named::Own(custom) => custom_json(custom),
+    }
+}
+
+fn described(named: &Named<'_>) -> String {
+    let (doc, notation) = match named {
+        Named::Preset(preset) => (format!("{}\n{}", preset.doc, in_brackets(preset).trim()), preset.notation),
+        Named::Own(custom) => (custom.doc.clone(), custom.notation.as_str()),
     };
     let lines: Vec<String> = notation
         .split([';', '\n'])
@@ -104,7 +133,7 @@ fn show(name: &str, registry: &Registry, as_json: bool) -> anyhow::Result<()> {
         .filter(|line| !line.is_empty())
         .map(|l| format!("  {l}\n"))
         .collect();
-    print(&format!("{doc}\n{}", lines.concat()))
+    format!("{doc}\n{}", lines.concat())
 }
 
 fn unknown(name: &str, registry: &Registry) -> Usage {
@@ -163,7 +192,7 @@ pub(crate) fn registry() -> Result<Registry, String> {
 /// `file:line: ` and one sentence.
 pub fn read(source: Source<'_>) -> Result<Registry, String> {
     let mut registry = Registry::default();
-    for item in source.parse(&config::TABLES)?.items("samplers")? {
+    for item in source.parse(&config::TABLES).sound_items("samplers")? {
         let added = registry.add(custom(item)?);
         added.map_err(|why| item.error_at_key(&format!("`{}`: {why}", item.name())))?;
     }

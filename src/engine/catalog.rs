@@ -1,4 +1,4 @@
-//! Where models are: the default one in `assets`, the user's own in the data folder or named in `models.toml`, those in
+//! Where models are: the default one in `assets`, the user's own in the data folder or named in `[models]` of `config.toml`, those in
 //! the hub's cache, any by its path.
 //!
 //! The built program finds the default model wherever it is run from: beside the sources it was built from, or beside
@@ -28,7 +28,7 @@ pub enum Place {
     User,
     /// The cache that all programs for the hub share.
     Hub,
-    /// A path in `models.toml`.
+    /// A path in `[models]` of `config.toml`.
     Settings,
 }
 
@@ -94,30 +94,49 @@ pub fn find(name: &str) -> Result<PathBuf, String> {
     resolve(name).map(|found| found.path)
 }
 
-/// The same with its name and what the user's settings say about it.
+/// The same with its name and what the user's settings say about it. A bare word is a name first and a path only if no
+/// model is called so: a folder that happens to lie here stands in the way of none.
 ///
 /// # Errors
-/// One sentence when there is no such model, or when the settings cannot be read.
+/// One sentence when there is no such model, or when the settings that may name it cannot be read; what is named by its
+/// path, and the default model, do not depend on them.
 pub fn resolve(name: &str) -> Result<Found, String> {
-    let entries = described()?;
+    let settings = described();
+    let entries = settings.as_deref().unwrap_or_default();
     let entry = |name: &str| entries.iter().find(|(entry, _)| entry == name).map(|(_, said)| said.clone());
-    let path = Path::new(name);
-    if path.exists() {
-        let name = name_of(path);
-        return Ok(Found { described: entry(&name).unwrap_or_default(), path: path.to_owned(), name });
+    let at_path = || {
+        let path = Path::new(name);
+        let name = path.exists().then(|| name_of(path))?;
+        Some(Found { described: entry(&name).unwrap_or_default(), path: path.to_owned(), name })
+    };
+    if name.contains('/')
+        && let Some(found) = at_path()
+    {
+        return Ok(found);
     }
     if let Some(said) = entry(name).filter(|said| said.path.is_some()) {
         let path = said.path.clone().unwrap_or_default();
         return Ok(Found { name: name.to_owned(), path, described: said });
     }
-    let found = installed().into_iter().find(|model| is_called(model, name));
-    found.map_or_else(
-        || Err(missing(name)),
-        |model| {
-            let described = entry(name).or_else(|| entry(&model.name)).unwrap_or_default();
-            Ok(Found { name: model.name, path: model.path, described })
-        },
-    )
+    if let Some(model) = installed().into_iter().find(|model| is_called(model, name)) {
+        // What the settings say of it may be what it cannot do without.
+        if let Err(why) = &settings
+            && model.name != DEFAULT_MODEL
+        {
+            return Err(why.clone());
+        }
+        let described = entry(name).or_else(|| entry(&model.name)).unwrap_or_default();
+        return Ok(Found { name: model.name, path: model.path, described });
+    }
+    if let Some(found) = at_path() {
+        return Ok(found);
+    }
+    // It may stand in a part of the settings that cannot be read.
+    settings?;
+    Err(match settings::first_mistake() {
+        Some(mistake) => format!("{}; the settings have a mistake: {mistake}", missing(name)),
+        None => missing(name),
+    })
 }
 
 /// Whether a name means this model: its own name, or its repository's.
@@ -131,6 +150,12 @@ fn missing(name: &str) -> String {
         return format!(
             "the default model {name} was looked for in {} and is not there; run lacuna from where it was built, or give --model DIR",
             looked.join(" and ")
+        );
+    }
+    let path = Path::new(name);
+    if path.has_root() || name.starts_with('.') || path.extension().is_some_and(|end| end == "gguf") {
+        return format!(
+            "there is no model {name}: no such file or folder is there; `lacuna models list` shows what is installed"
         );
     }
     if let Some(known) = known::by_name(name) {

@@ -69,31 +69,59 @@ pub struct Source<'s> {
 impl<'s> Source<'s> {
     /// A sentence about what stands at a byte of the file.
     pub fn error(self, at: usize, why: &str) -> String {
-        let line = self.text.get(..at).unwrap_or(self.text).matches('\n').count() + 1;
-        format!("{}:{line}: {why}", self.file.display())
+        format!("{}:{}: {why}", self.file.display(), self.line(at))
     }
 
-    /// Parses the file, which has no other tables than `known`.
-    ///
-    /// # Errors
-    /// `file:line: ` and one sentence.
-    pub fn parse(self, known: &[&str]) -> Result<Parsed<'s>, String> {
-        let table = DeTable::parse(self.text).map_err(|error| {
-            let why = error.message().lines().next().unwrap_or_default().to_owned();
-            self.error(error.span().map_or(0, |span| span.start), &why)
-        })?;
-        let parsed = Parsed { source: self, table: table.into_inner() };
-        match parsed.root().items().into_iter().find(|item| !known.contains(&item.name())) {
-            Some(item) => Err(item.unknown("key", known.iter().copied())),
-            None => Ok(parsed),
-        }
+    /// Parses the file, which has no other tables than `known`. What is no TOML costs the line that it is on: the rest is
+    /// read, and [`Parsed`] tells the mistakes.
+    pub fn parse(self, known: &[&str]) -> Parsed<'s> {
+        let (table, errors) = DeTable::parse_recoverable(self.text);
+        let mistake =
+            |at: usize, why: String| Mistake { line: self.line(at), table: self.table_at(at).to_owned(), why };
+        let broken = errors.iter().map(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            mistake(at, self.error(at, error.message().lines().next().unwrap_or_default()))
+        });
+        let mut parsed = Parsed { source: self, mistakes: broken.collect(), table: table.into_inner() };
+        let unknown = parsed.root().items().into_iter().filter(|item| !known.contains(&item.name()));
+        let unknown = unknown.map(|item| mistake(item.key.span().start, item.unknown("key", known.iter().copied())));
+        let unknown: Vec<Mistake> = unknown.collect();
+        parsed.mistakes.extend(unknown);
+        // Of several on one line the first is the one; the others come of it.
+        parsed.mistakes.sort_by_key(|mistake| mistake.line);
+        parsed.mistakes.dedup_by_key(|mistake| mistake.line);
+        parsed
     }
+
+    /// The line of a byte, from 1.
+    fn line(self, at: usize) -> usize {
+        self.text.get(..at).unwrap_or(self.text).matches('\n').count() + 1
+    }
+
+    /// The table that a byte stands in, by the last line before it that begins one; empty before the first.
+    fn table_at(self, at: usize) -> &'s str {
+        let lines = self.text.lines().take(self.line(at));
+        let header = lines.filter(|line| line.trim_start().starts_with('[')).last().unwrap_or_default();
+        let name = header.trim_start().trim_start_matches('[').trim_start();
+        name.split(['.', ']', ' ', '#']).next().unwrap_or_default().trim_matches(['"', '\''])
+    }
+}
+
+/// What is wrong with a file, whoever reads it: no TOML, or a table that there is not.
+#[derive(Debug)]
+struct Mistake {
+    line: usize,
+    /// The table that it is in.
+    table: String,
+    /// `file:line: ` and one sentence.
+    why: String,
 }
 
 /// A file that has been parsed.
 #[derive(Debug)]
 pub struct Parsed<'s> {
     source: Source<'s>,
+    mistakes: Vec<Mistake>,
     table: DeTable<'s>,
 }
 
@@ -102,13 +130,31 @@ impl<'s> Parsed<'s> {
         Table { source: self.source, table: &self.table }
     }
 
-    /// What stands in one of the file's tables, in order; nothing where it is missing.
+    /// What is no TOML and which tables there are not, by line: `file:line: ` and one sentence each.
+    pub fn mistakes(&self) -> impl Iterator<Item = &str> {
+        self.mistakes.iter().map(|mistake| mistake.why.as_str())
+    }
+
+    /// What stands in one of the file's tables, in order, but for the lines with such mistakes; nothing where it is missing.
     ///
     /// # Errors
     /// `file:line: ` and one sentence for what is no table.
     pub fn items(&self, name: &str) -> Result<Vec<Item<'_, 's>>, String> {
         let item = self.root().items().into_iter().find(|item| item.name() == name);
-        Ok(item.map(Item::table).transpose()?.map(Table::items).unwrap_or_default())
+        let mut items = item.map(Item::table).transpose()?.map(Table::items).unwrap_or_default();
+        items.retain(|item| self.mistakes.iter().all(|mistake| mistake.line != item.line()));
+        Ok(items)
+    }
+
+    /// The same of a table that has to be right as a whole.
+    ///
+    /// # Errors
+    /// As [`Parsed::items`], and the first mistake in the table. What is wrong elsewhere does not count.
+    pub fn sound_items(&self, name: &str) -> Result<Vec<Item<'_, 's>>, String> {
+        match self.mistakes.iter().find(|mistake| mistake.table == name) {
+            Some(mistake) => Err(mistake.why.clone()),
+            None => self.items(name),
+        }
     }
 }
 
@@ -145,7 +191,7 @@ impl<'t, 'a> Item<'t, 'a> {
 
     /// The line that it stands on, from 1.
     pub fn line(self) -> usize {
-        self.source.text.get(..self.key.span().start).unwrap_or_default().matches('\n').count() + 1
+        self.source.line(self.key.span().start)
     }
 
     /// A sentence about the key.
@@ -220,7 +266,10 @@ mod tests {
     fn what_is_wrong_is_told_by_line_and_the_nearest_word() {
         let table = |text: &str| {
             let source = Source { file: Path::new("config.toml"), text };
-            let parsed = source.parse(&TABLES)?;
+            let parsed = source.parse(&TABLES);
+            if let Some(mistake) = parsed.mistakes().next() {
+                return Err(mistake.to_owned());
+            }
             parsed.items("editor")?.into_iter().try_for_each(|item| item.number(9).map(|_| ()))
         };
         assert_eq!(table(""), Ok(()));
@@ -232,5 +281,19 @@ mod tests {
         assert_eq!(table("editor = 1").unwrap_err(), "config.toml:1: `editor` is a table, with lines of its own");
         assert_eq!(table("[editor]\na = 1\nb = 12").unwrap_err(), "config.toml:3: `b` is a whole number from 0 to 9");
         assert!(table("[editor").unwrap_err().starts_with("config.toml:1: "));
+    }
+
+    #[test]
+    fn what_is_no_toml_costs_its_line_and_keeps_nobody_from_the_other_tables() {
+        let text = "[editor]\na = 1\nb = = 2\na = 3\nc = 4\n[modles.x]\n[models.y]\npath = \"z\"\n[samplers.s]\nd = \n";
+        let source = Source { file: Path::new("config.toml"), text };
+        let parsed = source.parse(&TABLES);
+        let lines: Vec<usize> = parsed.mistakes.iter().map(|mistake| mistake.line).collect();
+        assert_eq!(lines, [3, 4, 6, 10], "{:?}", parsed.mistakes);
+        let names = |items: Vec<Item<'_, '_>>| items.iter().map(|item| item.name().to_owned()).collect::<Vec<_>>();
+        assert_eq!(names(parsed.items("editor").unwrap()), ["a", "c"]);
+        assert_eq!(names(parsed.sound_items("models").unwrap()), ["y"]);
+        assert!(parsed.sound_items("samplers").unwrap_err().starts_with("config.toml:10: "));
+        assert!(parsed.sound_items("editor").unwrap_err().starts_with("config.toml:3: "));
     }
 }

@@ -34,10 +34,8 @@ pub fn of_user() -> Read {
 /// Reads a settings file.
 pub fn read(source: Source<'_>) -> Read {
     let mut read = Read::default();
-    let parsed = match source.parse(&TABLES) {
-        Ok(parsed) => parsed,
-        Err(why) => return Read { mistakes: vec![why], ..read },
-    };
+    let parsed = source.parse(&TABLES);
+    read.mistakes.extend(parsed.mistakes().map(str::to_owned));
     let mut items = |name| {
         parsed.items(name).unwrap_or_else(|why| {
             read.mistakes.push(why);

@@ -61,13 +61,24 @@ pub fn read_all() -> Result<Vec<(String, Described)>, String> {
     Ok(entries)
 }
 
+/// The first mistake in those files outside of what they say of models: why a name may not have been read.
+pub fn first_mistake() -> Option<String> {
+    let file = config::settings_file()?;
+    let text = config::load(&file).ok()?;
+    Source { file: &file, text: &text }.parse(&config::TABLES).mistakes().next().map(str::to_owned)
+}
+
 /// The models of one settings file that may hold the tables `known`.
 ///
 /// # Errors
 /// As for [`read_all`].
 pub fn entries_of(source: Source<'_>, known: &[&str]) -> Result<Vec<(String, Described)>, String> {
-    let parsed = source.parse(known)?;
-    parsed.items("models")?.into_iter().map(|item| Ok((item.name().to_owned(), described(item)?))).collect()
+    let parsed = source.parse(known);
+    // A file of models alone has to be right as a whole.
+    if let (1, Some(mistake)) = (known.len(), parsed.mistakes().next()) {
+        return Err(mistake.to_owned());
+    }
+    parsed.sound_items("models")?.into_iter().map(|item| Ok((item.name().to_owned(), described(item)?))).collect()
 }
 
 fn described(model: Item<'_, '_>) -> Result<Described, String> {
