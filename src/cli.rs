@@ -12,7 +12,9 @@ mod fill;
 pub mod golden;
 mod logits;
 pub mod markers;
+mod mistakes;
 mod models;
+mod output;
 mod replay;
 pub mod samplers;
 mod score;
@@ -23,15 +25,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::diffusion::preset;
 use crate::diffusion::sampler::Sampler;
 use crate::diffusion::spec::{self, Overrides as Settings};
 use crate::engine::brain::Brain;
 use crate::engine::catalog::{self, Found, memory};
 use crate::engine::protocol::{Renoise, RunOptions};
 use crate::model::{Attention, Checkpoint, DeviceChoice, DtypeChoice, LoadOptions, Model, Overrides};
+
+pub(crate) use mistakes::Usage;
 
 /// A terminal text editor that fills gaps: mark spans of your text as holes, and a diffusion language model on this
 /// machine denoises them in place while you watch, steer, and go on typing.
@@ -98,25 +103,25 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_enum, default_value = "auto")]
     dtype: DtypeArg,
     /// CPU threads [default: all cores; the editor leaves one free]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), allow_negative_numbers = true)]
     threads: Option<u16>,
     /// What all random draws are keyed by; the same seed gives the same text [default: a new one each time; 1 where something is measured]
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
     /// A sampler: a name, NAME:key=value,..., or one written out (see `lacuna samplers`)
     #[arg(long, global = true, value_name = "PRESET|SPEC")]
     sampler: Option<String>,
     /// Steps, for samplers with a fixed number
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", allow_negative_numbers = true)]
     steps: Option<usize>,
     /// 0 takes the most likely token; higher is more varied
-    #[arg(long, global = true, value_name = "T")]
+    #[arg(long, global = true, value_name = "T", allow_negative_numbers = true)]
     temperature: Option<f64>,
     /// Draw only from the most likely tokens that make up this much probability
-    #[arg(long, global = true, value_name = "P")]
+    #[arg(long, global = true, value_name = "P", allow_negative_numbers = true)]
     top_p: Option<f64>,
     /// Draw only from the K most likely tokens
-    #[arg(long, global = true, value_name = "K")]
+    #[arg(long, global = true, value_name = "K", allow_negative_numbers = true)]
     top_k: Option<usize>,
     /// Print one JSON document
     #[arg(long, global = true)]
@@ -125,10 +130,10 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
     /// The mask token's id, where the model's files do not say it
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", allow_negative_numbers = true)]
     mask_id: Option<u32>,
     /// 1 where row i-1 predicts position i
-    #[arg(long, global = true, value_name = "0|1", value_parser = clap::value_parser!(u8).range(0..=1))]
+    #[arg(long, global = true, value_name = "0|1", value_parser = clap::value_parser!(u8).range(0..=1), allow_negative_numbers = true)]
     shift: Option<u8>,
     /// Who sees whom: full, or block:B
     #[arg(long, global = true, value_name = "full|block:B", value_parser = Attention::parse)]
@@ -193,6 +198,7 @@ impl Common {
                 ..Overrides::default()
             },
             tokenizer: self.tokenizer.clone(),
+            maskless: false,
             machine: memory::of_machine().map(|machine| machine.total),
         }
     }
@@ -227,10 +233,17 @@ impl Common {
 
     /// The same, with what the catalog says of it.
     pub(crate) fn find_and_load(&self, precision: Precision) -> anyhow::Result<(Found, Model)> {
+        let (found, checkpoint, options) = self.find_and_open(precision)?;
+        let model = checkpoint.load(&found.name, &options)?;
+        Ok((found, model))
+    }
+
+    /// Finds the model and reads what its files say of it, but not its weights.
+    pub(crate) fn find_and_open(&self, precision: Precision) -> anyhow::Result<(Found, Checkpoint, LoadOptions)> {
         let found = catalog::resolve(self.model()).map_err(|message| anyhow!(message))?;
         let options = found.described.under(self.load_options(precision, cores()));
-        let model = Checkpoint::open(&found.path, &options.overrides)?.load(&found.name, &options)?;
-        Ok((found, model))
+        let checkpoint = Checkpoint::open(&found.path, &options.overrides)?;
+        Ok((found, checkpoint, options))
     }
 
     /// Finds and loads the model, with what is known of the lengths of its holes.
@@ -249,8 +262,12 @@ impl Common {
 
     /// The sampler as it was typed, or the default; one of the user's own written out.
     fn sampler_text(&self) -> Result<String, Usage> {
-        // Without one, the settings are not read: a mistake in them keeps nobody from the default.
-        let Some(typed) = self.sampler.as_deref() else { return Ok(RunOptions::SAMPLER.to_owned()) };
+        let typed = self.sampler.as_deref().unwrap_or(RunOptions::SAMPLER);
+        // For what cannot be one of the user's own the settings are not read: a mistake in them keeps nobody from it.
+        let name = typed.split(':').next().unwrap_or_default().trim();
+        if preset::find(name).is_some() || name.contains(' ') {
+            return Ok(typed.to_owned());
+        }
         samplers::registry().and_then(|own| own.resolve(typed).map_err(|error| error.to_string())).map_err(Usage)
     }
 
@@ -273,6 +290,17 @@ impl Common {
             ))),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses what no command can do anything with, before any work.
+    fn check(&self) -> Result<(), Usage> {
+        if self.model.as_deref() == Some("") {
+            let default = catalog::DEFAULT_MODEL;
+            return Err(Usage(format!(
+                "--model is given no name; leave it out for {default}, or see `lacuna models list`"
+            )));
+        }
+        self.sampler().map(drop)
     }
 
     /// The sampler asked for.
@@ -305,27 +333,27 @@ impl Common {
     }
 }
 
-/// A mistake in what was typed: exit code 2.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Usage(pub(crate) String);
-
 /// The program. Reads the process's arguments, does what they say, and tells how it went.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has had enough.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if mistakes::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing can be done when even this cannot be written.
-            let _ = writeln!(std::io::stderr(), "lacuna: {error:#}");
-            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+            let _ = writeln!(std::io::stderr(), "lacuna: {}", mistakes::sentence(&error));
+            mistakes::code(&error)
         }
     }
 }
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
+    cli.common.check()?;
+    let traces = matches!(cli.command, None | Some(Command::Fill(_) | Command::Denoise(_)));
+    if cli.common.trace.is_some() && !traces {
+        bail!(Usage("--trace is for `lacuna fill` and `lacuna denoise`, whose steps it writes; leave it out".into()));
+    }
     match &cli.command {
         Some(Command::Tour) => edit::run(edit::Opens::Tour, &cli.common),
         Some(Command::Fill(args)) => fill::run(args, &cli.common),
@@ -356,13 +384,6 @@ pub(crate) fn progress(text: &str) {
     if out.is_terminal() {
         let _ = write!(out, "\r\x1b[K{text}").and_then(|()| out.flush());
     }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// The machine's cores.

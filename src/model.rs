@@ -64,6 +64,8 @@ pub struct LoadOptions {
     pub overrides: Overrides,
     /// A `tokenizer.json`, or a folder with one, elsewhere than beside the weights.
     pub tokenizer: Option<PathBuf>,
+    /// Whether it is loaded though nobody names its mask token: for what needs none.
+    pub maskless: bool,
     /// Bytes of memory of this machine, where they are known: what can never fit is refused.
     pub machine: Option<u64>,
 }
@@ -109,11 +111,13 @@ impl Checkpoint {
         // Vectors have no mask: a hole's id is the first one that no token has.
         let own = self.is_continuous().then(|| self.architecture.vocab() as u32);
         let mask = own.map(|own| options.overrides.mask.unwrap_or(own)).or(named);
-        let mask = mask.ok_or_else(|| ModelError::NoMask { path: self.path.clone() })?;
-        let vocabulary = self.vocabulary(mask, tokenizer.as_ref())?;
+        // A model that may go without has one that no canvas holds: the first id that is not embedded.
+        let none = (options.maskless && mask.is_none()).then(|| self.architecture.embedded() as u32);
+        let mask = mask.or(none).ok_or_else(|| ModelError::NoMask { path: self.path.clone() })?;
+        let vocabulary = self.vocabulary(mask, none.is_some(), tokenizer.as_ref())?;
         let chat = chat::find(self.folder(), self.weights.gguf_content());
         let Self { architecture, mut descriptor, weights, .. } = self;
-        descriptor.mask = Some(mask);
+        descriptor.mask = Some(mask).filter(|_| none.is_none());
         // DreamOn's tokenizer names the token that no other file does.
         let expand = tokenizer.as_ref().and_then(|tokenizer| tokenizer.id_of("<|expand|>"));
         descriptor.elastic |= expand.is_some();
@@ -180,11 +184,12 @@ impl Checkpoint {
         Ok(Some(tokenizer))
     }
 
-    fn vocabulary(&self, mask: u32, tokenizer: Option<&Tokenizer>) -> Result<Vocabulary, ModelError> {
+    fn vocabulary(&self, mask: u32, maskless: bool, tokenizer: Option<&Tokenizer>) -> Result<Vocabulary, ModelError> {
         let size = self.architecture.vocab();
         let embedded = self.architecture.embedded();
         // Where noise is other tokens, the mask is a hole's own id and the network never sees it.
-        let own = (self.descriptor.noise.starts_random() || self.is_continuous()) && mask as usize == embedded;
+        let outside = maskless || self.descriptor.noise.starts_random() || self.is_continuous();
+        let own = outside && mask as usize == embedded;
         if mask as usize >= embedded && !own {
             let why =
                 format!("mask id {mask} is outside the {embedded} rows of the network; give another with --mask-id N");

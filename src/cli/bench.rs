@@ -13,7 +13,7 @@ use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Common, Precision, cores, print};
+use super::{Common, Precision, Usage, cores, print};
 use crate::engine::bench::{Case, InfillTime, Lap, PassTime, Shape, race};
 use crate::engine::brain::Brain;
 use crate::engine::eval::boundary;
@@ -28,10 +28,11 @@ pub(crate) struct BenchArgs {
     #[arg(long)]
     baseline: bool,
     /// Passes of each shape
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000),
+          allow_negative_numbers = true)]
     repeats: u16,
-    /// Canvas lengths, in tokens
-    #[arg(long, value_delimiter = ',', value_name = "N,..", default_value = "64,128,256,512")]
+    /// Canvas lengths, in tokens [default: 64,128,256,512, as far as the model's context goes]
+    #[arg(long, value_delimiter = ',', value_name = "N,..", allow_negative_numbers = true)]
     canvas: Vec<usize>,
     /// Leave out the infills
     #[arg(long)]
@@ -41,7 +42,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "COMMAND")]
     beside: Option<String>,
     /// Keys to type in a pseudo-terminal, idle and during a run; 0 leaves that out
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, allow_negative_numbers = true)]
     keys: usize,
 }
 
@@ -51,6 +52,8 @@ enum What {
     Editor(editor::EditorArgs),
 }
 
+/// Canvases that are timed where none is asked for.
+const USUAL: [usize; 4] = [64, 128, 256, 512];
 /// Rows of logits asked for beside "all": a hole of usual size.
 const FEW_ROWS: usize = 16;
 const PROSE: &str = include_str!("../../assets/bench/prose.txt");
@@ -68,9 +71,8 @@ pub(crate) fn run(args: &BenchArgs, common: &Common) -> anyhow::Result<()> {
     let mut brain = Brain::new(common.load_model(Precision::Fast)?)?;
     let load = started.elapsed().as_secs_f64();
     let context = brain.info().context;
-    let lengths: Vec<usize> = args.canvas.iter().copied().filter(|length| (1..=context).contains(length)).collect();
-    let shapes: Vec<Shape> =
-        lengths.iter().flat_map(|&canvas| [canvas, FEW_ROWS.min(canvas)].map(|rows| Shape { canvas, rows })).collect();
+    let lengths = lengths(&args.canvas, context)?;
+    let shapes: Vec<Shape> = lengths.into_iter().flat_map(shapes_of).collect();
     let repeats = usize::from(args.repeats);
     let passes = brain.time_passes(&shapes, repeats).map_err(|message| anyhow!(message))?;
     let peer = args.beside.as_deref().map(Peer::time).transpose()?;
@@ -134,6 +136,21 @@ pub(crate) fn run(args: &BenchArgs, common: &Common) -> anyhow::Result<()> {
     }
     out += &keys.map_or_else(String::new, |keys| keys.table());
     print(&out)
+}
+
+/// The canvases asked for, each of which the model must take; those of the usual ones that it takes, where none is.
+fn lengths(asked: &[usize], context: usize) -> Result<Vec<usize>, Usage> {
+    if let Some(length) = asked.iter().find(|length| !(1..=context).contains(*length)) {
+        return Err(Usage(format!("--canvas {length}: a canvas of this model has from 1 to {context} tokens")));
+    }
+    let usual = USUAL.iter().filter(|length| **length <= context);
+    Ok(if asked.is_empty() { usual.copied().collect() } else { asked.to_vec() })
+}
+
+/// All rows of a canvas, and a few of them where it has more than those.
+fn shapes_of(canvas: usize) -> impl Iterator<Item = Shape> {
+    let few = (canvas > FEW_ROWS).then_some(FEW_ROWS);
+    std::iter::once(canvas).chain(few).map(move |rows| Shape { canvas, rows })
 }
 
 /// The plain figure and how many times longer it is.
@@ -217,4 +234,17 @@ fn peak_memory_of(process: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_canvas_that_the_model_does_not_take_is_refused_and_a_short_one_is_timed_once() {
+        assert_eq!(lengths(&[], 256).unwrap(), [64, 128, 256]);
+        assert!(lengths(&[16, 99_999], 256).is_err() && lengths(&[0], 256).is_err());
+        let rows = |canvas| shapes_of(canvas).map(|shape| shape.rows).collect::<Vec<_>>();
+        assert_eq!((rows(16), rows(64)), (vec![16], vec![64, 16]));
+    }
 }

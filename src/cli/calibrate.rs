@@ -8,6 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::eval::documents;
+use super::mistakes::note;
 use super::{Common, Precision, print, progress};
 use crate::engine::calibrate::{constants, forget};
 use crate::engine::catalog;
@@ -18,7 +19,7 @@ pub(crate) struct CalibrateArgs {
     #[arg(required_unless_present = "forget", value_name = "FILE|FOLDER")]
     texts: Vec<PathBuf>,
     /// How many holes to cut; each is filled at ten lengths
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = 64, allow_negative_numbers = true)]
     holes: usize,
     /// Print what was found, and keep nothing
     #[arg(long)]
@@ -33,6 +34,9 @@ pub(crate) fn run(args: &CalibrateArgs, common: &Common) -> anyhow::Result<()> {
     if args.forget {
         let found = catalog::resolve(common.model()).map_err(sentence)?;
         let file = forget(&found.path).map_err(sentence)?;
+        if file.is_none() {
+            note(&format!("nothing is kept for {}, so there was nothing to forget", found.name));
+        }
         return print(&format!("{}\n", json!({ "model": found.name, "forgotten": file })));
     }
     let documents = documents(&args.texts)?;

@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::logits::read_ids;
-use super::{Common, Precision, print};
+use super::{Common, Precision, output, print};
 use crate::diffusion::Denoiser;
 use crate::diffusion::canvas::{Canvas, Edit, EditAct};
 use crate::diffusion::continuous::{self, Choices, ContinuousDenoiser};
@@ -21,20 +21,23 @@ use crate::model::{ContinuousModel, Model};
 
 #[derive(Debug, Args)]
 pub(crate) struct DenoiseArgs {
-    /// A JSON file: {"ids": [..]} with the model's mask id in place of each token to be found
+    /// A JSON file, or `-` for standard input: {"ids": [..]} with the model's mask id in place of each token to be found
     #[arg(long, value_name = "FILE")]
     ids: PathBuf,
 }
 
 pub(crate) fn run(args: &DenoiseArgs, common: &Common) -> anyhow::Result<()> {
     let sampler = common.sampler_to_trace()?;
+    if let Some(trace) = &common.trace {
+        output::check("--trace", trace, output::Kind::Trace, &[&args.ids])?;
+    }
     let file = read_ids(&args.ids)?;
     let mut model = common.load_model(Precision::Exact)?;
     common.check_sampler_for(&model)?;
     let canvas = Canvas::from_ids(&file.ids, model.vocabulary().mask());
     if canvas.masks_left() == 0 {
         let mask = model.vocabulary().mask();
-        bail!("{} has no mask id ({mask}), so there is nothing to denoise", args.ids.display());
+        bail!("{} has no mask id ({mask}), so there is nothing to denoise", file.name);
     }
     let mut trace = common.trace.as_deref().map(TraceFile::create).transpose()?;
     if let Some(vectors) = model.continuous_mut() {

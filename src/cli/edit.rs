@@ -7,6 +7,7 @@ use anyhow::{anyhow, bail};
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::markers::{Segment, parse};
+use super::mistakes::nearly_a_command;
 use super::{Common, Precision, Usage, cores};
 use crate::app::keymap::Keymap;
 use crate::app::message::Opened;
@@ -32,7 +33,11 @@ pub(super) enum Opens<'a> {
 const WELCOME: &str = include_str!("../../assets/welcome.md");
 
 pub(super) fn run(what: Opens<'_>, common: &Common) -> anyhow::Result<()> {
-    common.sampler()?;
+    if let Opens::Files([word, ..]) = what
+        && let Some(hint) = nearly_a_command(word)
+    {
+        bail!(hint);
+    }
     if common.json || common.trace.is_some() {
         bail!(Usage("--json and --trace are for `lacuna fill` and `lacuna denoise`; the editor takes neither".into()));
     }

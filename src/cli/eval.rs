@@ -13,7 +13,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use flate2::read::GzDecoder;
 
-use super::{Common, Precision, print, progress};
+use super::{Common, Precision, Usage, print, progress};
 use crate::engine::brain::Brain;
 use crate::engine::eval::task::{Task, spread, tasks};
 use crate::engine::eval::text::rouge;
@@ -28,10 +28,11 @@ pub(crate) struct EvalArgs {
     #[arg(value_name = "FILE|FOLDER")]
     texts: Vec<PathBuf>,
     /// How many holes
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, value_name = "N", default_value_t = 200, allow_negative_numbers = true)]
     holes: usize,
     /// The longest hole, in tokens
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=64),
+          allow_negative_numbers = true)]
     longest: u16,
     /// How lengths are chosen, each on the same holes: known, auto, or a number of tokens
     #[arg(long, value_name = "RULE,..", value_delimiter = ',', value_parser = LengthRule::parse,
@@ -41,7 +42,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, conflicts_with_all = ["stories", "code"])]
     no_fills: bool,
     /// Stories of five sentences cut out of the same text, two of them to be filled in: ROUGE
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     stories: usize,
     /// Tasks of HumanEval-Infilling (.jsonl, .jsonl.gz). What the model writes is run, by python3, with limits on time,
     /// memory and files, but with your rights
@@ -51,7 +52,7 @@ pub(crate) struct EvalArgs {
     #[arg(long)]
     run_code: bool,
     /// So many of the tasks, evenly spread over the file [default: all]
-    #[arg(long, value_name = "N", requires = "code")]
+    #[arg(long, value_name = "N", requires = "code", allow_negative_numbers = true)]
     tasks: Option<usize>,
     /// Another model to measure on the same, and whether it is better by more than chance
     #[arg(long, value_name = "NAME|DIR")]
@@ -97,12 +98,20 @@ struct Ran {
 }
 
 pub(crate) fn run(args: &EvalArgs, common: &Common) -> anyhow::Result<()> {
+    if args.holes == 0 && args.stories == 0 && args.code.is_none() {
+        bail!(Usage("--holes 0 leaves nothing to measure; give a number of holes, --stories N or --code FILE".into()));
+    }
     let mut tasks = args.code.as_deref().map(read_tasks).transpose()?.unwrap_or_default();
     if let Some(count) = args.tasks {
         tasks = spread(tasks, count);
     }
     if let Some(task) = tasks.first() {
         python::check(task)?;
+    }
+    let other = args.beside.as_deref().map(|name| common.with_model(name));
+    if let Some(other) = &other {
+        // The first model may take hours: what is wrong with the second one's name or files is said before.
+        other.find_and_open(Precision::Fast)?;
     }
     let documents = documents(&args.texts)?;
     let (_, mut brain) = common.load_brain(Precision::Fast)?;
@@ -116,13 +125,22 @@ pub(crate) fn run(args: &EvalArgs, common: &Common) -> anyhow::Result<()> {
     let exam = Exam { holes, stories, tasks };
     let mut measured = vec![measure(&mut brain, &exam, args, common, seed)?];
     drop(brain);
-    if let Some(name) = &args.beside {
-        let other = common.with_model(name);
+    let second = other.map(|other| {
         let (_, mut brain) = other.load_brain(Precision::Fast)?;
-        measured.push(measure(&mut brain, &exam, args, &other, seed)?);
-    }
+        measure(&mut brain, &exam, args, &other, seed)
+    });
     progress("");
-    if common.json { print(&report::json(&exam, &measured, seed)) } else { print(&report::tables(&exam, &measured)) }
+    let failed = match second.transpose() {
+        Ok(second) => {
+            measured.extend(second);
+            None
+        }
+        Err(error) => Some(error),
+    };
+    let report = if common.json { report::json(&exam, &measured, seed) } else { report::tables(&exam, &measured) };
+    print(&report)?;
+    // What the first one reached is told all the same.
+    failed.map_or(Ok(()), Err)
 }
 
 /// Everything that is asked of one model.
@@ -186,7 +204,12 @@ fn read_tasks(path: &Path) -> anyhow::Result<Vec<Task>> {
         (&bytes[..]).read_to_string(&mut text)
     };
     read.with_context(unread)?;
-    tasks(&text).map_err(|message| anyhow!("{} is no file of HumanEval-Infilling: {message}", path.display()))
+    let tasks =
+        tasks(&text).map_err(|message| anyhow!("{} is no file of HumanEval-Infilling: {message}", path.display()))?;
+    if tasks.is_empty() {
+        bail!("{} has no tasks in it; give a file of HumanEval-Infilling, .jsonl or .jsonl.gz", path.display());
+    }
+    Ok(tasks)
 }
 
 /// Held-out text that ships with the program; `assets/eval/README.md` says where it is from.

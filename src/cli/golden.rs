@@ -15,7 +15,7 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Common, Precision, cores, print};
+use super::{Common, print};
 use crate::model::{Checkpoint, LoadOptions, Overrides};
 pub use cases::{ARGMAX_GAP, LOGIT_TOLERANCE};
 use json::{entries, entry_name, golden_files, read};
@@ -75,8 +75,8 @@ enum Verdict {
     Skipped(String),
 }
 
-pub(crate) fn run(dir: &Path, common: &Common) -> anyhow::Result<()> {
-    let report = check(dir, &common.load_options(Precision::Exact, cores()))?;
+pub(crate) fn run(dir: &Path, options: &LoadOptions, common: &Common) -> anyhow::Result<()> {
+    let report = check(dir, options)?;
     if common.json {
         print(&format!("{}\n", json!(report)))?;
     } else {
@@ -91,7 +91,11 @@ pub(crate) fn run(dir: &Path, common: &Common) -> anyhow::Result<()> {
         report.skipped.iter().for_each(|skip| out += &format!("skipped {}: {}\n", skip.what, skip.why));
         print(&out)?;
     }
-    match report.cases.failed + report.traces.failed {
+    let (cases, traces) = (&report.cases, &report.traces);
+    if cases.passed + cases.failed + cases.skipped + traces.passed + traces.failed + traces.skipped == 0 {
+        bail!("{}: its golden files have no entries, so nothing was checked", dir.display());
+    }
+    match cases.failed + traces.failed {
         0 => Ok(()),
         failed => bail!("{}: {failed} golden entries differ from the reference", dir.display()),
     }

@@ -5,15 +5,13 @@ mod list;
 mod pull;
 mod quantize;
 
-use std::path::{Path, PathBuf};
-
 use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{Common, Precision, cores, golden, print};
-use crate::engine::catalog::{self, known, memory};
-use crate::model::{Attention, Checkpoint, TensorReport};
+use crate::engine::catalog::{self, Found, known, memory};
+use crate::model::{Attention, Checkpoint, LoadOptions, TensorReport};
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelsArgs {
@@ -27,13 +25,15 @@ enum ModelsCommand {
     List,
     /// What a model is: family, shape, mask token, licence, memory
     Show {
-        /// A model's name or folder
+        /// A model's name or folder, or a .gguf file
+        #[arg(value_name = "NAME|DIR")]
         model: Option<String>,
     },
     /// Whether a folder holds a model that can be loaded, and why not
     Check {
-        /// The folder, or a .gguf file
-        dir: PathBuf,
+        /// The folder, a .gguf file, or a model's name
+        #[arg(value_name = "NAME|DIR")]
+        dir: String,
         /// Also run its cases*.json and traces*.json and compare every number
         #[arg(long)]
         golden: bool,
@@ -50,10 +50,15 @@ pub(crate) fn run(args: &ModelsArgs, common: &Common) -> anyhow::Result<()> {
     match &args.command {
         None | Some(ModelsCommand::List) => list::run(common),
         Some(ModelsCommand::Show { model }) => show(model.as_deref().unwrap_or(common.model()), common),
-        Some(ModelsCommand::Check { dir, golden: false }) => check(dir, common),
-        Some(ModelsCommand::Check { dir, golden: true }) => golden::run(dir, common),
+        Some(ModelsCommand::Check { dir, golden }) => {
+            let found = catalog::resolve(dir).map_err(|message| anyhow!(message))?;
+            // Whether the files can be loaded needs no mask token; what is decoded of golden traces does.
+            let options = LoadOptions { maskless: !golden, ..common.load_options(Precision::Exact, cores()) };
+            let options = found.described.under(options);
+            if *golden { golden::run(&found.path, &options, common) } else { check(dir, &found, &options, common) }
+        }
         Some(ModelsCommand::Pull(args)) => pull::pull(args, common),
-        Some(ModelsCommand::Rm(args)) => pull::remove(args),
+        Some(ModelsCommand::Rm(args)) => pull::remove(args, common),
         Some(ModelsCommand::Quantize(args)) => quantize::run(args, common),
     }
 }
@@ -106,10 +111,15 @@ fn show(name: &str, common: &Common) -> anyhow::Result<()> {
         }
     }
     if common.json {
-        let map: serde_json::Map<_, _> = facts.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+        let map: serde_json::Map<_, _> = facts.iter().map(|(key, value)| ((*key).to_owned(), as_json(value))).collect();
         return print(&format!("{}\n", serde_json::Value::Object(map)));
     }
     print(&facts.iter().map(|(key, value)| format!("{key:<12} {value}\n")).collect::<String>())
+}
+
+/// A fact as a script wants it: a whole number where it is one.
+fn as_json(value: &str) -> serde_json::Value {
+    value.parse::<u64>().map_or_else(|_| json!(value), |number| json!(number))
 }
 
 /// Size and memory of a model whose files have so many bytes.
@@ -124,9 +134,8 @@ fn needs(size: u64) -> [(&'static str, String); 2] {
     [("size", catalog::words(size)), ("memory", format!("{}{fit}{free}", catalog::words(needed)))]
 }
 
-fn check(dir: &Path, common: &Common) -> anyhow::Result<()> {
-    let options = common.load_options(Precision::Exact, cores());
-    let checkpoint = Checkpoint::open(dir, &options.overrides)?;
+fn check(name: &str, found: &Found, options: &LoadOptions, common: &Common) -> anyhow::Result<()> {
+    let checkpoint = Checkpoint::open(&found.path, &options.overrides)?;
     let TensorReport { missing, misshapen, unused } = checkpoint.report();
     let ok = missing.is_empty() && misshapen.is_empty();
     let mut out = String::new();
@@ -151,16 +160,18 @@ fn check(dir: &Path, common: &Common) -> anyhow::Result<()> {
     }
     if !ok {
         print(&out)?;
-        bail!("{}: {} tensors are missing and {} have another shape", dir.display(), missing.len(), misshapen.len());
+        bail!("{name}: {} tensors are missing and {} have another shape", missing.len(), misshapen.len());
     }
     // Names and shapes fit; reading every tensor finds a file that is shorter than its header says.
     let family = checkpoint.descriptor.family.clone();
-    let name = dir.display().to_string();
-    let model = checkpoint.load(&name, &options)?;
+    let model = checkpoint.load(name, options)?;
     let (parameters, device) = (model.parameters, model.device());
     if !common.json {
         let millions = parameters as f64 / 1e6;
         out += &format!("{name}: a {family} model of {millions:.1} million weights, loads on {device}\n");
+        if model.descriptor.mask.is_none() {
+            out += "its files do not say which token is the mask: filling and denoising need --mask-id N\n";
+        }
     }
     print(&out)
 }

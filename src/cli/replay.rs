@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
+use serde_json::json;
 
-use super::{Common, Usage, edit};
+use super::source::{bytes_of, is_standard_input};
+use super::{Common, Usage, edit, output, print};
 use crate::app::recording::Recording;
 use crate::app::settings::Settings;
 use crate::shell::film::{self, Look};
@@ -26,16 +28,17 @@ const MOST_BYTES: u64 = 1 << 30;
 
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// A recording, as `run-record` in the editor and `lacuna fill --record` write it (.json)
+    /// A recording, as `run-record` in the editor and `lacuna fill --record` write it (.json); `-` is standard input
+    #[arg(value_name = "FILE")]
     recording: PathBuf,
-    /// Write a film instead of playing it: .cast (asciicast), .svg or .gif
+    /// Write a file instead of playing it: .cast (asciicast), .svg, .gif, or .json (the recording itself)
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
     /// Columns and rows of the film
     #[arg(long, value_name = "COLUMNSxROWS", value_parser = parse_size, requires = "to")]
     size: Option<(u16, u16)>,
     /// How many times as fast as it was
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
     speed: f64,
     /// The theme of the film: dark or light
     #[arg(long, value_name = "NAME", requires = "to", value_parser = ["dark", "light"])]
@@ -54,9 +57,22 @@ pub(crate) fn run(args: &ReplayArgs, common: &Common) -> anyhow::Result<()> {
     if !(args.speed > 0.0 && args.speed.is_finite()) {
         bail!(Usage(format!("--speed is more than 0, not {}", args.speed)));
     }
+    if let Some(film) = &args.to {
+        film::kind(film).map_err(Usage)?;
+        output::check("--to", film, output::Kind::Film, &[&args.recording])?;
+    }
     let recording = read(&args.recording)?;
     match &args.to {
-        Some(path) => film::write(&recording, path, &look(args.size, args.speed, args.theme.as_deref())),
+        Some(path) => {
+            film::write(&recording, path, &look(args.size, args.speed, args.theme.as_deref()))?;
+            let written = json!({ "file": path, "kind": film::kind(path).unwrap_or_default() });
+            if common.json { print(&format!("{written}\n")) } else { Ok(()) }
+        }
+        None if common.json => {
+            bail!(Usage(
+                "--json is for `lacuna replay --to FILE`; played in the terminal there is nothing to print".into()
+            ))
+        }
         None => play(recording, common, args.speed),
     }
 }
@@ -82,11 +98,16 @@ fn play(recording: Recording, common: &Common, speed: f64) -> anyhow::Result<()>
 
 fn read(path: &Path) -> anyhow::Result<Recording> {
     let name = path.display();
-    let size = fs::metadata(path).with_context(|| format!("cannot read {name}"))?.len();
+    let size = if is_standard_input(path) {
+        0
+    } else {
+        fs::metadata(path).with_context(|| format!("cannot read {name}"))?.len()
+    };
     if size > MOST_BYTES {
         bail!("{name} is too large for a recording ({size} bytes)");
     }
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+    let (bytes, name) = bytes_of(path)?;
+    let text = String::from_utf8(bytes).map_err(|_| anyhow!("{name} is not a recording: it is no text"))?;
     Recording::from_json(&text).map_err(|why| anyhow!("{name} cannot be played: {why}"))
 }
 

@@ -45,6 +45,11 @@ pub(crate) struct SamplersArgs {
     out: Option<PathBuf>,
 }
 
+/// Whether a line is one of those that `--out` keeps.
+pub(crate) fn is_row(line: &[u8]) -> bool {
+    check::is_row(line)
+}
+
 pub(crate) fn run(args: &SamplersArgs, common: &Common) -> anyhow::Result<()> {
     if args.check {
         let (names, texts, holes) = (&args.names, &args.text, args.holes);

@@ -11,7 +11,7 @@ use clap::Args;
 pub(crate) struct Source {
     /// The text, or `-` for standard input (also read when neither TEXT nor --file is given)
     text: Option<String>,
-    /// Read the text from a file
+    /// Read the text from a file; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "text")]
     file: Option<PathBuf>,
 }
@@ -19,7 +19,7 @@ pub(crate) struct Source {
 impl Source {
     /// The file, if it is one.
     pub(crate) fn file(&self) -> Option<&Path> {
-        self.file.as_deref()
+        self.file.as_deref().filter(|file| !is_standard_input(file))
     }
 
     /// The file that the text is the name of: what was meant, if the text itself makes no sense.
@@ -33,15 +33,8 @@ impl Source {
     /// A file that cannot be read, bytes that are no UTF-8.
     pub(crate) fn read(&self) -> anyhow::Result<String> {
         let (bytes, name) = match (&self.file, self.text.as_deref()) {
-            (Some(path), _) => {
-                let name = path.display().to_string();
-                (std::fs::read(path).with_context(|| format!("cannot read {name}"))?, name)
-            }
-            (None, None | Some("-")) => {
-                let mut bytes = Vec::new();
-                std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
-                (bytes, "standard input".to_owned())
-            }
+            (Some(path), _) => bytes_of(path)?,
+            (None, None | Some("-")) => bytes_of(Path::new("-"))?,
             (None, Some(text)) => return Ok(text.to_owned()),
         };
         String::from_utf8(bytes).map_err(|error| {
@@ -49,4 +42,24 @@ impl Source {
             anyhow!("{name} is not UTF-8 text: byte {at} does not belong to any character; convert it first")
         })
     }
+}
+
+/// Whether a path stands for standard input.
+pub(crate) fn is_standard_input(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// The bytes of a file, or of standard input for `-`, and what it is called.
+///
+/// # Errors
+/// What cannot be read.
+pub(crate) fn bytes_of(path: &Path) -> anyhow::Result<(Vec<u8>, String)> {
+    if is_standard_input(path) {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
+        return Ok((bytes, "standard input".to_owned()));
+    }
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
+    Ok((bytes, name))
 }

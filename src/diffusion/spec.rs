@@ -108,7 +108,7 @@ impl Range {
     /// As a sentence has it.
     pub fn text(self) -> String {
         match self {
-            Range::Whole(least) => format!("a whole number from {least} up"),
+            Range::Whole(least) => format!("a whole number from {least} to 1000000"),
             Range::Share => "a number from 0 to 1".into(),
             Range::Between => "a number between 0 and 1".into(),
             Range::Positive => "a number from 0 up".into(),

@@ -122,7 +122,7 @@ impl Brain {
 ///
 /// # Errors
 /// A sentence.
-pub fn forget(path: &std::path::Path) -> Result<std::path::PathBuf, String> {
+pub fn forget(path: &std::path::Path) -> Result<Option<std::path::PathBuf>, String> {
     kept::forget(path).map_err(|error| format!("the constants cannot be forgotten: {error}"))
 }
 

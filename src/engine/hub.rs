@@ -92,6 +92,11 @@ impl Hub {
         let cache = Cache::new(folder);
         let mut builder = ApiBuilder::from_cache(cache.clone()).with_progress(false).with_retries(RETRIES);
         if let Some(endpoint) = variable("HF_ENDPOINT") {
+            if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
+                return Err(format!(
+                    "HF_ENDPOINT is {endpoint}, which is no address; set it to one such as https://huggingface.co, or unset it"
+                ));
+            }
             builder = builder.with_endpoint(endpoint.trim_end_matches('/').to_owned());
         }
         if let Some(token) = variable("HF_TOKEN") {

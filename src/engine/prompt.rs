@@ -127,9 +127,9 @@ impl Prompt {
         if in_holes < context {
             return Ok(context);
         }
-        let room = if self.frame.len() == 0 { "is" } else { "has room for" };
+        let (room, most) = (if self.frame.len() == 0 { "is" } else { "has room for" }, context.saturating_sub(1));
         Err(ModelError::Input(format!(
-            "the holes take {in_holes} tokens and the model's context {room} {context}; make them shorter or fill fewer at once"
+            "the holes take {in_holes} tokens and the model's context {room} {context}, at most {most} of them in holes; make them shorter or fill fewer at once"
         )))
     }
 

@@ -32,7 +32,7 @@ impl Brain {
         let shift = self.model.shift();
         Ok(is_noise.then(|| {
             format!(
-                "{} answers an easy question with noise: its mask token ({mask}) or logit shift ({shift}) may be wrong; set them with --mask-id and --shift, or in models.toml",
+                "{} answers an easy question with noise: its mask token ({mask}) or logit shift ({shift}) may be wrong; set them with --mask-id and --shift, or under `[models]` in config.toml",
                 self.model.name
             )
         }))

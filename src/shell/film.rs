@@ -94,18 +94,36 @@ fn write_new(recording: &Recording, path: &Path, look: &Look) -> anyhow::Result<
     file.write_all(&bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// The kind of file that a name asks for.
+///
+/// # Errors
+/// The end of the name says none of them: one sentence.
+pub fn kind(path: &Path) -> Result<&'static str, String> {
+    let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default().to_lowercase();
+    KINDS.into_iter().find(|kind| *kind == end).ok_or_else(|| {
+        let kinds = KINDS.map(|kind| format!(".{kind}")).join(", ");
+        format!("{}: the end of its name must say what to write, one of {kinds}", path.display())
+    })
+}
+
+/// Whether what begins so is a recording or a film that this program wrote. A film names the program in its title.
+pub fn is_ours(head: &[u8]) -> bool {
+    let titled = |title: &str| head.windows(title.len()).any(|part| part == title.as_bytes());
+    match head {
+        [b'{', ..] => head.starts_with(b"{\"lacuna\":") || titled("\"title\":\"Lacuna: "),
+        [b'<', ..] => titled("<title>Lacuna: "),
+        _ => head.starts_with(b"GIF89a") && titled(gif::MADE_BY),
+    }
+}
+
 fn bytes(recording: &Recording, path: &Path, look: &Look) -> anyhow::Result<Vec<u8>> {
-    let kind = path.extension().and_then(|end| end.to_str()).unwrap_or_default().to_lowercase();
+    let kind = kind(path).map_err(|why| anyhow!(why))?;
     let film = || shoot(recording, look);
-    Ok(match kind.as_str() {
+    Ok(match kind {
         "json" => recording.to_json().into_bytes(),
         "cast" => cast::write(&film())?,
         "svg" => svg::write(&film()).into_bytes(),
-        "gif" => gif::write(&film())?,
-        _ => {
-            let kinds = KINDS.map(|kind| format!(".{kind}")).join(", ");
-            return Err(anyhow!("{}: the end of its name must say what to write, one of {kinds}", path.display()));
-        }
+        _ => gif::write(&film())?,
     })
 }
 

@@ -55,6 +55,6 @@ fn a_marker_takes_the_same_demands() {
     assert_eq!(said[1], serde_json::json!({ "constraint": "ban Paris", "met": true }));
     let refused = run(&["fill", "It is [MASK /[a-z]+/; max]."]);
     let why = String::from_utf8(refused.stderr).unwrap();
-    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(refused.status.code(), Some(2));
     assert!(why.contains("[MASK /[a-z]+/; max]: Go on to max-lines N."), "{why}");
 }

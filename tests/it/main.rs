@@ -47,6 +47,9 @@ mod network;
 mod picker;
 /// The README against the program.
 mod readme;
+/// What the command line refuses.
+#[cfg(unix)]
+mod refusals;
 mod replay;
 /// Passes that compute some rows only: exact where nothing is stale, bounded where something is.
 mod rows;

@@ -27,7 +27,7 @@ impl Home {
         self.0.path().join(name)
     }
 
-    fn lacuna(&self, args: &[&str]) -> Command {
+    pub(crate) fn lacuna(&self, args: &[&str]) -> Command {
         let mut command = lacuna(args);
         command.env("HOME", self.0.path()).env("HF_HOME", self.path("hf"));
         for (name, folder) in [("XDG_STATE_HOME", "state"), ("XDG_DATA_HOME", "data"), ("XDG_CONFIG_HOME", "config")] {
@@ -156,6 +156,7 @@ fn what_goes_wrong_while_fetching_is_one_sentence_with_a_way_out() {
         &["cannot be reached", "config.json", "tokenizer.json", "safetensors", "data/lacuna/models/llada"],
     );
     refused_after_progress(&pull("no-such-thing", nowhere), &["no published model"]);
+    refused(&pull(REPO, "nonsense"), 1, &["HF_ENDPOINT is nonsense", "https://"]);
     let offline = home.lacuna(&["models", "pull", REPO]).env("HF_HUB_OFFLINE", "1").output().unwrap();
     refused(&offline, 1, &["HF_HUB_OFFLINE"]);
 }
@@ -168,7 +169,7 @@ fn only_what_is_the_users_is_removed() {
     let own = home.path("elsewhere");
     tiny::model("llada", 150, &own);
     home.describe(&format!("[models.mine]\npath = {:?}\n", own.to_str().unwrap()));
-    refused(&home.run(&["models", "rm", "mine", "--yes"]), 1, &["models.toml"]);
+    refused(&home.run(&["models", "rm", "mine", "--yes"]), 1, &["`[models]` in config.toml"]);
     // A link among the user's models goes, and what it leads to stays.
     let models = home.path("data/lacuna/models");
     fs::create_dir_all(&models).unwrap();
@@ -341,7 +342,7 @@ fn a_packed_model_carries_mask_shift_tokenizer_and_chat_template_and_can_be_pack
     let shown = json(&run(&["models", "show", "--json", &path("a.gguf")]));
     assert_eq!(
         (&shown["mask token"], &shown["logit shift"], &shown["family"]),
-        (&json!("170"), &json!("1"), &json!("qwen3"))
+        (&json!(170), &json!(1), &json!("qwen3"))
     );
     json(&run(&["models", "quantize", &path("a.gguf"), "--to", "q8_0", "-o", &path("b.gguf"), "--json"]));
     // llama.cpp's own lists are there too, and stay when a packed file is packed again.
@@ -414,7 +415,7 @@ fn a_mixture_of_experts_is_packed_and_read_as_llama_cpp_has_it() {
         let shown = json(&run(&["models", "show", "--json", &two]));
         assert_eq!(
             (&shown["family"], &shown["logit shift"]),
-            (&json!(arch), &json!(if arch == "rnd1" { "1" } else { "0" }))
+            (&json!(arch), &json!(if arch == "rnd1" { 1 } else { 0 }))
         );
         seen.push(packed);
     }
@@ -465,8 +466,8 @@ fn what_the_user_says_of_a_model_counts_and_mistakes_have_a_line() {
     let mine = list["models"].as_array().unwrap().iter().find(|model| model["name"] == "mine").unwrap();
     assert_eq!(mine["place"], "settings");
     let shown = |args: &[&str]| json(&home.run(&[&["models", "show", "mine", "--json"], args].concat()));
-    assert_eq!((&shown(&[])["mask token"], &shown(&[])["logit shift"]), (&json!("60"), &json!("0")));
-    assert_eq!(shown(&["--shift", "1"])["logit shift"], "1", "the command line wins");
+    assert_eq!((&shown(&[])["mask token"], &shown(&[])["logit shift"]), (&json!(60), &json!(0)));
+    assert_eq!(shown(&["--shift", "1"])["logit shift"], 1, "the command line wins");
     home.describe("[models.\"mine\"]\npath = \"x\"\nmask-id = 60\n");
     refused(&home.run(&["models", "show", "mine"]), 1, &["models.toml:3", "`mask-id`", "`mask_id`"]);
     let list = home.run(&["models", "list"]);

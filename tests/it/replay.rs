@@ -54,7 +54,7 @@ fn what_cannot_be_played_is_told_in_a_sentence() {
     fs::write(path("binary.json"), [0xff, 0xfe, 0]).unwrap();
     refused(&run(&["replay", &path("binary.json")]), 1, &["binary.json"]);
     let (good, _) = recorded(&folder);
-    refused(&run(&["replay", &good, "--to", &path("a.mp4")]), 1, &["a.mp4", ".gif"]);
+    refused(&run(&["replay", &good, "--to", &path("a.mp4")]), 2, &["a.mp4", ".gif"]);
     refused(&run(&["replay", &good, "--to", &path("a.svg"), "--speed", "0"]), 2, &["--speed"]);
     refused(&run(&["replay", &good]), 1, &["not a terminal"]);
 }

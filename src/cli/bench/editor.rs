@@ -22,7 +22,7 @@ pub(crate) struct EditorArgs {
     #[arg(long, value_delimiter = ',', value_name = "MIB,..", default_value = "100,1024")]
     sizes: Vec<u64>,
     /// Keys to type
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100)]
     typed: usize,
     /// Programs to compare with, those of them that are installed
     #[arg(long, value_delimiter = ',', value_name = "NAME,..", default_value = "micro,nano,vim,hx")]

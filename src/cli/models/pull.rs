@@ -29,6 +29,7 @@ pub(crate) struct PullArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RmArgs {
     /// The model's name
+    #[arg(value_name = "NAME")]
     name: String,
     /// Do not ask
     #[arg(long)]
@@ -112,17 +113,22 @@ impl Progress {
     }
 }
 
-pub(super) fn remove(args: &RmArgs) -> anyhow::Result<()> {
+pub(super) fn remove(args: &RmArgs, common: &Common) -> anyhow::Result<()> {
     let target = target(&args.name)?;
-    let (path, size) = (target.display(), words(size_of(&target)));
+    let bytes = size_of(&target);
+    let (path, size) = (target.display(), words(bytes));
+    let told = |removed: bool, sentence: String| {
+        let document = json!({ "name": args.name, "path": target, "bytes": bytes, "removed": removed });
+        if common.json { print(&format!("{document}\n")) } else { print(&sentence) }
+    };
     if !args.yes && !agrees(&format!("Remove {} ({size}) in {path}? [y/N] ", args.name))? {
-        return print("Nothing was removed.\n");
+        return told(false, "Nothing was removed.\n".into());
     }
     let metadata = std::fs::symlink_metadata(&target).with_context(|| format!("cannot read {path}"))?;
     // Of a link only the link goes; what it leads to is not ours.
     let removed = if metadata.is_dir() { std::fs::remove_dir_all(&target) } else { std::fs::remove_file(&target) };
     removed.with_context(|| format!("cannot remove {path}"))?;
-    print(&format!("Removed {} ({size}).\n", args.name))
+    told(true, format!("Removed {} ({size}).\n", args.name))
 }
 
 /// What may be removed under this name: a repository's folder in the hub's cache, or a folder among the user's models.
@@ -144,7 +150,7 @@ fn target(name: &str) -> anyhow::Result<PathBuf> {
             bail!("{name} ships with the program in {}; it is not removed", path.display())
         }
         Some(Installed { place: Place::Settings, path, .. }) => bail!(
-            "{name} lies in {}, where models.toml says; remove its entry there, and the folder yourself",
+            "{name} lies in {}, where `[models]` in config.toml says; remove its entry there, and the folder yourself",
             path.display()
         ),
     }

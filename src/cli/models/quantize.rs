@@ -6,10 +6,10 @@ use anyhow::{anyhow, bail};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use crate::cli::{Common, Precision, cores, print};
+use crate::cli::{Common, Precision, Usage, cores, print};
 use crate::engine::catalog::{self, words};
-use crate::model::Checkpoint;
 use crate::model::export::BlockType;
+use crate::model::{Checkpoint, Overrides};
 
 #[derive(Debug, Args)]
 pub(crate) struct QuantizeArgs {
@@ -48,7 +48,7 @@ pub(super) fn run(args: &QuantizeArgs, common: &Common) -> anyhow::Result<()> {
     };
     let output = args.output.display();
     if args.output.extension().is_none_or(|kind| kind != "gguf") {
-        bail!("{output}: the file's name must end in .gguf, by which models are recognised");
+        bail!(Usage(format!("--output {output}: the file's name must end in .gguf, by which models are recognised")));
     }
     if args.output.exists() {
         bail!("{output} exists already; give another name or remove it first");
@@ -56,6 +56,7 @@ pub(super) fn run(args: &QuantizeArgs, common: &Common) -> anyhow::Result<()> {
     let found = catalog::resolve(&args.from).map_err(|message| anyhow!(message))?;
     let options = found.described.under(common.load_options(Precision::Exact, cores()));
     let exported = Checkpoint::open(&found.path, &options.overrides)?.export(to, &args.output)?;
+    let says_mask = Checkpoint::open(&args.output, &Overrides::default())?.descriptor.mask.is_some();
     if common.json {
         let fallbacks: Vec<_> = exported
             .fallbacks
@@ -64,6 +65,7 @@ pub(super) fn run(args: &QuantizeArgs, common: &Common) -> anyhow::Result<()> {
             .collect();
         let document = json!({
             "path": args.output, "bytes": exported.bytes, "tensors": exported.tensors, "fallbacks": fallbacks,
+            "says_mask": says_mask,
         });
         return print(&format!("{document}\n"));
     }
@@ -74,5 +76,8 @@ pub(super) fn run(args: &QuantizeArgs, common: &Common) -> anyhow::Result<()> {
     }
     let name = found.name;
     out += &format!("{output}: {name}, {} tensors, {}\n", exported.tensors, words(exported.bytes));
+    if !says_mask {
+        out += "it does not say which token is the mask, as nothing did: load it with --mask-id N, or write it with that\n";
+    }
     print(&out)
 }

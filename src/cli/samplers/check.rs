@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::cli::eval::documents;
-use crate::cli::{Common, Precision, Usage, print, progress};
+use crate::cli::{Common, Precision, Usage, output, print, progress};
 use crate::diffusion::preset::{self, Preset, presets};
 use crate::engine::brain::Brain;
 use crate::engine::eval::{Filled, Judged, LengthRule, NEIGHBOURHOOD, Sample, fingerprint};
@@ -65,6 +65,9 @@ struct Row {
 /// that cannot be told apart.
 pub(super) fn run(check: &Check<'_>, common: &Common) -> anyhow::Result<()> {
     let chosen = chosen(check.names)?;
+    if let Some(out) = check.out {
+        output::check("--out", out, output::Kind::Rows, &check.texts.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
+    }
     let kept = check.out.map(read).transpose()?.unwrap_or_default();
     let documents = documents(check.texts)?;
     let mut brain = Brain::new(common.load_model(Precision::Fast)?)?;
@@ -151,6 +154,11 @@ fn fill(
     }
     progress("");
     Ok(filled)
+}
+
+/// Whether a line is a row.
+pub(super) fn is_row(line: &[u8]) -> bool {
+    serde_json::from_slice::<Row>(line).is_ok()
 }
 
 /// The rows that are there; a line that was cut off ends them.

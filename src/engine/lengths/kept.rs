@@ -75,31 +75,38 @@ pub(super) fn read(model: &Path) -> Option<Lengths> {
 /// # Errors
 /// A file of the model that cannot be read, or a folder that cannot be written to.
 pub(crate) fn write(model: &Path, name: &str, lengths: Lengths) -> std::io::Result<PathBuf> {
-    change(model, |entries, identity| {
-        entries.insert(identity, Entry::new(name, lengths));
-    })
+    let file = place()?;
+    let mut entries = entries(&file);
+    entries.insert(identity(model)?, Entry::new(name, lengths));
+    keep(&entries, &file)?;
+    Ok(file)
 }
 
-/// Forgets what was found for a model.
+/// Forgets what was found for a model, and gives the file that it was in; where there was nothing, nothing is written.
 ///
 /// # Errors
 /// As for [`write`].
-pub(crate) fn forget(model: &Path) -> std::io::Result<PathBuf> {
-    change(model, |entries, identity| {
-        entries.remove(&identity);
-    })
+pub(crate) fn forget(model: &Path) -> std::io::Result<Option<PathBuf>> {
+    let file = place()?;
+    let mut entries = entries(&file);
+    if entries.remove(&identity(model)?).is_none() {
+        return Ok(None);
+    }
+    keep(&entries, &file)?;
+    Ok(Some(file))
 }
 
-fn change(model: &Path, how: impl FnOnce(&mut Entries, String)) -> std::io::Result<PathBuf> {
-    let file = file().ok_or_else(|| std::io::Error::other("there is no home folder; set HOME"))?;
-    let mut entries = entries(&file);
-    how(&mut entries, identity(model)?);
+fn place() -> std::io::Result<PathBuf> {
+    file().ok_or_else(|| std::io::Error::other("there is no home folder; set HOME"))
+}
+
+fn keep(entries: &Entries, file: &Path) -> std::io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     let mut new = tempfile::NamedTempFile::new_in(folder)?;
-    new.write_all(&serde_json::to_vec_pretty(&entries)?)?;
-    new.persist(&file)?;
-    Ok(file)
+    new.write_all(&serde_json::to_vec_pretty(entries)?)?;
+    new.persist(file)?;
+    Ok(())
 }
 
 fn entries(file: &Path) -> Entries {

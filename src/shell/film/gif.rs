@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use gif::{DisposalMethod, Encoder, Frame, Repeat};
+use gif::{DisposalMethod, Encoder, Extension, Frame, Repeat};
 use ratatui::buffer::Buffer;
 use unifont::Glyph;
 
@@ -15,6 +15,9 @@ use super::ink::{Ink, Rgb, columns};
 /// A cell in pixels.
 const WIDTH: usize = 8;
 const HEIGHT: usize = 16;
+
+/// A comment in the file, by which the program knows its own.
+pub(super) const MADE_BY: &str = "Lacuna: a recorded run";
 
 /// Colours of a GIF.
 const MOST_COLORS: usize = 256;
@@ -27,6 +30,7 @@ pub(super) fn write(film: &Film) -> Result<Vec<u8>, gif::EncodingError> {
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, side(columns * WIDTH), side(rows * HEIGHT), &palette.colors.concat())?;
     encoder.set_repeat(Repeat::Infinite)?;
+    encoder.write_raw_extension(Extension::Comment.into(), &[MADE_BY.as_bytes()])?;
     let mut before: Option<&Vec<u8>> = None;
     // Rounded in the sum, so that many short pictures do not make the film run fast.
     let (mut at, mut told) = (0.0, 0);
