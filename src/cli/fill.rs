@@ -36,7 +36,7 @@ pub(crate) struct FillArgs {
     #[arg(long, value_name = "WHICH", requires = "strength", value_parser = PossibleValuesParser::new(Renoise::ALL.map(|(name, _)| name)))]
     renoise: Option<String>,
     /// The bytes to rewrite; then the text has no other holes
-    #[arg(long, value_name = "A..B", value_parser = parse_range)]
+    #[arg(long, value_name = "A..B", value_parser = parse_range, allow_hyphen_values = true)]
     range: Option<Range<usize>>,
     #[command(flatten)]
     demands: Demands,

@@ -197,7 +197,8 @@ pub(crate) fn registry() -> Result<Registry, String> {
 /// `file:line: ` and one sentence.
 pub fn read(source: Source<'_>) -> Result<Registry, String> {
     let mut registry = Registry::default();
-    for item in source.parse(&config::TABLES).sound_items("samplers")? {
+    let mut room = String::new();
+    for item in source.parse(&config::TABLES, &mut room).sound_items("samplers")? {
         let added = registry.add(custom(item)?);
         added.map_err(|why| item.error_at_key(&format!("`{}`: {why}", item.name())))?;
     }

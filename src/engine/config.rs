@@ -5,6 +5,7 @@
 //! is told, as `file:line: ` and one sentence that names the nearest known word.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
@@ -72,24 +73,41 @@ impl<'s> Source<'s> {
         format!("{}:{}: {why}", self.file.display(), self.line(at))
     }
 
-    /// Parses the file, which has no other tables than `known`. What is no TOML costs the line that it is on: the rest is
-    /// read, and [`Parsed`] tells the mistakes.
-    pub fn parse(self, known: &[&str]) -> Parsed<'s> {
-        let (table, errors) = DeTable::parse_recoverable(self.text);
-        let mistake =
-            |at: usize, why: String| Mistake { line: self.line(at), table: self.table_at(at).to_owned(), why };
-        let broken = errors.iter().map(|error| {
+    /// Parses the file, which has no other tables than `known`. What is no TOML costs the line that it is on, and at the
+    /// head of a table that table: the rest is read, from `room`, and [`Parsed`] tells the mistakes.
+    pub fn parse<'t>(self, known: &[&str], room: &'t mut String) -> Parsed<'t>
+    where
+        's: 't,
+    {
+        let mut mistakes = Vec::new();
+        self.text.clone_into(room);
+        while let Some(error) = DeTable::parse(room.as_str()).err() {
             let at = error.span().map_or(0, |span| span.start);
-            mistake(at, self.error(at, error.message().lines().next().unwrap_or_default()))
-        });
-        let mut parsed = Parsed { source: self, mistakes: broken.collect(), table: table.into_inner() };
+            let why = self.error(at, error.message().lines().next().unwrap_or_default());
+            let lines = lines_lost(room, self.line(at));
+            let is_hopeless = mistakes.len() >= MOST_MISTAKES || room[lines.clone()].trim().is_empty();
+            let table = (!is_hopeless).then(|| self.table_at(at).to_owned());
+            mistakes.push(Mistake { line: self.line(at), table, why });
+            if is_hopeless {
+                room.clear();
+                break;
+            }
+            // As many blanks, so that all else stays where it is.
+            let blanks: String = room[lines.clone()].bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }).collect();
+            room.replace_range(lines, &blanks);
+        }
+        let text: &'t str = room;
+        let table = DeTable::parse(text).map(Spanned::into_inner).unwrap_or_default();
+        let mut parsed = Parsed { source: Source { file: self.file, text }, mistakes, table };
         let unknown = parsed.root().items().into_iter().filter(|item| !known.contains(&item.name()));
-        let unknown = unknown.map(|item| mistake(item.key.span().start, item.unknown("key", known.iter().copied())));
+        let unknown = unknown.map(|item| Mistake {
+            line: item.line(),
+            table: Some(item.name().to_owned()),
+            why: item.unknown("key", known.iter().copied()),
+        });
         let unknown: Vec<Mistake> = unknown.collect();
         parsed.mistakes.extend(unknown);
-        // Of several on one line the first is the one; the others come of it.
         parsed.mistakes.sort_by_key(|mistake| mistake.line);
-        parsed.mistakes.dedup_by_key(|mistake| mistake.line);
         parsed
     }
 
@@ -107,12 +125,25 @@ impl<'s> Source<'s> {
     }
 }
 
+/// A file with more mistakes than this is none of settings.
+const MOST_MISTAKES: usize = 32;
+
+/// What a mistake on a line costs, in bytes: that line, or all up to the next table where it is the head of one.
+fn lines_lost(text: &str, line: usize) -> Range<usize> {
+    let is_head = |line: &str| line.trim_start().starts_with('[');
+    let mut lines = text.split_inclusive('\n').skip(line - 1);
+    let start = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+    let lost = lines.next().unwrap_or_default();
+    let below = lines.take_while(|below| is_head(lost) && !is_head(below));
+    start..start + lost.len() + below.map(str::len).sum::<usize>()
+}
+
 /// What is wrong with a file, whoever reads it: no TOML, or a table that there is not.
 #[derive(Debug)]
 struct Mistake {
     line: usize,
-    /// The table that it is in.
-    table: String,
+    /// The table that it is in; none where it keeps all of them from being read.
+    table: Option<String>,
     /// `file:line: ` and one sentence.
     why: String,
 }
@@ -135,15 +166,13 @@ impl<'s> Parsed<'s> {
         self.mistakes.iter().map(|mistake| mistake.why.as_str())
     }
 
-    /// What stands in one of the file's tables, in order, but for the lines with such mistakes; nothing where it is missing.
+    /// What stands in one of the file's tables, in order; nothing where it is missing.
     ///
     /// # Errors
     /// `file:line: ` and one sentence for what is no table.
     pub fn items(&self, name: &str) -> Result<Vec<Item<'_, 's>>, String> {
         let item = self.root().items().into_iter().find(|item| item.name() == name);
-        let mut items = item.map(Item::table).transpose()?.map(Table::items).unwrap_or_default();
-        items.retain(|item| self.mistakes.iter().all(|mistake| mistake.line != item.line()));
-        Ok(items)
+        Ok(item.map(Item::table).transpose()?.map(Table::items).unwrap_or_default())
     }
 
     /// The same of a table that has to be right as a whole.
@@ -151,7 +180,7 @@ impl<'s> Parsed<'s> {
     /// # Errors
     /// As [`Parsed::items`], and the first mistake in the table. What is wrong elsewhere does not count.
     pub fn sound_items(&self, name: &str) -> Result<Vec<Item<'_, 's>>, String> {
-        match self.mistakes.iter().find(|mistake| mistake.table == name) {
+        match self.mistakes.iter().find(|mistake| mistake.table.as_deref().is_none_or(|table| table == name)) {
             Some(mistake) => Err(mistake.why.clone()),
             None => self.items(name),
         }
@@ -266,7 +295,8 @@ mod tests {
     fn what_is_wrong_is_told_by_line_and_the_nearest_word() {
         let table = |text: &str| {
             let source = Source { file: Path::new("config.toml"), text };
-            let parsed = source.parse(&TABLES);
+            let mut room = String::new();
+            let parsed = source.parse(&TABLES, &mut room);
             if let Some(mistake) = parsed.mistakes().next() {
                 return Err(mistake.to_owned());
             }
@@ -287,7 +317,8 @@ mod tests {
     fn what_is_no_toml_costs_its_line_and_keeps_nobody_from_the_other_tables() {
         let text = "[editor]\na = 1\nb = = 2\na = 3\nc = 4\n[modles.x]\n[models.y]\npath = \"z\"\n[samplers.s]\nd = \n";
         let source = Source { file: Path::new("config.toml"), text };
-        let parsed = source.parse(&TABLES);
+        let mut room = String::new();
+        let parsed = source.parse(&TABLES, &mut room);
         let lines: Vec<usize> = parsed.mistakes.iter().map(|mistake| mistake.line).collect();
         assert_eq!(lines, [3, 4, 6, 10], "{:?}", parsed.mistakes);
         let names = |items: Vec<Item<'_, '_>>| items.iter().map(|item| item.name().to_owned()).collect::<Vec<_>>();
@@ -295,5 +326,14 @@ mod tests {
         assert_eq!(names(parsed.sound_items("models").unwrap()), ["y"]);
         assert!(parsed.sound_items("samplers").unwrap_err().starts_with("config.toml:10: "));
         assert!(parsed.sound_items("editor").unwrap_err().starts_with("config.toml:3: "));
+        // The head of a table takes the table with it, and what has no end all of the file.
+        let source = |text| Source { file: Path::new("config.toml"), text };
+        let (mut headless, mut endless) = (String::new(), String::new());
+        let text = "[models.a]\nshift = 1\n[editor\na = 1\nb\n[models.b]\n";
+        let parsed = source(text).parse(&TABLES, &mut headless);
+        assert_eq!(names(parsed.sound_items("models").unwrap()), ["a", "b"]);
+        assert_eq!((parsed.mistakes().count(), parsed.items("editor").unwrap().len()), (1, 0));
+        let parsed = source("[models.a]\n[editor]\na = \"\"\"\n").parse(&TABLES, &mut endless);
+        assert!(parsed.mistakes().count() > 0 && parsed.items("editor").is_ok_and(|items| items.is_empty()));
     }
 }

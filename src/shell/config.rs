@@ -34,7 +34,8 @@ pub fn of_user() -> Read {
 /// Reads a settings file.
 pub fn read(source: Source<'_>) -> Read {
     let mut read = Read::default();
-    let parsed = source.parse(&TABLES);
+    let mut room = String::new();
+    let parsed = source.parse(&TABLES, &mut room);
     read.mistakes.extend(parsed.mistakes().map(str::to_owned));
     let mut items = |name| {
         parsed.items(name).unwrap_or_else(|why| {

@@ -65,7 +65,9 @@ pub fn read_all() -> Result<Vec<(String, Described)>, String> {
 pub fn first_mistake() -> Option<String> {
     let file = config::settings_file()?;
     let text = config::load(&file).ok()?;
-    Source { file: &file, text: &text }.parse(&config::TABLES).mistakes().next().map(str::to_owned)
+    let mut room = String::new();
+    let parsed = Source { file: &file, text: &text }.parse(&config::TABLES, &mut room);
+    parsed.mistakes().next().map(str::to_owned)
 }
 
 /// The models of one settings file that may hold the tables `known`.
@@ -73,7 +75,8 @@ pub fn first_mistake() -> Option<String> {
 /// # Errors
 /// As for [`read_all`].
 pub fn entries_of(source: Source<'_>, known: &[&str]) -> Result<Vec<(String, Described)>, String> {
-    let parsed = source.parse(known);
+    let mut room = String::new();
+    let parsed = source.parse(known, &mut room);
     // A file of models alone has to be right as a whole.
     if let (1, Some(mistake)) = (known.len(), parsed.mistakes().next()) {
         return Err(mistake.to_owned());
