@@ -1,5 +1,5 @@
-//! Where models are: the default one in `assets`, the user's own in the data folder or named in `[models]` of `config.toml`, those in
-//! the hub's cache, any by its path.
+//! Where models are: the default one in `assets`, the user's own in the data folder or named in `[models]` of `config.toml`,
+//! those in the hub's cache, any by its path.
 //!
 //! The built program finds the default model wherever it is run from: beside the sources it was built from, or beside
 //! itself when it was installed together with an `assets` folder. [`known`] is the table of published models,
@@ -109,7 +109,7 @@ pub fn resolve(name: &str) -> Result<Found, String> {
         let name = path.exists().then(|| name_of(path))?;
         Some(Found { described: entry(&name).unwrap_or_default(), path: path.to_owned(), name })
     };
-    if name.contains('/')
+    if name.contains(std::path::is_separator)
         && let Some(found) = at_path()
     {
         return Ok(found);
