@@ -18,7 +18,7 @@ use crate::app::settings::Settings;
 use crate::engine::protocol::Event;
 use crate::shell::EngineLink;
 use crate::shell::clipboard::Clipboard;
-use crate::shell::disk::{Disk, Job};
+use crate::shell::disk::Disk;
 use crate::shell::highlight::Highlighter;
 use crate::shell::input::{Keys, Report, Translator};
 use crate::shell::signals::{Signal, Signals};

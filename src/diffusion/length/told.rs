@@ -5,10 +5,17 @@
 //! `assets/training/holes.py` makes it. What stands at the positions is the expand token, so that a mask always stands for
 //! one token. Position `i` then says delete with the probability `P(n <= i)` and expand with `P(n >= 2k - i)`, so that `k`
 //! of them tell the distribution from 0 to `2k - 1`, and how much of it lies beyond. Unit: tokens.
+//!
+//! It is the distribution for somebody who leaves holes as the trainer does. People are likelier to leave out a word, so that
+//! what was usual there is divided out (Saerens et al. 2002, prior shift): before the text is looked at all orders of
+//! magnitude are as likely, unless more is known.
 
 use std::ops::RangeInclusive;
 
 use super::Prior;
+
+/// How long the holes are that models are taught with: what `spans` of `assets/training/holes.py` makes of its texts.
+const TAUGHT: Prior = Prior { typical: 7.0, spread: 1.11 };
 
 /// What one pass told of one hole's length.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,8 +63,8 @@ impl Told {
             let beyond = if length == most { above() } else { 0.0 };
             // What lies below the range counts for its least length.
             let below: f64 = if length == least { self.of.iter().take(least).sum() } else { 0.0 };
-            let known = if prior.spread.is_finite() { prior.log(length.max(1)).exp() } else { 1.0 };
-            (told + beyond + below) * known
+            let known = if prior.spread.is_finite() { prior.log(length.max(1)) } else { 0.0 };
+            (told + beyond + below) * (known - TAUGHT.log(length.max(1))).exp()
         };
         let total: f64 = range.clone().map(weight).sum();
         let mut sum = 0.0;
@@ -117,8 +124,8 @@ mod tests {
         let (delete, expand) = says(&[0.0, 0.1, 0.2, 0.4, 0.1, 0.0, 0.0, 0.0, 0.0, 0.2], 4);
         let told = Told::new(&delete, &expand);
         let at = |share, range| told.quantile(share, range, &Prior::NONE);
-        assert_eq!([at(0.1, 1..=64), at(0.5, 1..=64), at(0.9, 1..=64)], [1, 3, 64]);
-        assert_eq!([at(0.5, 1..=2), at(0.1, 5..=9)], [2, 5]);
+        assert_eq!([at(0.1, 1..=64), at(0.5, 1..=64), at(0.9, 1..=64)], [1, 4, 64]);
+        assert_eq!([at(0.5, 1..=2), at(0.1, 5..=9)], [1, 5]);
         let known = Prior { typical: 1.0, spread: 0.3 };
         assert_eq!(told.quantile(0.5, 1..=64, &known), 1);
         assert_eq!(Told::new(&[f64::NAN], &[]).quantile(0.5, 1..=7, &Prior::NONE), 7);
