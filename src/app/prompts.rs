@@ -13,7 +13,6 @@ use crate::app::listing::Listing;
 use crate::app::panel::{Asked, Besides, Panel, Prompt, Question};
 use crate::app::{App, lab, ondisk, recovery};
 use crate::engine::protocol::Renoise;
-use crate::text::holes::HoleLength;
 use crate::text::search;
 
 /// Rows that a page of help scrolls.
@@ -336,32 +335,6 @@ impl App {
         };
         self.set_length(holes, length);
         None
-    }
-
-    /// A length that the holes have already is no step to undo.
-    fn set_length(&mut self, holes: &[u64], length: HoleLength) {
-        if holes.iter().any(|id| self.document.holes().get(*id).is_some_and(|hole| hole.length != length)) {
-            self.document.edit_holes(self.outbox.now, |all| holes.iter().for_each(|id| all.set_length(*id, length)));
-        }
-    }
-
-    /// `3-40; max-lines 1; balanced`, or nothing.
-    fn take_demands(&mut self, holes: &[u64], typed: &str) -> Result<(), String> {
-        let (length, demands) = demands::parse(typed, &self.document)?;
-        let is_new = |id: &u64| {
-            let hole = self.document.holes().get(*id);
-            hole.is_some_and(|hole| hole.length != length || self.document.demands(*id) != demands)
-        };
-        if holes.iter().any(is_new) {
-            let asked = self.document.number_demands(demands);
-            self.document.edit_holes(self.outbox.now, |all| {
-                for id in holes {
-                    all.set_length(*id, length);
-                    all.set_asked(*id, asked);
-                }
-            });
-        }
-        Ok(())
     }
 
     fn answer(&mut self, question: Question, key: Key) {

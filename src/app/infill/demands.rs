@@ -1,5 +1,6 @@
 //! What is demanded of holes, as it is typed and told, and what of it they meet.
 
+use crate::app::App;
 use crate::app::commands::hole;
 use crate::app::document::Document;
 use crate::app::status::count;
@@ -68,4 +69,32 @@ pub(crate) fn report(document: &Document, frame: &Frame) -> Option<String> {
         Some(unmet) => format!("Not met: {unmet}; {{run-again}} tries another seed."),
         None => "Every demand is met.".into(),
     })
+}
+
+impl App {
+    /// A length that the holes have already is no step to undo.
+    pub(crate) fn set_length(&mut self, holes: &[u64], length: HoleLength) {
+        if holes.iter().any(|id| self.document.holes().get(*id).is_some_and(|hole| hole.length != length)) {
+            self.document.edit_holes(self.outbox.now, |all| holes.iter().for_each(|id| all.set_length(*id, length)));
+        }
+    }
+
+    /// `3-40; max-lines 1; balanced`, or nothing.
+    pub(crate) fn take_demands(&mut self, holes: &[u64], typed: &str) -> Result<(), String> {
+        let (length, demands) = parse(typed, &self.document)?;
+        let is_new = |id: &u64| {
+            let hole = self.document.holes().get(*id);
+            hole.is_some_and(|hole| hole.length != length || self.document.demands(*id) != demands)
+        };
+        if holes.iter().any(is_new) {
+            let asked = self.document.number_demands(demands);
+            self.document.edit_holes(self.outbox.now, |all| {
+                for id in holes {
+                    all.set_length(*id, length);
+                    all.set_asked(*id, asked);
+                }
+            });
+        }
+        Ok(())
+    }
 }

@@ -42,7 +42,7 @@ fn what_is_demanded_of_holes_goes_along_and_the_proposal_says_what_was_met() {
     assert_eq!(desk.notice(), "Not met: need y (hole 2); r tries another seed.");
     desk.keys("v");
     assert!(status(&desk.app).activity.starts_with("proposal · not met: need y (hole 2) · 3 passes"));
-    desk.keys("esc f5").finish(&["+red", "+why"]);
+    desk.keys("esc esc f5").finish(&["+red", "+why"]);
     assert_eq!(desk.notice(), "Every demand is met.");
     // Asked again, what was said stands there.
     desk.keys("esc");

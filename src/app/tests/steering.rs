@@ -364,7 +364,7 @@ fn knobs_of_a_branch_that_are_wrong_are_said_and_nothing_starts() {
     desk.keys(", o").keys("end \"_warmth=3\" enter");
     assert!(matches!(desk.app.panel(), crate::app::panel::Panel::Prompt(prompt) if prompt.complaint.is_some()));
     assert_eq!(desk.effects.len(), before);
-    assert_eq!(desk.app.infill().branch().map(|branch| &branch.options.sampler), Some(&RunOptions::default().sampler));
+    assert_eq!(desk.app.infill().branch().map(|branch| branch.options.sampler.as_str()), Some("eb"));
 }
 
 proptest! {

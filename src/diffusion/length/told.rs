@@ -53,18 +53,18 @@ impl Told {
     }
 
     /// The length within a range that this share of the belief does not exceed, together with what was known before; what lies
-    /// beyond counts for the longest. Never 0, where the range is.
+    /// beyond what was told counts for the first length that was not. Never 0, where the range is.
     pub fn quantile(&self, share: f64, range: RangeInclusive<usize>, prior: &Prior) -> usize {
         let (least, most) = (*range.start(), *range.end());
+        let first_beyond = self.of.len().clamp(least, most.max(least));
         let weight = |length: usize| {
             let told = self.of.get(length).copied().unwrap_or(0.0);
-            // What lies above it counts for its longest.
-            let above = || self.beyond + self.of.iter().skip(most + 1).sum::<f64>();
-            let beyond = if length == most { above() } else { 0.0 };
-            // What lies below the range counts for its least length.
+            // What lies above the range counts for its longest length, and what lies below it for its least.
+            let above: f64 = if length == most { self.of.iter().skip(most + 1).sum() } else { 0.0 };
             let below: f64 = if length == least { self.of.iter().take(least).sum() } else { 0.0 };
+            let beyond = if length == first_beyond { self.beyond } else { 0.0 };
             let known = if prior.spread.is_finite() { prior.log(length.max(1)) } else { 0.0 };
-            (told + beyond + below) * (known - TAUGHT.log(length.max(1))).exp()
+            (told + above + below + beyond) * (known - TAUGHT.log(length.max(1))).exp()
         };
         let total: f64 = range.clone().map(weight).sum();
         let mut sum = 0.0;
@@ -124,10 +124,10 @@ mod tests {
         let (delete, expand) = says(&[0.0, 0.1, 0.2, 0.4, 0.1, 0.0, 0.0, 0.0, 0.0, 0.2], 4);
         let told = Told::new(&delete, &expand);
         let at = |share, range| told.quantile(share, range, &Prior::NONE);
-        assert_eq!([at(0.1, 1..=64), at(0.5, 1..=64), at(0.9, 1..=64)], [1, 4, 64]);
-        assert_eq!([at(0.5, 1..=2), at(0.1, 5..=9)], [1, 5]);
+        assert_eq!([at(0.1, 1..=64), at(0.5, 1..=64), at(0.9, 1..=64)], [1, 3, 8]);
+        assert_eq!([at(0.5, 1..=2), at(0.1, 5..=9)], [2, 5]);
         let known = Prior { typical: 1.0, spread: 0.3 };
         assert_eq!(told.quantile(0.5, 1..=64, &known), 1);
-        assert_eq!(Told::new(&[f64::NAN], &[]).quantile(0.5, 1..=7, &Prior::NONE), 7);
+        assert_eq!(Told::new(&[f64::NAN], &[]).quantile(0.5, 2..=7, &Prior::NONE), 2);
     }
 }

@@ -10,7 +10,7 @@ use crate::app::message::{Message, Opened, Recovered, SaveError};
 use crate::app::settings::Settings;
 use crate::engine::protocol::{
     Alternative, Cell, CellState, Command, Event, Frame, HoleFrame, HoleId, JobId, Judgement, ModelInfo, Outcome, Part,
-    Phase, Place, Question, ScoreRequest, Scored, Token, WordScore,
+    Phase, Place, Question, RunOptions, ScoreRequest, Scored, Token, WordScore,
 };
 
 pub(crate) const STORY: &str = "The keeper had not spoken to anyone in eleven days\nwhen the wind fell, and he ran down to the\nwater. \
@@ -28,7 +28,8 @@ pub(crate) struct Scene {
 impl Scene {
     /// A program with a model and no document.
     pub(crate) fn empty() -> Self {
-        let app = App::new(Settings { seed: 4821, ..Settings::default() });
+        let run = RunOptions { sampler: "eb".into(), ..RunOptions::default() };
+        let app = App::new(Settings { seed: 4821, run, ..Settings::default() });
         let mut scene = Self { app, job: JobId(0), holes: Vec::new(), asked: None };
         let info = ModelInfo { name: "lacuna-135m".into(), device: "cpu".into(), ..ModelInfo::default() };
         scene.send(Message::Engine(Event::Ready(info)));
