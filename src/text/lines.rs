@@ -254,7 +254,7 @@ mod tests {
         ] {
             let buffer = Buffer::from_text(text);
             let mut after = buffer.clone();
-            let set = ChangeSet::new(buffer.len(), move_blocks(&buffer, &[block.clone()], way));
+            let set = ChangeSet::new(buffer.len(), move_blocks(&buffer, std::slice::from_ref(&block), way));
             after.apply(&set).unwrap();
             let moved = moved(&buffer, &[block], way);
             assert_eq!(moved.len(), 2);

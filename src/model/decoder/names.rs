@@ -167,16 +167,14 @@ pub(crate) fn expected(shape: &Backbone, layout: Layout) -> Vec<Expected> {
         list.push(Expected { name: layout.name(place, block) + suffix, shape: dims.to_vec(), required });
     };
     let (hidden, ff) = (shape.hidden, shape.feed_forward);
-    let norm = |place, block, add: &mut dyn FnMut(Place, usize, &str, &[usize], bool)| {
-        add(place, block, ".weight", &[hidden], true);
-        if shape.norm_bias {
-            add(place, block, ".bias", &[hidden], true);
-        }
-    };
+    let norm_parts = if shape.norm_bias { &[".weight", ".bias"][..] } else { &[".weight"] };
     let (queries, keys) = (shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim);
     add(Embedding, 0, ".weight", &[layout.embedded(shape.vocab), hidden], true);
     for block in 0..shape.layers {
-        norm(AttentionNorm, block, &mut add);
+        for part in norm_parts {
+            add(AttentionNorm, block, part, &[hidden], true);
+            add(FeedForwardNorm, block, part, &[hidden], true);
+        }
         let sparse = shape.mixture.as_ref().is_some_and(|mixture| mixture.sparse[block]);
         let fused = layout.is_fused();
         let query_rows = if fused { queries + 2 * keys } else { queries };
@@ -206,9 +204,10 @@ pub(crate) fn expected(shape: &Backbone, layout: Layout) -> Vec<Expected> {
             add(QueryNorm, block, ".weight", &[shape.head_dim], true);
             add(KeyNorm, block, ".weight", &[shape.head_dim], true);
         }
-        norm(FeedForwardNorm, block, &mut add);
     }
-    norm(FinalNorm, 0, &mut add);
+    for part in norm_parts {
+        add(FinalNorm, 0, part, &[hidden], true);
+    }
     add(Head, 0, ".weight", &[shape.vocab, hidden], !shape.tied);
     if shape.head_bias {
         add(Head, 0, ".bias", &[shape.vocab], true);
